@@ -1,0 +1,59 @@
+"""The ways a command may end other than well, each with its exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EssayScoringError(Exception):
+    """An expected failure: one line says what, where and how to mend it; no traceback is shown."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
+        self.what, self.where, self.mend = what, where, mend
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """Return the whole message on one line: `where: what. Mend: mend`."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        text = f"{head}. To mend: {self.mend}" if self.mend else head
+        return " ".join(text.split())
+
+
+class InputError(EssayScoringError):
+    """Data, configuration or arguments that cannot be used as they are (exit 2)."""
+
+
+class MissingExtraError(EssayScoringError):
+    """A feature whose optional packages are not installed (exit 2)."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"the package '{package}' is not installed",
+            mend=f"pip install 'essay-scoring[{extra}]'",
+        )
+
+
+class GateFailedError(EssayScoringError):
+    """A candidate that did not pass its gate (exit 3)."""
+
+    exit_code = 3
+
+
+class EvidenceError(EssayScoringError):
+    """Runs that may not be compared, or that miss an evidence rule (exit 4)."""
+
+    exit_code = 4
+
+
+class BusyError(EssayScoringError):
+    """Another live process is doing the same work (exit 5)."""
+
+    exit_code = 5
+
+
+class NotFiniteError(EssayScoringError):
+    """A loss, gradient, feature or prediction that is not a finite number (exit 1)."""
+
+    exit_code = 1

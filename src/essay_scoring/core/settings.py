@@ -1,0 +1,61 @@
+"""The one base of every settings record, and how records are read from TOML."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from essay_scoring.core.errors import InputError
+
+
+class Settings(BaseModel):
+    """A frozen record that refuses keys it does not know and numbers that are not finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file; raise InputError if it is absent or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError("no such file", where=str(path), mend="check the path") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"not valid TOML ({error})", where=str(path), mend="correct it") from None
+
+
+def build_settings(record: type[Record], values: Any, where: str) -> Record:
+    """Return the validated record; raise InputError with the full path of the first bad key."""
+    try:
+        return record.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        mend = "correct the value"
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message, mend = "unknown key", _near(record, first["loc"])
+        elif first["type"] == "missing":
+            message, mend = "missing key", "add it"
+        raise InputError(f"{key or 'top level'}: {message}", where=where, mend=mend) from None
+
+
+def _near(record: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """Return a hint naming the known key nearest to a mistyped one."""
+    known = sorted(_all_keys(record))
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"did you mean '{near[0]}'?" if near else "remove it"
+
+
+def _all_keys(record: type[BaseModel]) -> set[str]:
+    """Return every key of a record and of the records inside it."""
+    schema = record.model_json_schema()
+    tables = [schema, *schema.get("$defs", {}).values()]
+    return {key for table in tables for key in table.get("properties", {})}

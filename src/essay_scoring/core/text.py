@@ -1,0 +1,31 @@
+"""What counts as a word, and when two texts are the same text."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import unicodedata
+
+_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+
+
+def normalise_text(text: str) -> str:
+    """Return NFKC text without zero-width characters, line ends unified, white space collapsed."""
+    unified = text.replace("\r\n", "\n").replace("\r", "\n").translate(_ZERO_WIDTH)
+    return " ".join(unicodedata.normalize("NFKC", unified).translate(_ZERO_WIDTH).split())
+
+
+def text_hash(text: str) -> str:
+    """Return the sha256 (hex) of the normalised text: equal hashes are the same essay."""
+    return hashlib.sha256(normalise_text(text).encode("utf-8")).hexdigest()
+
+
+def words(text: str) -> list[str]:
+    """Return the runs of characters for which `str.isalnum()` holds, in order."""
+    runs = itertools.groupby(text, key=str.isalnum)
+    return ["".join(run) for is_word, run in runs if is_word]
+
+
+def word_count(text: str) -> int:
+    """Return the number of words, as `words` defines them."""
+    return sum(is_word for is_word, _ in itertools.groupby(text, key=str.isalnum))

@@ -1,0 +1,1 @@
+"""Floor 2: which essays there are, and who is held out."""

@@ -1,0 +1,93 @@
+"""Settings of corpora, preparation and splits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.core.settings import Settings
+
+ELLIPSE_LETTER_PROMPTS = (
+    "Community service",
+    "Grades for extracurricular activities",
+    "Cell phones at school",
+    "Letter to employer",
+)
+"""Prompts answered by letters rather than essays; excluded whole."""
+
+
+class EllipseCorpus(Settings):
+    """The ELLIPSE authors' two files, relative to the data folder."""
+
+    kind: Literal["ellipse"] = "ellipse"
+    train: str = "ellipse/ellipse_train.csv"
+    locked: str = "ellipse/ellipse_test.csv"
+
+
+class TableColumns(Settings):
+    """Which column of a table holds what."""
+
+    id: str
+    text: str
+    prompt: str
+    score: str
+    second_score: str | None = None
+    traits: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+
+
+class TableCorpus(Settings):
+    """Any CSV, TSV or Parquet file; `locked` optionally names a second file, the locked test."""
+
+    kind: Literal["table"] = "table"
+    path: str
+    locked: str | None = None
+    columns: TableColumns
+    scales: ScoreScales
+    encoding: Literal["auto", "utf-8", "cp1252", "latin-1"] = "auto"
+
+
+class SyntheticCorpus(Settings):
+    """A made corpus. `shortcut` from 0 to 1: how far topic words give away the training scores."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    n_essays: int = Field(default=1200, ge=20, le=200_000)
+    n_locked: int = Field(default=200, ge=0, le=50_000)
+    n_prompts: int = Field(default=12, ge=2, le=200)
+    seed: int = 7
+    shortcut: float = Field(default=0.0, ge=0.0, le=1.0)
+    scale: ScoreScale = ScoreScale(low=1, high=5, step=0.5)
+
+
+Corpus = Annotated[EllipseCorpus | TableCorpus | SyntheticCorpus, Field(discriminator="kind")]
+
+
+class Preparation(Settings):
+    """Which essays stay: whole prompts out, and a window of word counts, both ends included."""
+
+    exclude_prompts: tuple[str, ...] = ()
+    min_words: int = Field(default=200, ge=0)
+    max_words: int = Field(default=1000, ge=1)
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if self.min_words > self.max_words:
+            raise ValueError("min_words must not exceed max_words")
+        return self
+
+
+class SplitSettings(Settings):
+    """How folds are drawn."""
+
+    n_splits: int = Field(default=5, ge=2, le=50)
+    seed: int = 42
+
+
+class DataSettings(Settings):
+    """A corpus, how it is prepared, and how it is split."""
+
+    corpus: Corpus
+    preparation: Preparation = Preparation()
+    splits: SplitSettings = SplitSettings()

@@ -1,0 +1,47 @@
+"""Out-of-fold predictions: all that judging ever sees of a scorer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """One row per essay, each predicted by a model that never saw its fold; n rows.
+
+    `true` and `final` are scores of the essay's own scale, `raw` is the prediction before it was
+    mapped to that scale; all have shape (n,), and `folds` numbers the fold that held the essay out.
+    """
+
+    ids: tuple[str, ...]
+    prompts: tuple[str, ...]
+    folds: IntArray
+    true: FloatArray
+    raw: FloatArray
+    final: FloatArray
+    scales: ScoreScales
+
+    def __post_init__(self) -> None:
+        columns = (self.prompts, self.folds, self.true, self.raw, self.final)
+        if any(len(column) != len(self.ids) for column in columns):
+            raise ValueError("a column differs in length from the ids")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: IntArray) -> Predictions:
+        """Return the rows at these positions, in this order."""
+        at = np.asarray(rows, dtype=np.int64)
+        return Predictions(
+            tuple(self.ids[i] for i in at),
+            tuple(self.prompts[i] for i in at),
+            self.folds[at],
+            self.true[at],
+            self.raw[at],
+            self.final[at],
+            self.scales,
+        )

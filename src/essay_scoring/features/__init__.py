@@ -1,0 +1,1 @@
+"""Floor 3: essays to named columns."""

@@ -1,0 +1,51 @@
+"""Settings of feature columns and encoders."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from essay_scoring.core.settings import Settings
+
+FeatureSet = Literal["handcrafted", "companions", "embeddings"]
+
+DROP3 = ("has_conclusion", "clause_count", "flesch_kincaid")
+"""The three handcrafted columns that the reference leaves out."""
+
+
+class EncoderSettings(Settings):
+    """A frozen encoder and where it is read.
+
+    `name` is a registry name, a local folder or a name on the model hub; the last two need
+    `sha256`, that of their model.safetensors. `layers` counts from 1 (0 is the word embeddings);
+    several layers are averaged or put side by side. Essays longer than `max_length` tokens are
+    read in chunks that share `overlap` tokens.
+    """
+
+    name: str = "all-MiniLM-L6-v2"
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    layers: tuple[int, ...] = Field(default=(3,), min_length=1)
+    mix: Literal["mean", "concat"] = "mean"
+    max_length: int = Field(default=512, ge=16)
+    overlap: int = Field(default=128, ge=0)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    @model_validator(mode="after")
+    def _chunks_advance(self) -> Self:
+        if self.overlap * 2 > self.max_length:
+            raise ValueError("overlap must be at most half of max_length")
+        return self
+
+
+class FeatureSettings(Settings):
+    """Which columns a scorer sees.
+
+    `standardise_by_prompt` is transductive: it subtracts each prompt's mean and divides by its
+    deviation over the essays predicted together, so it uses the unlabelled held-out essays.
+    """
+
+    sets: tuple[FeatureSet, ...] = Field(default=("handcrafted", "embeddings"), min_length=1)
+    drop: tuple[str, ...] = ()
+    encoder: EncoderSettings = EncoderSettings()
+    standardise_by_prompt: bool = False

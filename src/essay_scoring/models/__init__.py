@@ -1,0 +1,1 @@
+"""Floor 4: scorers, their weights and their mappings to the score scale."""

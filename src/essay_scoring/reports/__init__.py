@@ -1,0 +1,1 @@
+"""Floor 7: run folders to pages and figures. Computes nothing new."""
