@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -43,7 +42,12 @@ class ScoreScale(Settings):
         """How many scores the scale has."""
         return round((self.high - self.low) / self.step) + 1
 
-    @cached_property
+    @property
+    def span(self) -> str:
+        """The scale in words, for messages: '1 to 5 by 0.5'."""
+        return f"{self.low:g} to {self.high:g} by {self.step:g}"
+
+    @property
     def labels(self) -> FloatArray:
         """All scores, ascending, shape (n_labels,): the full label list of every figure."""
         return self.low + self.step * np.arange(self.n_labels, dtype=np.float64)

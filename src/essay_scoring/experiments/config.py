@@ -114,7 +114,7 @@ def config_values(config: RunConfig) -> dict[str, Any]:
 
 
 def _toml_value(text: str) -> Any:
-    """Return a TOML value, or the text itself where it is none, so that plain words need no quotes."""
+    """Return a TOML value, or the text itself where it is none: plain words need no quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

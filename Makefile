@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: install quickstart test check test-all lock clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: requirements/lock.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements/lock.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+# The main job on embedded data with the embedded encoder. A recorded decision of any kind is success.
+quickstart: install
+	$(BIN)/essay-scoring study configs/studies/quickstart.toml --exit-zero
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+# Whatever this machine can serve beyond the default run; what it cannot is skipped, saying so.
+test-all: check
+	$(BIN)/pytest -m "slow or corpus or browser or gpu or slurm"
+
+lock:
+	{ echo "# Every package of a full installation, pinned. Made by: make lock"; \
+	  $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements/lock.txt
+
+clean:
+	rm -rf $(VENV) runs cache

@@ -1,0 +1,88 @@
+"""Commands on data: validate, prepare-dataset, make-splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, ConfigFile, DataFolder, Overrides
+
+if TYPE_CHECKING:
+    from essay_scoring.data.settings import DataSettings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("validate")(validate)
+    app.command("prepare-dataset")(prepare_dataset)
+    app.command("make-splits")(make_splits)
+
+
+def validate(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Check a run config and print it in full as JSON. Writes nothing."""
+    from essay_scoring.experiments.config import load_run_config
+
+    typer.echo(load_run_config(config, overrides or []).model_dump_json(indent=2))
+
+
+def prepare_dataset(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Read, check and filter a corpus, and draw its folds.
+
+    Takes any TOML file with a [data] table. Writes under CACHE/prepared/: train.parquet,
+    locked.parquet, rows_dropped.csv, splits.json, prepared.json and
+    reports/dataset_integrity_report.md.
+    """
+    from essay_scoring.cli.options import workspace
+    from essay_scoring.cli.progress_display import progress_display
+    from essay_scoring.data.preparation import prepare
+
+    settings = _data_settings(config, overrides or [])
+    space = workspace(RUNS, cache_dir, data_dir)
+    prepared = prepare(settings, space.data, space.prepared, progress_display())
+    for part, counts in prepared.manifest["counts"].items():
+        steps = ", ".join(f"{count} {step.replace('_', ' ')}" for step, count in counts.items())
+        typer.echo(f"{part}: {steps}")
+    typer.echo(f"prepared: {prepared.folder}")
+    typer.echo(f"report: {prepared.folder / 'reports' / 'dataset_integrity_report.md'}")
+
+
+def make_splits(
+    prepared_folder: Annotated[Path, typer.Argument(help="A folder made by prepare-dataset.")],
+    out: Annotated[Path, typer.Option("--out", help="The splits.json to write.")],
+    n_splits: Annotated[int, typer.Option(min=2, max=50, help="How many folds.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the shuffle.")] = 42,
+) -> None:
+    """Draw other folds of prepared data than those it came with.
+
+    Writes one splits.json with both schemes, for `cv --splits-path`.
+    """
+    from essay_scoring.data.preparation import load_prepared
+    from essay_scoring.data.settings import SplitSettings
+    from essay_scoring.data.splits import make_splits as draw
+    from essay_scoring.data.splits import write_splits
+
+    prepared = load_prepared(prepared_folder)
+    settings = SplitSettings(n_splits=n_splits, seed=seed)
+    splits = draw(prepared.train, settings, prepared.data_sha256)
+    write_splits(out, splits, settings, prepared.manifest, prepared.locked_ids)
+    typer.echo(f"splits: {out}")
+
+
+def _data_settings(config: Path, overrides: list[str]) -> DataSettings:
+    """Return the [data] table of a run config, or of a file that holds nothing else."""
+    from essay_scoring.core.errors import InputError
+    from essay_scoring.core.settings import build_settings
+    from essay_scoring.data.settings import DataSettings
+    from essay_scoring.experiments.config import apply_overrides, read_extended_toml
+
+    values = apply_overrides(read_extended_toml(config), overrides)
+    if "data" not in values:
+        raise InputError("no [data] table", where=str(config), mend="add [data.corpus]")
+    return build_settings(DataSettings, values["data"], f"{config}, [data]")

@@ -1,0 +1,87 @@
+"""What commands print when they are done: the figures, then where to read on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from essay_scoring.core.files import read_json
+from essay_scoring.reports.study_table import (
+    CHECK_HEADER,
+    HEADER,
+    check_row,
+    plain_table,
+    sections,
+    summary_row,
+)
+
+if TYPE_CHECKING:
+    from essay_scoring.experiments.compare_runs import Judgement
+
+
+def print_run(folder: Path) -> None:
+    """Print a run's agreement beside its baselines, and its report."""
+    metrics = read_json(folder / "artifacts" / "cv_metrics.json")
+    rows = [summary_row(f"baseline: {k}", v) for k, v in metrics["baselines"].items()]
+    rows.append(summary_row(metrics["run"]["name"], metrics["summary"]))
+    data = metrics["data"]
+    typer.echo(
+        f"{metrics['run']['scheme']}, {data['n']} essays, {data['n_prompts']} prompts, "
+        f"mapping {metrics['mapping']['name']}\n"
+    )
+    typer.echo(plain_table(HEADER, rows))
+    typer.echo(f"\nrun: {folder}\nreport: {folder / 'reports' / 'report.html'}")
+
+
+def print_judgement(judgement: Judgement) -> None:
+    """Print each check of a gate, and the verdict."""
+    plan, verdict = judgement.plan, judgement.verdict
+    typer.echo(f"{plan.question}\n")
+    rows = [check_row(check) for check in verdict.to_json()["findings"]]
+    typer.echo(plain_table(CHECK_HEADER, rows))
+    typer.echo(f"\ngate {plan.name} ({plan.rule}, {plan.sha256[:12]}): {verdict.outcome}")
+
+
+def print_study(folder: Path) -> None:
+    """Print a study's table, verdicts, decision and report."""
+    study = read_json(folder / "study.json")
+    typer.echo(f"{study['question']}\n")
+    for section in sections(study):
+        typer.echo(f"{section.scheme}, {section.n} essays")
+        typer.echo(plain_table(HEADER, section.rows) + "\n")
+    for gate in study["gates"]:
+        typer.echo(f"{gate['arm']}, gate {gate['plan']}: {gate['verdict']}")
+        if "reason" in gate:
+            typer.echo(f"  {gate['reason']}\n")
+        else:
+            typer.echo(plain_table(CHECK_HEADER, [check_row(c) for c in gate["checks"]]) + "\n")
+    typer.echo(f"decision: {study['outcome']}. {study['reason']}")
+    typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / 'report.html'}")
+
+
+def print_final(folder: Path) -> None:
+    """Print the figures of the locked test."""
+    final = read_json(folder / "artifacts" / "final_test.json")
+    typer.echo(f"locked test, {final['n']} essays, opened because: {final['reason']}\n")
+    for name, figure in final["summary"]["overall"].items():
+        value, low, high = (figure[key] for key in ("estimate", "low", "high"))
+        if value is not None:
+            interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+            typer.echo(f"{name:<20} {value:.3f}{interval}  n={figure['n']}")
+    typer.echo(f"\nrun: {folder}")
+
+
+def print_status(status: dict[str, Any]) -> None:
+    """Print how a run stands, and how to go on with one that stopped."""
+    progress = status["progress"]
+    typer.echo(f"{status['state']}, stage {status['stage']}, last heard {status['heartbeat']}")
+    if progress:
+        typer.echo(
+            f"{progress['stage']}: {progress['done']}/{progress['total']} {progress['unit']}"
+        )
+    if "failure" in status and status["state"] == "failed":
+        typer.echo(f"{status['failure']['type']}: {status['failure']['message']}")
+    if status["state"] in ("interrupted", "failed", "killed"):
+        typer.echo(f"to resume: {status['resume']}")

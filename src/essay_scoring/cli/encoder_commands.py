@@ -1,0 +1,43 @@
+"""Commands on encoders: list, fetch, verify."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from essay_scoring.cli.options import CACHE, CacheFolder
+
+app = typer.Typer(help="Frozen encoders: which are known, here and intact.", no_args_is_help=True)
+
+EncoderName = Annotated[str, typer.Argument(help="A name that `encoder list` shows.")]
+
+
+@app.command("list")
+def list_all(cache_dir: CacheFolder = CACHE) -> None:
+    """Show every known encoder, where it comes from and whether it is here. Writes nothing."""
+    from essay_scoring.features.encoders import list_encoders
+
+    for row in list_encoders(cache_dir / "encoders"):
+        here = "present" if row.present else "absent"
+        typer.echo(
+            f"{row.name}\t{row.parameters}\t{row.licence}\t{row.source}\t{here}\t{row.sha256}"
+        )
+
+
+@app.command()
+def fetch(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
+    """Bring an encoder into CACHE/encoders/ and check its hash."""
+    from essay_scoring.cli.progress_display import progress_display
+    from essay_scoring.features.encoders import fetch_encoder
+
+    typer.echo(f"encoder: {fetch_encoder(name, cache_dir / 'encoders', progress_display())}")
+
+
+@app.command()
+def verify(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
+    """Check an encoder's weights against the pinned sha256; exit 2 where they differ."""
+    from essay_scoring.features.encoders import verify_encoder
+
+    folder = verify_encoder(name, cache_dir / "encoders")
+    typer.echo(f"intact: {folder.path} sha256 {folder.sha256}")

@@ -1,0 +1,103 @@
+"""The command line: one line for what went wrong, and an exit code that says how it ended.
+
+0 done; 1 an error in the program; 2 bad usage or input; 3 a gate failed; 4 invalid evidence;
+5 another process is doing the work; 130 and 143 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import typer
+
+# Typer carries its own copy of Click and exports no base class of its usage errors.
+from typer._click.exceptions import ClickException, UsageError
+
+from essay_scoring.cli import data_commands, encoder_commands, judge_commands, run_commands
+from essay_scoring.core.errors import EssayScoringError
+
+app = typer.Typer(
+    name="essay-scoring",
+    help="Train essay scorers, hold whole prompts out, and judge what holds up.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for commands in (data_commands, run_commands, judge_commands):
+    commands.add_to(app)
+app.add_typer(encoder_commands.app, name="encoder")
+
+_BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, ending work the way Ctrl-C does."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Return the exit code of one command; every expected failure is one line on stderr."""
+    try:
+        result = app(arguments, standalone_mode=False)
+    except UsageError as error:
+        error.show()
+        _hint_at_booleans(error, arguments)
+        return 2
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except EssayScoringError as error:
+        return _fail(f"error: {error.line()}", error.exit_code)
+    except KeyboardInterrupt as error:
+        again = shlex.join(["essay-scoring", *arguments])
+        code = 143 if isinstance(error, Terminated) else 130
+        return _fail(f"interrupted; what was finished is kept. To resume: {again}", code)
+    except BrokenPipeError:
+        # Whoever read our output has left; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _fail(f"error: {error.filename or 'system'}: {error.strerror or error}", 2)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: say it in one line
+        return _fail(_unexpected(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    """Return one line on a bug; its message is left out, since it could quote an essay."""
+    if os.environ.get("ESSAY_SCORING_DEBUG"):
+        traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"error in the program: {type(error).__name__} at {place.filename}:{place.lineno}. "
+        "To see more: set ESSAY_SCORING_DEBUG=1 and run again"
+    )
+
+
+def _hint_at_booleans(error: UsageError, arguments: list[str]) -> None:
+    """Say how flags are written when a stray `true` or `false` was given to one."""
+    stray = _BOOLEAN_WORDS & {argument.lower() for argument in arguments}
+    if stray and "unexpected extra argument" in error.format_message():
+        sys.stderr.write(
+            f"Hint: flags take no value; leave out '{min(stray)}' "
+            "and write --flag to turn it on, --no-flag to turn it off.\n"
+        )
+
+
+def _fail(line: str, code: int) -> int:
+    sys.stderr.write(line + "\n")
+    return code
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

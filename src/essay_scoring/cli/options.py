@@ -1,0 +1,59 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from essay_scoring.experiments.workspace import Workspace
+
+
+class SchemeName(StrEnum):
+    """The two ways of holding essays out."""
+
+    PROMPT_HOLDOUT = "prompt_holdout"
+    STRATIFIED_TEXT = "stratified_text"
+
+
+ConfigFile = Annotated[
+    Path, typer.Argument(help="A TOML run config, or the config.json of an earlier run.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override one setting, a.b=value. Repeatable.", metavar="A.B=VALUE"),
+]
+RunsFolder = Annotated[
+    Path, typer.Option("--runs-dir", envvar="ESSAY_SCORING_RUNS", help="Where run folders lie.")
+]
+CacheFolder = Annotated[
+    Path,
+    typer.Option(
+        "--cache-dir",
+        envvar="ESSAY_SCORING_CACHE",
+        help="Prepared data, features and encoders: all that can be made again.",
+    ),
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="ESSAY_SCORING_DATA",
+        help="The folder that corpus paths are relative to.",
+        show_default="../shared/data",
+    ),
+]
+
+RUNS = Path("runs")
+CACHE = Path("cache")
+
+
+def workspace(runs: Path, cache: Path, data: Path | None) -> Workspace:
+    """Return the folders of a command."""
+    from essay_scoring.data.corpora import data_folder
+    from essay_scoring.experiments.workspace import Workspace
+
+    return Workspace(runs, cache, data or data_folder())

@@ -1,0 +1,206 @@
+"""Commands on runs: cv, study, final-test, import-predictions, report, status."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from essay_scoring.cli.options import (
+    CACHE,
+    RUNS,
+    CacheFolder,
+    ConfigFile,
+    DataFolder,
+    Overrides,
+    RunsFolder,
+    SchemeName,
+    workspace,
+)
+from essay_scoring.cli.progress_display import progress_display
+
+if TYPE_CHECKING:
+    from essay_scoring.core.scale import ScoreScales
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+class RawMapping(StrEnum):
+    """How imported raw predictions become scores."""
+
+    ROUND_HALF_BAND = "round_half_band"
+    QWK_CUTPOINTS_LFO = "qwk_cutpoints_lfo"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("cv")(cv)
+    app.command("import-predictions")(import_predictions)
+    app.command("final-test")(final_test)
+    app.command("report")(report)
+    app.command("status")(status)
+
+
+def resume_command() -> str:
+    """Return the command line that is running, to be shown where it is interrupted."""
+    return shlex.join(["essay-scoring", *sys.argv[1:]])
+
+
+def cv(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    scheme: Annotated[SchemeName | None, typer.Option(help="Override the scheme.")] = None,
+    run_name: Annotated[str | None, typer.Option(help="Override the run's name.")] = None,
+    splits_path: Annotated[Path | None, typer.Option(help="Use these splits.")] = None,
+    runs_dir: RunsFolder = RUNS,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Cross-validate one configuration.
+
+    Writes RUNS/<name>-<fingerprint>/: config.json, provenance.json, status.json, progress.json,
+    run.log, models/, artifacts/ (cv_metrics.json, residuals_cv_val_oof.csv and .jsonl,
+    truncation_coverage.json), reports/ (cv_report.md, residual_diagnostics.md, report.html) and,
+    last, manifest.json. The same command resumes what was interrupted.
+    """
+    from essay_scoring.cli.display import print_run
+    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.experiments.cv import run_cv
+    from essay_scoring.reports.run_reports import write_run_reports
+
+    flags = {"scheme": scheme, "name": run_name, "splits_path": splits_path}
+    given = [f'{key}="{value}"' for key, value in flags.items() if value is not None]
+    folder = run_cv(
+        load_run_config(config, [*(overrides or []), *given]),
+        workspace(runs_dir, cache_dir, data_dir),
+        progress_display(),
+        report=write_run_reports,
+        resume=resume_command(),
+    )
+    print_run(folder)
+
+
+def import_predictions(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, one row per essay.")],
+    run_name: Annotated[str, typer.Option(help="The name of the run.")],
+    scheme: Annotated[SchemeName, typer.Option(help="How essays were held out.")] = (
+        SchemeName.PROMPT_HOLDOUT
+    ),
+    scale: Annotated[
+        str, typer.Option(help="LOW:HIGH:STEP, or a TOML file with one scale per prompt.")
+    ] = "1:5:0.5",
+    mapping: Annotated[
+        RawMapping, typer.Option(help="How raw predictions become scores where y_pred is absent.")
+    ] = RawMapping.QWK_CUTPOINTS_LFO,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="What a column is called in the file, y_true=NAME. Repeatable."),
+    ] = None,
+    runs_dir: RunsFolder = RUNS,
+) -> None:
+    """Make a run of another scorer's out-of-fold predictions, to compare and report.
+
+    The file holds record_id, prompt, fold, y_true and y_pred_raw, y_pred or both. Writes the same
+    run folder as cv, without models.
+    """
+    from essay_scoring.cli.display import print_run
+    from essay_scoring.experiments import import_predictions as importing
+    from essay_scoring.reports.run_reports import write_run_reports
+
+    request = importing.ImportRequest(
+        path=file,
+        name=run_name,
+        scheme=scheme.value,
+        scales=_scales(scale),
+        mapping=mapping.value,
+        columns=_renamed(column or [], importing.COLUMNS),
+    )
+    folder = importing.import_predictions(
+        request, runs_dir, progress_display(), report=write_run_reports
+    )
+    print_run(folder)
+
+
+def final_test(
+    run: RunFolder,
+    decision: Annotated[Path, typer.Option(help="The study folder that decided for the run.")],
+    again: Annotated[
+        str | None, typer.Option(help="Why the locked test is opened once more.", metavar="REASON")
+    ] = None,
+    runs_dir: RunsFolder = RUNS,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Score the locked test with the decided run, once.
+
+    Appends the opening to RUNS/locked_test_ledger.jsonl before any locked score is read, then
+    writes RUNS/<run>-final-<number>/ with artifacts/final_test.json and the residual files.
+    """
+    from essay_scoring.cli.display import print_final
+    from essay_scoring.experiments.final_test import Opening, run_final_test
+
+    folder = run_final_test(
+        Opening(run, decision, again),
+        workspace(runs_dir, cache_dir, data_dir),
+        progress_display(),
+    )
+    print_final(folder)
+
+
+def report(run: RunFolder) -> None:
+    """Write the reports of a finished run or study again: RUN/reports/, and its manifest."""
+    from essay_scoring.experiments.manifest import require_intact, write_manifest
+    from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.study_reports import write_study_reports
+
+    require_intact(run)
+    is_study = (run / "study.json").is_file()
+    for path in write_study_reports(run) if is_study else write_run_reports(run):
+        typer.echo(str(path))
+    write_manifest(run)
+
+
+def status(run: RunFolder) -> None:
+    """Say how a run stands: complete, running, interrupted, failed or killed. Writes nothing."""
+    from essay_scoring.cli.display import print_status
+    from essay_scoring.experiments.session import read_status
+
+    print_status(read_status(run))
+
+
+def _scales(text: str) -> ScoreScales:
+    """Return the scales of LOW:HIGH:STEP or of a TOML file."""
+    from essay_scoring.core.errors import InputError
+    from essay_scoring.core.scale import ScoreScales
+    from essay_scoring.core.settings import build_settings, read_toml
+
+    if text.endswith(".toml"):
+        return build_settings(ScoreScales, read_toml(Path(text)), text)
+    try:
+        low, high, step = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(
+            f"--scale {text!r} is not LOW:HIGH:STEP", mend="write for example --scale 1:5:0.5"
+        ) from None
+    shared = {"low": low, "high": high, "step": step}
+    return build_settings(ScoreScales, {"shared": shared}, f"--scale {text}")
+
+
+def _renamed(columns: list[str], known: tuple[str, ...]) -> dict[str, str]:
+    """Return the file's names of columns that are called something else there."""
+    from essay_scoring.core.errors import InputError
+
+    out = {}
+    for column in columns:
+        ours, separator, theirs = column.partition("=")
+        if not separator or ours not in known:
+            raise InputError(
+                f"--column {column!r} is not of the form NAME=THEIRS",
+                mend=f"NAME is one of {', '.join(known)}",
+            )
+        out[ours] = theirs
+    return out

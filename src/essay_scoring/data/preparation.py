@@ -1,0 +1,266 @@
+"""From a corpus to a folder of prepared data that is whole or absent.
+
+A folder is built beside its final place and renamed, so one that is there is complete. Its name
+covers the settings and the bytes of the source files; the same name is the same data.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.essays import Essays
+from essay_scoring.core.files import try_lock, write_json, write_text
+from essay_scoring.core.fingerprint import file_sha256, fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.text import text_hash, word_count
+from essay_scoring.data.corpora import Loaded, load, source_files
+from essay_scoring.data.integrity import integrity_report
+from essay_scoring.data.prepared import (
+    LOCKED,
+    MANIFEST,
+    PREPARED_VERSION,
+    SPLITS,
+    TRAIN,
+    PreparedData,
+    essays_sha256,
+    load_prepared,
+    scored_sha256,
+    write_essays,
+    write_train,
+)
+from essay_scoring.data.settings import DataSettings, Preparation
+from essay_scoring.data.splits import make_splits, write_splits
+from essay_scoring.data.synthetic import GENERATOR_VERSION
+from essay_scoring.data.tables import shown
+
+__all__ = ["PreparedData", "load_prepared", "prepare"]
+
+REPORT = "reports/dataset_integrity_report.md"
+DROPPED = "rows_dropped.csv"
+EXCLUDED, SHORT, LONG = REASONS = ("excluded_prompt", "too_short", "too_long")
+
+_LOGGER = logging.getLogger(__name__)
+_WAIT_SECONDS = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Which rows of one part stay, and why the others do not: `reasons` has "" for those kept."""
+
+    essays: Essays
+    reasons: tuple[str, ...]
+
+    @property
+    def rows(self) -> list[int]:
+        return [row for row, reason in enumerate(self.reasons) if not reason]
+
+    def steps(self) -> dict[str, int]:
+        """Return the counts at every step."""
+        excluded = self.reasons.count(EXCLUDED)
+        return {
+            "read": len(self.reasons),
+            "after_exclusions": len(self.reasons) - excluded,
+            "after_window": len(self.rows),
+        }
+
+    def dropped(self) -> dict[str, int]:
+        """Return the number dropped for each reason."""
+        return {reason: self.reasons.count(reason) for reason in REASONS}
+
+
+def prepare(
+    settings: DataSettings, folder: Path, out_root: Path, progress: Progress
+) -> PreparedData:
+    """Return the prepared data of a corpus, building `<out_root>/<kind>-<fingerprint>` if need be.
+
+    A complete folder is used again after its checksums are checked; a damaged one is built anew
+    with a warning. Raises InputError for input that cannot be used.
+    """
+    sources = source_files(settings.corpus, folder)
+    identity = _identity(settings, sources)
+    name = f"{settings.corpus.kind}-{fingerprint(identity)[:12]}"
+    target = out_root / name
+    found = _complete(target)
+    if found is not None:
+        return found
+    with _alone(out_root / f".{name}.lock"):
+        # Another process may have built it while this one waited.
+        found = _complete(target)
+        if found is None:
+            _build(settings, folder, identity, target, progress)
+            found = load_prepared(target)
+    return found
+
+
+def _identity(settings: DataSettings, sources: Sequence[Path]) -> dict[str, Any]:
+    """Return all that decides what is prepared: settings, code version, bytes of the sources."""
+    synthetic = settings.corpus.kind == "synthetic"
+    return {
+        "schema_version": PREPARED_VERSION,
+        "generator_version": GENERATOR_VERSION if synthetic else None,
+        "settings": settings.model_dump(mode="json"),
+        "sources": [{"name": path.name, "sha256": file_sha256(path)} for path in sources],
+    }
+
+
+def _complete(target: Path) -> PreparedData | None:
+    if not target.exists():
+        return None
+    try:
+        return load_prepared(target)
+    except InputError as error:
+        _LOGGER.warning("%s; the folder is built again", error.what)
+        return None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock; the system frees it when a process dies."""
+    while True:
+        with try_lock(path) as mine:
+            if mine:
+                yield
+                return
+        time.sleep(_WAIT_SECONDS)
+
+
+def _build(
+    settings: DataSettings, folder: Path, identity: dict[str, Any], target: Path, progress: Progress
+) -> None:
+    """Build the folder beside its place, then give it its name."""
+    for stale in target.parent.glob(f".{target.name}.*.partial"):
+        shutil.rmtree(stale, ignore_errors=True)
+    partial = Path(
+        tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    )
+    try:
+        _fill(partial, settings, load(settings.corpus, folder), identity, progress)
+        partial.chmod(0o755)
+        if target.exists():
+            target.rename(partial.with_suffix(".old.partial"))
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial.with_suffix(".old.partial"), ignore_errors=True)
+
+
+def _fill(
+    place: Path,
+    settings: DataSettings,
+    loaded: Loaded,
+    identity: dict[str, Any],
+    progress: Progress,
+) -> None:
+    """Write every file of a prepared folder, the manifest last."""
+    with progress.stage("prepare", 4, "steps") as advance:
+        kept = {
+            part: _Kept(essays, _reasons(essays, settings.preparation))
+            for part, essays in (("train", loaded.train.essays), ("locked", loaded.locked))
+        }
+        train = loaded.train.take(kept["train"].rows)
+        locked = loaded.locked.take(kept["locked"].rows)
+        if not len(train):
+            raise _none_left(settings.preparation)
+        _check_apart(loaded, train.essays, locked, identity)
+        advance(1)
+        write_train(place / TRAIN, train)
+        write_essays(place / LOCKED, locked)
+        write_text(place / DROPPED, _dropped_csv(kept))
+        advance(1)
+        manifest = identity | {
+            "fingerprint": fingerprint(identity),
+            "data_sha256": scored_sha256(train),
+            "locked_sha256": essays_sha256(locked),
+            "encodings": loaded.encodings,
+            "counts": {part: rows.steps() for part, rows in kept.items()},
+            "dropped": {part: rows.dropped() for part, rows in kept.items()},
+            "absent_prompts": _absent(settings.preparation, loaded),
+        }
+        splits = make_splits(train, settings.splits, manifest["data_sha256"])
+        write_splits(place / SPLITS, splits, settings.splits, manifest, locked.ids)
+        advance(1)
+        write_text(place / REPORT, integrity_report(train, locked, splits, manifest))
+        written = (TRAIN, LOCKED, DROPPED, SPLITS, REPORT)
+        files = {name: file_sha256(place / name) for name in written}
+        write_json(place / MANIFEST, manifest | {"files": files})
+        advance(1)
+
+
+def _reasons(essays: Essays, preparation: Preparation) -> tuple[str, ...]:
+    """Return for each essay why it is dropped, "" for one that stays."""
+    excluded = {prompt.strip() for prompt in preparation.exclude_prompts}
+    return tuple(
+        EXCLUDED if prompt in excluded else _window_reason(text, preparation)
+        for prompt, text in zip(essays.prompts, essays.texts, strict=True)
+    )
+
+
+def _window_reason(text: str, preparation: Preparation) -> str:
+    count = word_count(text)
+    if count < preparation.min_words:
+        return SHORT
+    return LONG if count > preparation.max_words else ""
+
+
+def _none_left(preparation: Preparation) -> InputError:
+    return InputError(
+        f"no training essay is left after the exclusions and the window of {preparation.min_words}"
+        f" to {preparation.max_words} words",
+        where="data.preparation",
+        mend="widen the window or exclude fewer prompts",
+    )
+
+
+def _check_apart(loaded: Loaded, train: Essays, locked: Essays, identity: dict[str, Any]) -> None:
+    """Refuse an id in both parts, and a text that is both trained on and locked."""
+    sources = identity["sources"]
+    file = sources[1]["name"] if len(sources) > 1 else "locked test"
+    row_of = {essay_id: row for row, essay_id in enumerate(loaded.locked.ids, start=1)}
+    for essay_id in loaded.train.essays.ids:
+        if essay_id in row_of:
+            raise InputError(
+                f"the id {shown(essay_id)} is in train and in the locked test",
+                where=f"{file}, row {row_of[essay_id]}",
+                mend="give the essays ids of their own, or remove one of them",
+            )
+    trained = {text_hash(text): i for i, text in zip(train.ids, train.texts, strict=True)}
+    for essay_id, text in zip(locked.ids, locked.texts, strict=True):
+        twin = trained.get(text_hash(text))
+        if twin is not None:
+            raise InputError(
+                f"the locked essay {shown(essay_id)} has the same text as the training essay"
+                f" {shown(twin)}",
+                where=f"{file}, row {row_of[essay_id]}",
+                mend="remove one of the two, so that the locked test stays unseen",
+            )
+
+
+def _absent(preparation: Preparation, loaded: Loaded) -> list[str]:
+    """Return the excluded prompts that nobody answers, with a warning for each."""
+    there = {*loaded.train.prompts, *loaded.locked.prompts}
+    absent = [name for name in preparation.exclude_prompts if name.strip() not in there]
+    for name in absent:
+        _LOGGER.warning("the excluded prompt %r is not in the data; check its spelling", name)
+    return absent
+
+
+def _dropped_csv(kept: dict[str, _Kept]) -> str:
+    """Return `rows_dropped.csv`: id, reason and part of every essay that was dropped."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["id", "reason", "part"])
+    for part, rows in kept.items():
+        pairs = zip(rows.essays.ids, rows.reasons, strict=True)
+        writer.writerows([essay_id, reason, part] for essay_id, reason in pairs if reason)
+    return out.getvalue()

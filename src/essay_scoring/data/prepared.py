@@ -1,0 +1,154 @@
+"""A folder of prepared data, read back and checked against its own checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.files import atomic_path, read_json
+from essay_scoring.core.fingerprint import file_sha256, rows_sha256
+from essay_scoring.core.text import text_hash
+from essay_scoring.data.corpora import scales_of
+from essay_scoring.data.settings import DataSettings
+
+PREPARED_VERSION = 1
+MANIFEST = "prepared.json"
+TRAIN, LOCKED, SPLITS = "train.parquet", "locked.parquet", "splits.json"
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """Essays ready for training, and the ids of those that are locked away.
+
+    `data_sha256` covers id, text, prompt and score of every training essay in order; `manifest` is
+    the content of `prepared.json`.
+    """
+
+    folder: Path
+    settings: DataSettings
+    train: ScoredEssays
+    locked_ids: tuple[str, ...]
+    data_sha256: str
+    manifest: Mapping[str, Any] = field(repr=False)
+
+
+def load_prepared(folder: Path) -> PreparedData:
+    """Return the data of a prepared folder; InputError if it is incomplete or any file differs."""
+    manifest = read_json(folder / MANIFEST)
+    try:
+        _check_files(folder, manifest)
+        settings = DataSettings.model_validate(manifest["settings"])
+        recorded = str(manifest["data_sha256"])
+    except (KeyError, TypeError, AttributeError, ValidationError):
+        raise _unusable(folder, f"{MANIFEST} is not as it was written") from None
+    train = _read_train(folder / TRAIN, settings)
+    if scored_sha256(train) != recorded:
+        raise _unusable(folder, f"{TRAIN} does not have the recorded data_sha256")
+    locked = read_essays(folder / LOCKED)
+    return PreparedData(folder, settings, train, locked.ids, recorded, manifest)
+
+
+def _check_files(folder: Path, manifest: Any) -> None:
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version != PREPARED_VERSION:
+        raise _unusable(folder, f"the schema version is {version!r}, not {PREPARED_VERSION}")
+    for name, recorded in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise _unusable(folder, f"{name} is missing")
+        if file_sha256(path) != recorded:
+            raise _unusable(folder, f"{name} does not have the recorded sha256")
+
+
+def _unusable(folder: Path, what: str) -> InputError:
+    return InputError(what, where=str(folder), mend="run prepare-dataset again")
+
+
+def scored_sha256(train: ScoredEssays) -> str:
+    """Return the hash of ordered id, text hash, prompt and score."""
+    essays = train.essays
+    scores = (repr(score) for score in train.scores.tolist())
+    hashes = map(text_hash, essays.texts)
+    return rows_sha256(zip(essays.ids, hashes, essays.prompts, scores, strict=True))
+
+
+def essays_sha256(essays: Essays) -> str:
+    """Return the hash of ordered id, text hash and prompt."""
+    return rows_sha256(zip(essays.ids, map(text_hash, essays.texts), essays.prompts, strict=True))
+
+
+def write_essays(path: Path, essays: Essays) -> None:
+    """Write id, text and prompt as Parquet."""
+    _write(path, _essay_columns(essays))
+
+
+def read_essays(path: Path) -> Essays:
+    """Return the essays of a Parquet file that `write_essays` wrote."""
+    return _essays(_read(path))
+
+
+def write_train(path: Path, train: ScoredEssays) -> None:
+    """Write scored essays as Parquet: traits as `trait:NAME`, writer groups as `writer:NAME`."""
+    columns: dict[str, Any] = {**_essay_columns(train.essays), "score": train.scores}
+    if train.second_scores is not None:
+        columns["second_score"] = train.second_scores
+    columns |= {f"trait:{name}": values for name, values in train.traits.items()}
+    columns |= {f"writer:{name}": list(labels) for name, labels in train.writers.items()}
+    _write(path, columns)
+
+
+def _read_train(path: Path, settings: DataSettings) -> ScoredEssays:
+    columns = _read(path)
+    second = columns.get("second_score")
+    return ScoredEssays(
+        _essays(columns),
+        np.asarray(columns["score"], dtype=np.float64),
+        scales_of(settings.corpus),
+        None if second is None else np.asarray(second, dtype=np.float64),
+        {
+            name.removeprefix("trait:"): np.asarray(values, dtype=np.float64)
+            for name, values in columns.items()
+            if name.startswith("trait:")
+        },
+        {
+            name.removeprefix("writer:"): tuple(values)
+            for name, values in columns.items()
+            if name.startswith("writer:")
+        },
+    )
+
+
+def _essays(columns: Mapping[str, list[Any]]) -> Essays:
+    return Essays(tuple(columns["id"]), tuple(columns["text"]), tuple(columns["prompt"]))
+
+
+def _essay_columns(essays: Essays) -> dict[str, Any]:
+    return {"id": list(essays.ids), "text": list(essays.texts), "prompt": list(essays.prompts)}
+
+
+def _write(path: Path, columns: Mapping[str, Any]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    text = pyarrow.string()
+    arrays = {
+        name: pyarrow.array(values, type=text if isinstance(values, list) else pyarrow.float64())
+        for name, values in columns.items()
+    }
+    with atomic_path(path) as temporary:
+        parquet.write_table(pyarrow.table(arrays), temporary)
+
+
+def _read(path: Path) -> dict[str, list[Any]]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        columns: dict[str, list[Any]] = file.read().to_pydict()
+    return columns

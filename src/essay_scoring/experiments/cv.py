@@ -1,0 +1,105 @@
+"""`cv`: one configuration, cross-validated, as a run folder that explains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.files import write_json
+from essay_scoring.core.progress import Progress
+from essay_scoring.experiments.artifacts import Scored, write_artifacts
+from essay_scoring.experiments.config import Baseline, RunConfig, config_values
+from essay_scoring.experiments.cross_validation import Design, JobResult, gather, run_job
+from essay_scoring.experiments.manifest import is_complete
+from essay_scoring.experiments.mapping import inner_pairs, map_run, plain_mapping
+from essay_scoring.experiments.run import BASELINES, Run, open_run, provenance_of
+from essay_scoring.experiments.session import Session, session
+from essay_scoring.experiments.workspace import Workspace
+
+WriteReports = Callable[[Path], object]
+"""Writes the pages of a run folder. Reports stand above experiments, so the caller brings them."""
+
+
+def run_cv(
+    config: RunConfig,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    report: WriteReports,
+    resume: str,
+) -> Path:
+    """Return the complete run folder of a config, doing only what is not done yet.
+
+    `resume` is the command that would continue the run; it is shown where the run is interrupted.
+    Raises BusyError when another process is doing the same run.
+    """
+    run = open_run(config, workspace, progress)
+    folder = workspace.runs / run.folder_name
+    if is_complete(folder):
+        return folder
+    with session(folder, resume, progress) as opened:
+        write_json(folder / "config.json", config_values(config))
+        write_json(folder / "provenance.json", provenance_of(run))
+        if run.needs_columns:
+            opened.stage("features")
+            run.columns.warm(run.prepared.train.essays)
+        scored, baselines = _cross_validate(run, folder, opened)
+        opened.stage("artifacts")
+        write_artifacts(run, folder, scored, baselines)
+        opened.stage("reports")
+        report(folder)
+    return folder
+
+
+def _cross_validate(
+    run: Run, folder: Path, opened: Session
+) -> tuple[Scored, dict[Baseline, Scored]]:
+    """Return the mapped out-of-fold predictions of the run's scorer and of its baselines."""
+    design, scorer = run.design, run.config.scorer
+    opened.stage("cross-validation")
+    jobs = _jobs(design, partial(run.build, scorer), folder / "models", opened.progress)
+    inner: list[JobResult] = []
+    if run.config.training.mapping == "qwk_cutpoints_inner":
+        opened.stage("inner cross-validation")
+        inner = _inner_jobs(design, partial(run.build, scorer), folder / "models", opened.progress)
+    scored = Scored(map_run(run.config.training.mapping, design, gather(design, jobs), inner), jobs)
+    baselines: dict[Baseline, Scored] = {}
+    for name in run.config.baselines:
+        opened.stage(f"baseline {name}")
+        build = partial(run.build, BASELINES[name])
+        own = _jobs(design, build, folder / "models" / "baselines" / name, opened.progress)
+        mapping = plain_mapping(run.config.training.mapping)
+        baselines[name] = Scored(map_run(mapping, design, gather(design, own), []), own)
+    return scored, baselines
+
+
+def _jobs(
+    design: Design, build: Callable[[], Scorer], folder: Path, progress: Progress
+) -> list[JobResult]:
+    """Return the result of every fold, doing those that are not there yet."""
+    results = []
+    label = folder.parent.name if folder.name == "models" else f"baseline {folder.name}"
+    with progress.stage(label, len(design.folds), "folds") as advance:
+        for fold in design.folds:
+            results.append(run_job(design, [fold], build, folder / f"fold-{fold}"))
+            advance(1)
+    return results
+
+
+def _inner_jobs(
+    design: Design, build: Callable[[], Scorer], folder: Path, progress: Progress
+) -> list[JobResult]:
+    """Return the result of leaving out every pair of folds: inner out-of-fold predictions.
+
+    A model trained without folds j and k predicts j where k is the outer fold, and k where j is.
+    """
+    pairs = inner_pairs(design.folds)
+    results = []
+    with progress.stage("inner folds", len(pairs), "fits") as advance:
+        for first, second in pairs:
+            name = f"inner-{first}-{second}"
+            results.append(run_job(design, [first, second], build, folder / name))
+            advance(1)
+    return results

@@ -1,0 +1,194 @@
+"""`import-predictions`: out-of-fold predictions of any scorer as a run that can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import write_json
+from essay_scoring.core.fingerprint import file_sha256, fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+from essay_scoring.data.splits import Scheme
+from essay_scoring.data.tables import Table, read_table
+from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.evaluation.residuals import write_residuals
+from essay_scoring.experiments import provenance
+from essay_scoring.experiments.artifacts import predictions_sha256, summary_of
+from essay_scoring.experiments.config import EvaluationSettings
+from essay_scoring.experiments.cv import WriteReports
+from essay_scoring.experiments.manifest import is_complete
+from essay_scoring.experiments.mapping import as_json
+from essay_scoring.experiments.session import session
+from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.settings import MappingName
+
+AS_IMPORTED = "as_imported"
+COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred")
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What to import: the file, the run's name, the scheme and scales, and how raw values map.
+
+    `columns` names the file's column for any of COLUMNS that is called something else there.
+    """
+
+    path: Path
+    name: str
+    scheme: Scheme
+    scales: ScoreScales
+    mapping: MappingName
+    columns: Mapping[str, str]
+
+
+def import_predictions(
+    request: ImportRequest, runs: Path, progress: Progress, *, report: WriteReports
+) -> Path:
+    """Return the run folder made of a file of predictions; compare and report take it like any.
+
+    The file has one row per essay with record_id, prompt, fold, y_true (own scale) and y_pred_raw,
+    y_pred or both. Where y_pred is absent, the raw values are mapped by `request.mapping`.
+    """
+    table = read_table(request.path)
+    identity = {
+        "file": file_sha256(request.path),
+        "scheme": request.scheme,
+        "scales": request.scales.model_dump(mode="json"),
+        "mapping": request.mapping,
+        "columns": dict(request.columns),
+        "code": provenance.code_revision(),
+    }
+    folder = runs / f"{request.name}-{fingerprint(identity)[:12]}"
+    if is_complete(folder):
+        return folder
+    predictions, mapping, cutpoints = _predictions(table, request)
+    settings = EvaluationSettings()
+    with session(folder, f"essay-scoring import-predictions {request.path}", progress) as opened:
+        write_json(folder / "config.json", {"imported": identity, "name": request.name})
+        write_json(
+            folder / "provenance.json",
+            {"schema": 1, "imported": identity, "versions": provenance.package_versions()},
+        )
+        opened.stage("artifacts")
+        write_residuals(folder / "artifacts", predictions, request.scheme, {})
+        write_json(
+            folder / "artifacts" / "cv_metrics.json",
+            {
+                "schema": 1,
+                "run": {"name": request.name, "folder": folder.name, "scheme": request.scheme},
+                "family": "imported",
+                "hyperparameters": {},
+                "config": {"imported": identity},
+                "data": {
+                    "kind": "imported",
+                    "data_sha256": None,
+                    "splits_sha256": None,
+                    "predictions_sha256": predictions_sha256(predictions),
+                    "n": len(predictions),
+                    "n_prompts": len(set(predictions.prompts)),
+                },
+                "scales": request.scales.model_dump(mode="json"),
+                "transductive": False,
+                "code_revision": provenance.code_revision(),
+                "versions": provenance.package_versions(),
+                "mapping": {"name": mapping, "cutpoints": cutpoints},
+                "summary": summary_of(predictions, settings, seed=0),
+                "covariates": [],
+                "baselines": {},
+                "fits": [],
+            },
+        )
+        opened.stage("reports")
+        report(folder)
+    return folder
+
+
+def _predictions(
+    table: Table, request: ImportRequest
+) -> tuple[Predictions, str, dict[int, list[float]]]:
+    """Return the checked rows, the mapping's name and its cut-points."""
+    name_of = {column: request.columns.get(column, column) for column in COLUMNS}
+    present = {column for column in COLUMNS if name_of[column] in table.names}
+    if not present & {"y_pred_raw", "y_pred"}:
+        raise InputError(
+            f"neither a column '{name_of['y_pred_raw']}' nor '{name_of['y_pred']}'",
+            where=str(table.path),
+            mend="name the prediction with --column y_pred_raw=NAME or --column y_pred=NAME",
+        )
+    ids = tuple(table.column(name_of["record_id"]))
+    _require_unique(ids, table, name_of["record_id"])
+    prompts = tuple(text.strip() for text in table.column(name_of["prompt"]))
+    folds = _folds(table, name_of["fold"])
+    true = _on_scale(table, name_of["y_true"], request.scales, prompts)
+    cutpoints: dict[int, list[float]] = {}
+    raw = _numbers(table, name_of["y_pred_raw" if "y_pred_raw" in present else "y_pred"])
+    if "y_pred" in present:
+        final = _on_scale(table, name_of["y_pred"], request.scales, prompts)
+        mapping: str = AS_IMPORTED
+    else:
+        mapping = request.mapping
+        mapped = map_out_of_fold(raw, true, folds, prompts, request.scales, request.mapping)
+        final, cutpoints = mapped.final, as_json(mapped.cutpoints)
+    rows = Predictions(ids, prompts, folds, true, raw, final, request.scales)
+    return rows, mapping, cutpoints
+
+
+def _require_unique(ids: tuple[str, ...], table: Table, column: str) -> None:
+    first_row: dict[str, int] = {}
+    for row, essay in enumerate(ids):
+        if essay in first_row:
+            raise InputError(
+                f"duplicate id {essay!r} (also {table.where(first_row[essay])})",
+                where=table.where(row, column),
+                mend="keep one row per essay",
+            )
+        first_row[essay] = row
+
+
+def _numbers(table: Table, column: str) -> FloatArray:
+    """Return a column of finite numbers; raise InputError naming the first row that has none."""
+    out = np.empty(table.n_rows, dtype=np.float64)
+    for row, text in enumerate(table.column(column)):
+        try:
+            out[row] = float(text)
+        except ValueError:
+            out[row] = np.nan
+        if not np.isfinite(out[row]):
+            raise InputError(
+                f"{text!r} is not a finite number",
+                where=table.where(row, column),
+                mend="correct or remove the row",
+            )
+    return out
+
+
+def _folds(table: Table, column: str) -> IntArray:
+    values = _numbers(table, column)
+    if odd := np.flatnonzero(values != np.floor(values)).tolist():
+        raise InputError(
+            f"fold {values[odd[0]]} is not a whole number",
+            where=table.where(odd[0], column),
+            mend="number the folds 0, 1, 2 ...",
+        )
+    return values.astype(np.int64)
+
+
+def _on_scale(
+    table: Table, column: str, scales: ScoreScales, prompts: tuple[str, ...]
+) -> FloatArray:
+    """Return a column of scores; raise InputError naming the first that is not on its scale."""
+    values = _numbers(table, column)
+    for scale, rows in scales.for_prompts(prompts).items():
+        off = rows[~scale.holds(values[rows])]
+        if len(off):
+            raise InputError(
+                f"{values[off[0]]:g} is not one of the scores {scale.span}",
+                where=table.where(int(off[0]), column),
+                mend="correct the row or give the right --scale",
+            )
+    return values

@@ -1,0 +1,54 @@
+"""manifest.json: written last, so its presence means complete, and its checksums mean untouched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from essay_scoring.core.errors import EvidenceError
+from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.fingerprint import file_sha256
+
+MANIFEST = "manifest.json"
+LOCK = ".lock"
+
+
+def is_complete(folder: Path) -> bool:
+    """Tell whether a run or study folder was finished."""
+    return (folder / MANIFEST).is_file()
+
+
+def write_manifest(folder: Path) -> None:
+    """Record the sha256 of every file of a finished folder; the folder is complete from then on."""
+    files = {str(path.relative_to(folder)): file_sha256(path) for path in _files(folder)}
+    write_json(folder / MANIFEST, {"schema": 1, "files": files})
+
+
+def require_intact(folder: Path) -> None:
+    """Raise EvidenceError unless the folder is complete and every file is as it was written."""
+    if not is_complete(folder):
+        raise EvidenceError(
+            "the run is not complete (no manifest.json)",
+            where=str(folder),
+            mend="finish it with the command in its status.json",
+        )
+    recorded: dict[str, str] = read_json(folder / MANIFEST)["files"]
+    present = {str(path.relative_to(folder)): path for path in _files(folder)}
+    if odd := sorted(recorded.keys() ^ present.keys()):
+        raise EvidenceError(
+            f"{len(odd)} file(s) added or removed since the run ended, first {odd[0]}",
+            where=str(folder),
+            mend="restore the folder or run again",
+        )
+    for name, path in sorted(present.items()):
+        if file_sha256(path) != recorded[name]:
+            raise EvidenceError(
+                "changed since the run ended (checksum differs)",
+                where=str(path),
+                mend="restore the file or run again",
+            )
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files that a manifest covers: all but itself and the lock."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in paths if path not in (folder / MANIFEST, folder / LOCK)]

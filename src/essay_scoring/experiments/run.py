@@ -1,0 +1,134 @@
+"""Run: a configuration together with the data, splits and columns it works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.data.preparation import PreparedData, prepare
+from essay_scoring.data.splits import Splits, read_splits
+from essay_scoring.experiments import provenance
+from essay_scoring.experiments.config import Baseline, RunConfig, config_values
+from essay_scoring.experiments.cross_validation import Design
+from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
+from essay_scoring.features.settings import FeatureSettings
+from essay_scoring.features.store import FeatureStore
+from essay_scoring.features.table import FeatureTable
+from essay_scoring.models.registry import ScorerContext, build_scorer
+from essay_scoring.models.settings import (
+    LengthSettings,
+    MeanSettings,
+    RidgeSettings,
+    ScorerSettings,
+)
+
+BASELINES: dict[Baseline, ScorerSettings] = {
+    "mean": MeanSettings(),
+    "length": LengthSettings(),
+    "ridge": RidgeSettings(),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run works on: its config, its data and the columns its scorers ask for."""
+
+    config: RunConfig
+    prepared: PreparedData
+    splits: Splits
+    workspace: Workspace
+    progress: Progress
+
+    @cached_property
+    def columns(self) -> FeatureTable:
+        """The columns that scorers ask for."""
+        return self._table(self.config.features)
+
+    @cached_property
+    def handcrafted(self) -> FeatureTable:
+        """The handcrafted columns as they are: nothing dropped, nothing standardised."""
+        return self._table(
+            FeatureSettings(sets=("handcrafted",), encoder=self.config.features.encoder)
+        )
+
+    def _table(self, settings: FeatureSettings) -> FeatureTable:
+        space = self.workspace
+        return FeatureTable(settings, FeatureStore(space.features), space.encoders, self.progress)
+
+    def truncation_coverage(self) -> dict[str, float | int]:
+        """Return how many essays the encoder's length would cut, and the chunks that keep them."""
+        settings = self.config.features.encoder
+        block = CoverageBlock(settings, self.workspace.encoders)
+        store = FeatureStore(self.workspace.features)
+        columns = store.columns(block, self.prepared.train.essays, self.progress)
+        return truncation_coverage(columns, settings)
+
+    @cached_property
+    def design(self) -> Design:
+        """Who is held out when."""
+        return Design.of(
+            self.prepared.train,
+            self.splits.folds(self.config.scheme),
+            self.config.scheme,
+            dev_share=self.config.training.dev_share,
+            seed=self.config.seed,
+        )
+
+    @property
+    def folder_name(self) -> str:
+        """`<name>-<fingerprint>` over config, data, splits and code."""
+        identity = {
+            "config": config_values(self.config),
+            "data": self.prepared.data_sha256,
+            "splits": self.splits.sha256,
+            "code": provenance.code_revision(),
+        }
+        return f"{self.config.name}-{fingerprint(identity)[:12]}"
+
+    @property
+    def needs_columns(self) -> bool:
+        """Whether any scorer of the run asks for feature columns."""
+        scorers = [self.config.scorer, *(BASELINES[name] for name in self.config.baselines)]
+        return any(scorer.reads_columns for scorer in scorers)
+
+    def build(self, settings: ScorerSettings) -> Scorer:
+        """Return an unfitted scorer of this run's scales, columns and seed."""
+        context = ScorerContext(
+            scales=self.prepared.train.scales,
+            columns=self.columns,
+            seed=self.config.seed,
+            threads=provenance.threads(),
+        )
+        return build_scorer(settings, self.config.training, context)
+
+
+def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run:
+    """Prepare the data (or find it prepared) and return the run on it, not yet started."""
+    prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
+    path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
+    return Run(config, prepared, read_splits(path, prepared), workspace, progress)
+
+
+def provenance_of(run: Run) -> dict[str, Any]:
+    """Return all that a result comes from besides the config."""
+    return {
+        "schema": 1,
+        "data": {
+            "kind": run.config.data.corpus.kind,
+            "data_sha256": run.prepared.data_sha256,
+            "n": len(run.prepared.train),
+        },
+        "splits_sha256": run.splits.sha256,
+        "features": run.columns.identities() if run.needs_columns else {},
+        "code_revision": provenance.code_revision(),
+        "git": provenance.git_state(),
+        "versions": provenance.package_versions(),
+        "machine": provenance.machine(),
+        "seeds": {"run": run.config.seed, "splits": run.config.data.splits.seed},
+    }

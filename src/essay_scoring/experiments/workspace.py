@@ -1,0 +1,35 @@
+"""Where runs and caches lie. None of it changes a number, so none of it is part of a RunConfig."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders a command works in: `runs` for results, `cache` for all that can be remade."""
+
+    runs: Path
+    cache: Path
+    data: Path
+
+    @property
+    def prepared(self) -> Path:
+        """Prepared corpora. They hold essay text."""
+        return self.cache / "prepared"
+
+    @property
+    def features(self) -> Path:
+        """The feature store."""
+        return self.cache / "features"
+
+    @property
+    def encoders(self) -> Path:
+        """Encoders that were fetched."""
+        return self.cache / "encoders"
+
+    @property
+    def ledger(self) -> Path:
+        """The record of every opening of a locked test."""
+        return self.runs / "locked_test_ledger.jsonl"

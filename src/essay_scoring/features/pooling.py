@@ -1,0 +1,269 @@
+"""A frozen encoder that reads texts of any length as means of its token vectors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.scale import IntArray
+from essay_scoring.features.encoders import EncoderFolder
+from essay_scoring.features.tokens import Chunk, batches_by_length, chunk_texts, load_tokenizer
+
+Precision = Literal["fp32", "bf16"]
+Device = Literal["cpu", "cuda"]
+LayerMeans = npt.NDArray[np.float32]
+
+TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 65_536}
+"""Tokens of one forward pass, padding included; larger ones leave a CPU's caches and are slower."""
+
+_GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How an encoder is read: `layers` count from 1, 0 being the word embeddings.
+
+    `count_special` lets the special tokens into the mean, as sentence encoders were trained.
+    """
+
+    layers: tuple[int, ...]
+    max_length: int
+    overlap: int
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    count_special: bool = False
+
+
+def reading_identity(folder: EncoderFolder, reading: Reading) -> dict[str, object]:
+    """Return all of an encoder and its reading that changes a value; loads neither."""
+    return {
+        "encoder_sha256": folder.sha256,
+        "definition_sha256": folder.definition_sha256,
+        "layers": list(reading.layers),
+        "max_length": reading.max_length,
+        "overlap": reading.overlap,
+        "count_special": reading.count_special,
+        "precision": resolve_precision(reading.precision),
+        "device": device_in_use(),
+        "torch": _version_of("torch"),
+        "transformers": _version_of("transformers"),
+    }
+
+
+def encoder_shape(folder: Path) -> tuple[int, int]:
+    """Return (layers, width) from an encoder's config.json, without loading it."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    depth = next((config[k] for k in ("num_hidden_layers", "n_layers") if k in config), None)
+    width = next((config[k] for k in ("hidden_size", "dim", "d_model") if k in config), None)
+    if not isinstance(depth, int) or not isinstance(width, int):
+        raise InputError(
+            "config.json does not say how many layers there are or how wide they are",
+            where=str(folder),
+            mend="use an encoder whose config has num_hidden_layers and hidden_size",
+        )
+    return depth, width
+
+
+@cache
+def device_in_use() -> Device:
+    """Return where encoders run; torch is imported only on a machine with a GPU's device file."""
+    if not any(Path(name).exists() for name in _GPU_FILES):
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolve_precision(asked: Literal["auto", "fp32", "bf16"]) -> Precision:
+    """Return the precision in use: `auto` is bf16 on a GPU or a CPU that multiplies it natively."""
+    if asked != "auto":
+        return asked
+    return "bf16" if device_in_use() == "cuda" or _cpu_has_bf16() else "fp32"
+
+
+@cache
+def _cpu_has_bf16() -> bool:
+    """Tell whether this CPU has bf16 instructions; unknown (no /proc/cpuinfo) is no."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return bool(_BF16_FLAGS & set(flags.split()))
+
+
+def _version_of(package: str) -> str:
+    """Return an installed package's version; raise MissingExtraError without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise MissingExtraError(package, "transformer") from None
+
+
+class PooledEncoder:
+    """A verified encoder, cut after the highest layer that is read, and its tokenizer."""
+
+    def __init__(self, folder: EncoderFolder, reading: Reading) -> None:
+        self._reading = reading
+        self._precision = resolve_precision(reading.precision)
+        self._tokenizer = load_tokenizer(folder.path)
+        self._model = _load_cut(folder.path, max(reading.layers), self._precision)
+        _check_length(self._model, reading.max_length, folder.path)
+        pad = self._tokenizer.pad_token_id
+        self._pad = pad if pad is not None else self._model.config.pad_token_id or 0
+
+    def means(self, texts: Sequence[str]) -> tuple[LayerMeans, IntArray]:
+        """Return the mean token vector of each text at each layer, and how many tokens it took.
+
+        Shapes (n, layers, width) and (n,). A text without a token has zeros. The same texts in
+        the same order give the same bytes; other company moves a row by rounding alone.
+        """
+        chunks = chunk_texts(
+            self._tokenizer,
+            texts,
+            max_length=self._reading.max_length,
+            overlap=self._reading.overlap,
+            count_special=self._reading.count_special,
+        )
+        shape = (len(texts), len(self._reading.layers), int(self._model.config.hidden_size))
+        sums = np.zeros(shape, dtype=np.float32)
+        counts = np.zeros(len(texts), dtype=np.int64)
+        lengths = [len(chunk.ids) for chunk in chunks]
+        with _flushed_denormals():
+            for batch in batches_by_length(lengths, TOKENS_PER_BATCH[device_in_use()]):
+                part = [chunks[i] for i in batch]
+                owners = [chunk.text for chunk in part]
+                np.add.at(sums, owners, self._sums(part))
+                np.add.at(counts, owners, [int(chunk.counted.sum()) for chunk in part])
+        sums /= np.maximum(counts, 1).astype(np.float32)[:, None, None]
+        return sums, counts
+
+    def _sums(self, chunks: Sequence[Chunk]) -> LayerMeans:
+        """Return sums of the counted token vectors, shape (chunks, layers, width)."""
+        import torch
+
+        longest = max(len(chunk.ids) for chunk in chunks)
+        ids = np.full((len(chunks), longest), self._pad, dtype=np.int64)
+        mask = np.zeros((len(chunks), longest), dtype=np.int64)
+        counted = np.zeros((len(chunks), 1, longest), dtype=np.float32)
+        for row, chunk in enumerate(chunks):
+            ids[row, : len(chunk.ids)] = chunk.ids
+            mask[row, : len(chunk.ids)] = 1
+            counted[row, 0, : len(chunk.ids)] = chunk.counted
+        device = device_in_use()
+        with torch.inference_mode():
+            states = self._model(
+                input_ids=torch.from_numpy(ids).to(device),
+                attention_mask=torch.from_numpy(mask).to(device),
+                output_hidden_states=True,
+            ).hidden_states
+            weights = torch.from_numpy(counted).to(device)
+            sums = [torch.bmm(weights, states[layer].float()) for layer in self._reading.layers]
+            result: LayerMeans = torch.cat(sums, dim=1).cpu().numpy()
+        return result
+
+
+def _load_cut(folder: Path, depth: int, precision: Precision) -> Any:
+    """Return the encoder with its layers after number `depth` dropped, ready to read with."""
+    try:
+        import torch
+        from transformers import AutoModel
+    except ImportError as error:
+        raise MissingExtraError(error.name or "torch", "transformer") from None
+    try:
+        with _quiet_transformers():
+            model, loading = AutoModel.from_pretrained(
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"transformers cannot load the encoder ({error})",
+            where=str(folder),
+            mend="use an encoder that transformers supports without remote code",
+        ) from None
+    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
+    if missing:
+        # transformers would fill these with random numbers and only log it.
+        raise InputError(
+            f"model.safetensors lacks {len(missing)} weights of the encoder, such as {missing[0]}",
+            where=str(folder),
+            mend="use a checkpoint of the whole encoder",
+        )
+    _drop_layers(model, depth)
+    return model.to(device_in_use()).eval()
+
+
+def _drop_layers(model: Any, depth: int) -> None:
+    """Keep the first `depth` layers (at least one) of the model's one stack of layers."""
+    from torch.nn import ModuleList
+
+    total = int(model.config.num_hidden_layers)
+    stacks = [
+        (name, stack)
+        for name, stack in model.named_modules()
+        if isinstance(stack, ModuleList) and len(stack) == total
+    ]
+    if not stacks:
+        return
+    name, stack = min(stacks, key=lambda item: item[0].count("."))
+    parent, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(parent), attribute, stack[: max(1, depth)])
+
+
+def _check_length(model: Any, max_length: int, folder: Path) -> None:
+    """Raise InputError if chunks of `max_length` tokens have no positions to stand on."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    if table is None:
+        return
+    offset = 0 if table.padding_idx is None else table.padding_idx + 1
+    positions = table.num_embeddings - offset
+    if max_length > positions:
+        raise InputError(
+            f"max_length {max_length} exceeds the encoder's {positions} positions",
+            where=str(folder),
+            mend=f"set features.encoder.max_length to at most {positions}",
+        )
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Silence the loading bar and report of transformers, and give back what was set before."""
+    from transformers.utils import logging as theirs
+
+    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity(logging.ERROR)
+    theirs.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        if bars:
+            theirs.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _flushed_denormals() -> Iterator[None]:
+    """Treat denormal numbers as zero for a while: they slow a CPU tenfold and carry nothing."""
+    import torch
+
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

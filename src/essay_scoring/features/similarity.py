@@ -1,0 +1,142 @@
+"""How an essay's sentences and paragraphs relate to each other and to the prompt's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.errors import NotFiniteError
+from essay_scoring.core.essays import Essays
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.features.encoders import EMBEDDED, EncoderFolder, resolve_encoder
+from essay_scoring.features.pooling import (
+    PooledEncoder,
+    Reading,
+    encoder_shape,
+    reading_identity,
+)
+from essay_scoring.features.settings import EncoderSettings
+
+SIMILARITY = (
+    "sent_similarity_variance",
+    "prompt_similarity",
+    "intro_prompt_sim",
+    "min_para_relevance",
+)
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"'\u201d\u2019)\]])\s+")
+_PARAGRAPH_END = re.compile(r"[\n\r\u2028\u2029]+")
+
+
+def sentences_by_paragraph(text: str) -> list[list[str]]:
+    """Return the sentences of each paragraph, leaving out what holds no letter or digit.
+
+    Paragraphs end at line ends; sentences also after `.`, `!` or `?`, with or without a closing
+    quote or bracket, before white space. Abbreviations end a sentence too: that costs little here,
+    and unlike a parser's sentences these do not change with a model's version.
+    """
+    paragraphs = []
+    for paragraph in _PARAGRAPH_END.split(text):
+        pieces = (" ".join(piece.split()) for piece in _SENTENCE_END.split(paragraph))
+        sentences = [piece for piece in pieces if any(map(str.isalnum, piece))]
+        if sentences:
+            paragraphs.append(sentences)
+    return paragraphs
+
+
+@dataclass(frozen=True, eq=False)
+class _Sentences:
+    """Distinct sentences: `rows` by text, `units` (n, width) of length 1, `tokens` (n,)."""
+
+    rows: dict[str, int]
+    units: FloatArray
+    tokens: FloatArray
+
+    def mean(self, sentences: Sequence[str]) -> FloatArray:
+        """Return the token-weighted mean of the sentences' unit vectors, made of length 1."""
+        at = [self.rows[sentence] for sentence in sentences]
+        return _unit(self.tokens[at] @ self.units[at])
+
+
+class SimilarityBlock:
+    """Four columns of cosines, always by the embedded encoder's last layer, mean-pooled.
+
+    An essay's and a paragraph's vector is the token-weighted mean of its sentences' unit vectors
+    (Reimers and Gurevych 2019 for the sentence vectors). A text without sentences has NaN in all
+    four columns, a blank prompt name NaN in the three that need it, and an essay of fewer than
+    three sentences a variance of 0, having at most one pair.
+    """
+
+    name = "similarity"
+    column_names = SIMILARITY
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+
+    @cached_property
+    def identity(self) -> dict[str, object]:
+        """All that changes a value; the encoder's hash tells which one measured similarity."""
+        return {"version": 1} | reading_identity(self._folder, self._reading)
+
+    def columns(self, essays: Essays) -> Columns:
+        """Return (n, 4) cosines and their variance; raise NotFiniteError on a failed encoder."""
+        texts = [sentences_by_paragraph(text) for text in essays.texts]
+        distinct = {s: None for text in texts for paragraph in text for s in paragraph}
+        distinct |= {prompt: None for prompt in essays.prompts if prompt.strip()}
+        vectors = self._read(list(distinct))
+        values = np.full((len(essays), len(SIMILARITY)), np.nan, dtype=np.float32)
+        for row, (paragraphs, prompt) in enumerate(zip(texts, essays.prompts, strict=True)):
+            if paragraphs:
+                values[row] = _measures(paragraphs, prompt, vectors)
+        return Columns(SIMILARITY, values)
+
+    def _read(self, sentences: list[str]) -> _Sentences:
+        """Encode each sentence once."""
+        if not sentences:
+            return _Sentences({}, np.zeros((0, 1)), np.zeros(0))
+        means, tokens = self._encoder.means(sentences)
+        if not np.isfinite(means).all():
+            raise NotFiniteError("the similarity encoder gave a vector that is not finite")
+        rows = {sentence: row for row, sentence in enumerate(sentences)}
+        return _Sentences(rows, _unit(means[:, 0].astype(np.float64)), tokens.astype(np.float64))
+
+    @cached_property
+    def _folder(self) -> EncoderFolder:
+        return resolve_encoder(EncoderSettings(name=EMBEDDED), self._cache)
+
+    @cached_property
+    def _reading(self) -> Reading:
+        depth, _ = encoder_shape(self._folder.path)
+        # Sentence encoders were trained on means that include the special tokens.
+        return Reading((depth,), max_length=512, overlap=128, count_special=True)
+
+    @cached_property
+    def _encoder(self) -> PooledEncoder:
+        return PooledEncoder(self._folder, self._reading)
+
+
+def _measures(paragraphs: list[list[str]], prompt: str, vectors: _Sentences) -> Matrix:
+    """Return the four columns of one essay that has at least one sentence."""
+    flat = [sentence for paragraph in paragraphs for sentence in paragraph]
+    units = vectors.units[[vectors.rows[sentence] for sentence in flat]]
+    adjacent = np.einsum("ij,ij->i", units[:-1], units[1:])
+    variance = float(adjacent.var()) if len(adjacent) else 0.0
+    if prompt not in vectors.rows:
+        return np.asarray([variance, np.nan, np.nan, np.nan], dtype=np.float32)
+    target = vectors.units[vectors.rows[prompt]]
+    relevance = [float(vectors.mean(paragraph) @ target) for paragraph in paragraphs]
+    whole = float(vectors.mean(flat) @ target)
+    return np.asarray([variance, whole, relevance[0], min(relevance)], dtype=np.float32)
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    """Return vectors scaled to length 1 along the last axis; a zero vector stays zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: FloatArray = vectors / np.where(lengths > 0, lengths, 1.0)
+    return unit

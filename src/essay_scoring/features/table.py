@@ -1,0 +1,160 @@
+"""The columns that a scorer sees: chosen by settings, computed once, served from memory."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from essay_scoring.core.contracts import Columns, FeatureBlock, Matrix
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.essays import Essays
+from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.features.embeddings import EmbeddingBlock
+from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
+from essay_scoring.features.settings import FeatureSettings
+from essay_scoring.features.similarity import SimilarityBlock
+from essay_scoring.features.store import FeatureStore
+
+
+def build_blocks(settings: FeatureSettings, cache: Path) -> tuple[FeatureBlock, ...]:
+    """Return the blocks that the settings' sets draw on; `cache` is where encoders lie.
+
+    A set that is not asked for costs nothing: its block is not built and its packages not imported.
+    """
+    blocks: list[FeatureBlock] = []
+    if {"handcrafted", "companions"} & set(settings.sets):
+        from essay_scoring.features.errors import LanguageErrorsBlock
+        from essay_scoring.features.linguistic import LinguisticBlock
+
+        blocks += [LinguisticBlock(), LanguageErrorsBlock(), SimilarityBlock(cache)]
+    if "embeddings" in settings.sets:
+        blocks.append(EmbeddingBlock(settings.encoder, cache))
+    return tuple(blocks)
+
+
+class FeatureTable:
+    """A `ColumnSource` over the store: columns by `sets` less `drop`, in contract order.
+
+    The order is handcrafted, companions, embeddings. `blocks` replaces those of `build_blocks`; a
+    block named "embeddings" supplies the embeddings, the others the rest by column name. Blocks of
+    which no column is left are never asked. Raises InputError for a dropped name that is no column.
+    """
+
+    def __init__(
+        self,
+        settings: FeatureSettings,
+        store: FeatureStore,
+        encoder_cache: Path,
+        progress: Progress,
+        blocks: Sequence[FeatureBlock] | None = None,
+    ) -> None:
+        self._settings, self._store, self._progress = settings, store, progress
+        if blocks is None:
+            blocks = build_blocks(settings, encoder_cache)
+        suppliers = _suppliers(blocks)
+        self.names = _chosen(settings, suppliers)
+        needed = {id(suppliers[name]) for name in self.names}
+        self._blocks = [block for block in blocks if id(block) in needed]
+        self._rows: dict[tuple[str, str], int] = {}
+        self._values: Matrix = np.zeros((0, len(self.names)), dtype=np.float32)
+
+    @property
+    def transductive(self) -> bool:
+        """Whether a row also depends on the unlabelled essays of its prompt in the same call."""
+        return self._settings.standardise_by_prompt
+
+    def identities(self) -> dict[str, object]:
+        """Return, for provenance, each block in use: the fingerprint of its identity, and that."""
+        return {
+            block.name: {"fingerprint": fingerprint(block.identity), "identity": block.identity}
+            for block in self._blocks
+        }
+
+    def warm(self, essays: Essays) -> None:
+        """Compute or load the columns of a whole corpus once, to serve any part of it later."""
+        keys = list(zip(essays.texts, essays.prompts, strict=True))
+        if all(key in self._rows for key in keys):
+            return
+        parts: dict[str, Matrix] = {}
+        for block in self._blocks:
+            columns = self._store.columns(block, essays, self._progress)
+            parts.update(zip(columns.names, columns.values.T, strict=True))
+        first = len(self._values)
+        fresh = np.stack([parts[name] for name in self.names], axis=1)
+        self._values = np.concatenate([self._values, fresh])
+        self._rows.update({key: first + row for row, key in enumerate(keys)})
+
+    def __call__(self, essays: Essays) -> Columns:
+        """Return one row per essay; essays not met before are computed through the store.
+
+        With `standardise_by_prompt` every column is then standardised within each prompt of this
+        call: transductive, for it uses the other essays of the call, though never a score.
+        """
+        keys = list(zip(essays.texts, essays.prompts, strict=True))
+        unknown = [row for row, key in enumerate(keys) if key not in self._rows]
+        if unknown:
+            self.warm(essays.take(unknown))
+        values = self._values[np.asarray([self._rows[key] for key in keys], dtype=np.int64)]
+        if self.transductive:
+            values = standardised_by_prompt(values, essays.prompts)
+        return Columns(self.names, values)
+
+
+def standardised_by_prompt(values: Matrix, prompts: Sequence[str]) -> Matrix:
+    """Return (x - mean) / population deviation within each prompt, shape as given.
+
+    A column without spread within a prompt becomes 0; NaN stays NaN and enters no mean.
+    """
+    out = np.empty_like(values)
+    groups = np.unique(np.asarray(prompts, dtype=object), return_inverse=True)[1]
+    for group in range(groups.max(initial=-1) + 1):
+        rows = groups == group
+        part = values[rows].astype(np.float64)
+        known = ~np.isnan(part)
+        count = np.maximum(known.sum(axis=0), 1)
+        centred = part - np.where(known, part, 0.0).sum(axis=0) / count
+        deviation = np.sqrt((np.where(known, centred, 0.0) ** 2).sum(axis=0) / count)
+        # Rounding alone leaves a constant column with a deviation of about 1e-16 of its size.
+        flat = deviation <= 1e-7 * np.where(known, np.abs(part), 0.0).max(axis=0)
+        scaled = np.where(flat, 0.0, centred / np.where(flat, 1.0, deviation))
+        out[rows] = np.where(known, scaled, np.nan)
+    return out
+
+
+def _suppliers(blocks: Sequence[FeatureBlock]) -> dict[str, FeatureBlock]:
+    """Return which block supplies each column."""
+    suppliers: dict[str, FeatureBlock] = {}
+    for block in blocks:
+        for name in block.column_names:
+            if name in suppliers:
+                raise ValueError(f"both {suppliers[name].name} and {block.name} supply {name}")
+            suppliers[name] = block
+    return suppliers
+
+
+def _chosen(settings: FeatureSettings, suppliers: dict[str, FeatureBlock]) -> tuple[str, ...]:
+    """Return the names of the sets, in order, less the dropped ones."""
+    members: dict[str, list[str]] = {
+        "handcrafted": [name for name in HANDCRAFTED if name in suppliers],
+        "companions": [name for name in COMPANIONS if name in suppliers],
+        "embeddings": [name for name, block in suppliers.items() if block.name == "embeddings"],
+    }
+    offered = [name for group in members if group in settings.sets for name in members[group]]
+    for name in settings.drop:
+        if name not in offered:
+            near = difflib.get_close_matches(name, offered, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else "leave it out"
+            raise InputError(
+                f"features.drop names {name!r}, which is no column of {', '.join(settings.sets)}",
+                mend=hint,
+            )
+    chosen = tuple(name for name in offered if name not in settings.drop)
+    if not chosen:
+        raise InputError(
+            "no feature column is left", mend="widen features.sets or narrow features.drop"
+        )
+    return chosen

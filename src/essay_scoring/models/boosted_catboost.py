@@ -1,0 +1,113 @@
+"""Boosted trees by CatBoost (Prokhorenkova et al. 2018), all of them symmetric."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essay_scoring.core.contracts import FitReport, Matrix
+from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.files import atomic_path
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.models.card import REFIT, Card, saved_file
+from essay_scoring.models.family import fitted
+from essay_scoring.models.ordinal import BoostedScorer, Sample
+from essay_scoring.models.settings import CatBoostSettings
+
+_FILE = "model.cbm"
+
+_CHANGES_BY_RUN = ("model_guid", "train_finish_time")
+"""What CatBoost puts into a model that differs between two equal fits."""
+
+
+class CatBoostScorer(BoostedScorer[CatBoostSettings]):
+    """CatBoost's symmetric trees; the same seed, columns and machine give the same trees."""
+
+    booster: Any = None
+
+    def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
+        """Fit trees on `train` and drop those after the best round on `dev`."""
+        catboost = _catboost()
+        settings, context = self.settings, self.context
+        booster = catboost.CatBoost(
+            catboost_parameters(settings, n_classes, context.seed, context.threads)
+        )
+        try:
+            booster.fit(
+                catboost.Pool(train.values, train.labels, weight=train.weights),
+                eval_set=catboost.Pool(dev.values, dev.labels),
+                # Labels without an essay are announced on stderr; here they are no accident.
+                log_cout=io.StringIO(),
+                log_cerr=io.StringIO(),
+            )
+        except catboost.CatBoostError as error:
+            raise InputError(f"CatBoost cannot fit these columns ({error})") from None
+        for key in _CHANGES_BY_RUN:
+            booster.get_metadata()[key] = ""
+        self.booster = booster
+        losses = booster.get_evals_result()
+        names = {"learn": "train", "validation": "dev"}
+        curve = {name: next(iter(losses[key].values())) for key, name in names.items()}
+        return FitReport(booster.tree_count_, curve)
+
+    def outputs(self, values: Matrix) -> FloatArray:
+        """Return values (n,), or class probabilities (n, k), of the kept trees."""
+        kind = "Probability" if self.mode.n_classes else "RawFormulaVal"
+        outputs = fitted(self.booster).predict(
+            values, prediction_type=kind, thread_count=self.context.threads
+        )
+        return np.asarray(outputs, dtype=np.float64)
+
+    def write(self, folder: Path) -> Sequence[str]:
+        """Write the kept trees in CatBoost's binary form; its JSON does not round-trip exactly."""
+        with atomic_path(folder / _FILE) as path:
+            fitted(self.booster).save_model(str(path), format="cbm")
+        return (_FILE,)
+
+    def read_trees(self, folder: Path, card: Card) -> int:
+        """Read the trees and return on how many columns they were fitted."""
+        catboost, path = _catboost(), saved_file(folder, card, _FILE)
+        self.booster = catboost.CatBoost()
+        try:
+            self.booster.load_model(blob=path.read_bytes(), format="cbm")
+        except catboost.CatBoostError:
+            raise InputError("not a CatBoost model", where=str(path), mend=REFIT) from None
+        return len(self.booster.feature_names_)
+
+
+def catboost_parameters(
+    settings: CatBoostSettings, n_classes: int, seed: int, threads: int
+) -> dict[str, Any]:
+    """Return what is passed to catboost.CatBoost; `n_classes` 0 means regression."""
+    skip = {"family", "mode", "rounds", "patience"}
+    objective: dict[str, Any] = {"loss_function": "RMSE"}
+    if n_classes:
+        objective = {"loss_function": "MultiClass", "classes_count": n_classes}
+    stopping = {
+        "iterations": settings.rounds,
+        "od_type": "Iter",
+        "od_wait": settings.patience,
+        "use_best_model": True,
+    }
+    machine = {
+        "bootstrap_type": "Bernoulli",
+        "boosting_type": "Plain",
+        "random_seed": seed,
+        "thread_count": threads,
+        "allow_writing_files": False,
+        "allow_const_label": True,
+        "logging_level": "Silent",
+    }
+    return {**settings.model_dump(exclude=skip), **objective, **stopping, **machine}
+
+
+def _catboost() -> Any:
+    try:
+        import catboost
+    except ModuleNotFoundError:
+        raise MissingExtraError("catboost", "boosted") from None
+    return catboost

@@ -1,0 +1,90 @@
+"""Boosted trees by XGBoost (Chen and Guestrin 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essay_scoring.core.contracts import FitReport, Matrix
+from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.files import write_bytes
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.models.card import REFIT, Card, saved_file
+from essay_scoring.models.family import fitted
+from essay_scoring.models.ordinal import BoostedScorer, Sample
+from essay_scoring.models.settings import XGBoostSettings
+
+_FILE = "model.json"
+
+
+class XGBoostScorer(BoostedScorer[XGBoostSettings]):
+    """XGBoost's histogram trees; the same seed, columns and machine give the same trees."""
+
+    booster: Any = None
+
+    def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
+        """Fit trees on `train` and drop those after the best round on `dev`."""
+        xgboost, threads = _xgboost(), self.context.threads
+        shape = {"nthread": threads}
+        learnt = xgboost.QuantileDMatrix(train.values, train.labels, weight=train.weights, **shape)
+        stop = xgboost.QuantileDMatrix(dev.values, dev.labels, ref=learnt, **shape)
+        curve: dict[str, dict[str, list[float]]] = {}
+        booster = xgboost.train(
+            xgboost_parameters(self.settings, n_classes, self.context.seed, threads),
+            learnt,
+            num_boost_round=self.settings.rounds,
+            evals=[(learnt, "train"), (stop, "dev")],
+            early_stopping_rounds=self.settings.patience,
+            evals_result=curve,
+            verbose_eval=False,
+        )
+        # Predicting with a whole booster would use all its trees, the overfitted last ones too.
+        self.booster = booster[: booster.best_iteration + 1]
+        losses = {name: next(iter(values.values())) for name, values in curve.items()}
+        return FitReport(booster.best_iteration + 1, losses)
+
+    def outputs(self, values: Matrix) -> FloatArray:
+        """Return values (n,), or class probabilities (n, k), of the kept trees."""
+        booster = fitted(self.booster)
+        kept = (0, booster.num_boosted_rounds())
+        outputs = booster.inplace_predict(values, iteration_range=kept)
+        return np.asarray(outputs, dtype=np.float64)
+
+    def write(self, folder: Path) -> Sequence[str]:
+        """Write the kept trees in XGBoost's JSON."""
+        write_bytes(folder / _FILE, bytes(fitted(self.booster).save_raw("json")))
+        return (_FILE,)
+
+    def read_trees(self, folder: Path, card: Card) -> int:
+        """Read the trees and return on how many columns they were fitted."""
+        xgboost, path = _xgboost(), saved_file(folder, card, _FILE)
+        self.booster = xgboost.Booster({"nthread": self.context.threads})
+        try:
+            self.booster.load_model(bytearray(path.read_bytes()))
+        except xgboost.core.XGBoostError:
+            raise InputError("not an XGBoost model", where=str(path), mend=REFIT) from None
+        return int(self.booster.num_features())
+
+
+def xgboost_parameters(
+    settings: XGBoostSettings, n_classes: int, seed: int, threads: int
+) -> dict[str, Any]:
+    """Return what is passed to xgboost.train; `n_classes` 0 means regression."""
+    skip = {"family", "mode", "rounds", "patience"}
+    objective: dict[str, Any] = {"objective": "reg:squarederror", "eval_metric": "rmse"}
+    if n_classes:
+        objective = {"objective": "multi:softprob", "eval_metric": "mlogloss"}
+        objective["num_class"] = n_classes
+    machine = {"tree_method": "hist", "seed": seed, "nthread": threads, "verbosity": 1}
+    return {**settings.model_dump(exclude=skip), **objective, **machine}
+
+
+def _xgboost() -> Any:
+    try:
+        import xgboost
+    except ModuleNotFoundError:
+        raise MissingExtraError("xgboost", "boosted") from None
+    return xgboost

@@ -1,0 +1,88 @@
+"""From settings to scorers, and from saved folders back: the one list of families."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, assert_never
+
+from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.errors import InputError
+from essay_scoring.models.card import CARD_NAME, REFIT, Card, read_card
+from essay_scoring.models.context import ScorerContext
+from essay_scoring.models.ensemble import EnsembleScorer, member_folder
+from essay_scoring.models.family import FamilyScorer
+from essay_scoring.models.settings import (
+    CatBoostSettings,
+    LengthSettings,
+    MeanSettings,
+    RidgeSettings,
+    ScorerSettings,
+    TrainingSettings,
+    XGBoostSettings,
+)
+
+__all__ = ["ScorerContext", "build_scorer", "load_scorer"]
+
+
+def build_scorer(
+    settings: ScorerSettings, training: TrainingSettings, context: ScorerContext
+) -> Scorer:
+    """Return an unfitted scorer; `training.ensemble` > 1 gives members with seeds seed + i."""
+    family = _family(settings)
+    if training.ensemble == 1:
+        return family(settings, training, context)
+    seeds = (context.seed + number for number in range(training.ensemble))
+    return EnsembleScorer([family(settings, training, replace(context, seed=s)) for s in seeds])
+
+
+def load_scorer(folder: Path, context: ScorerContext) -> Scorer:
+    """Return the scorer saved in a folder; raise InputError if it is not whole or not known."""
+    card = read_card(folder)
+    if card.members == 1:
+        return _restore(folder, card, context)
+    return EnsembleScorer([_member(folder, i, card, context) for i in range(card.members)])
+
+
+def _member(folder: Path, number: int, whole: Card, context: ScorerContext) -> Scorer:
+    own = member_folder(folder, number)
+    card = read_card(own)
+    if (card.members, card.settings, card.columns) != (1, whole.settings, whole.columns):
+        raise InputError(
+            "not a member of the ensemble around it", where=str(own / CARD_NAME), mend=REFIT
+        )
+    return _restore(own, card, context)
+
+
+def _restore(folder: Path, card: Card, context: ScorerContext) -> Scorer:
+    context = replace(context, seed=card.seed)
+    scorer = _family(card.settings)(card.settings, card.training, context)
+    scorer.restore(folder, card)
+    return scorer
+
+
+def _family(settings: ScorerSettings) -> type[FamilyScorer[Any]]:
+    """Return the class of a family, importing no other."""
+    match settings:
+        case MeanSettings():
+            from essay_scoring.models.baselines import MeanScorer
+
+            return MeanScorer
+        case LengthSettings():
+            from essay_scoring.models.baselines import LengthScorer
+
+            return LengthScorer
+        case RidgeSettings():
+            from essay_scoring.models.ridge import RidgeScorer
+
+            return RidgeScorer
+        case XGBoostSettings():
+            from essay_scoring.models.boosted_xgboost import XGBoostScorer
+
+            return XGBoostScorer
+        case CatBoostSettings():
+            from essay_scoring.models.boosted_catboost import CatBoostScorer
+
+            return CatBoostScorer
+        case _:
+            assert_never(settings)

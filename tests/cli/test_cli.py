@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from essay_scoring.cli.main import run
+from essay_scoring.core.files import write_text
+from tests.conftest import ROOT, SMOKE
+
+COMMANDS = {
+    "validate": ["Writes nothing"],
+    "prepare-dataset": ["prepared.json", "dataset_integrity_report.md"],
+    "make-splits": ["splits.json"],
+    "cv": ["cv_metrics.json", "residuals_cv_val_oof.csv", "report.html", "manifest.json"],
+    "import-predictions": ["run folder"],
+    "final-test": ["locked_test_ledger.jsonl", "final_test.json"],
+    "report": ["reports"],
+    "status": ["Writes nothing"],
+    "compare-cv-runs": ["Exits 0", "3", "4"],
+    "study": ["decision.md", "report.html", "Exits 0"],
+    "encoder": ["list", "fetch", "verify"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_outputs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    for word in COMMANDS[command]:
+        assert word in said
+
+
+def test_every_command_is_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["--help"])
+    said = capsys.readouterr().out
+    for command in COMMANDS:
+        assert command in said
+
+
+HEAVY = {
+    "torch",
+    "transformers",
+    "xgboost",
+    "catboost",
+    "optuna",
+    "spacy",
+    "sklearn",
+    "scipy",
+    "numpy",
+}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from essay_scoring.cli.main import run\n"
+        "run(['--help'])\n"
+        "print(sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {name for name in HEAVY if f"'{name}'" in done.stderr}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["cv", "absent.toml"], 2, "no such file"),
+        (["cv", str(SMOKE / "mean.toml"), "--set", "scorer.famly=x"], 2, "unknown key"),
+        (["status", "absent"], 2, "not a run folder"),
+        (["report", "absent"], 4, "not complete"),
+        (["encoder", "verify", "no-such-encoder"], 2, "no-such-encoder"),
+        (["import-predictions", "absent.csv", "--run-name", "x"], 2, "absent.csv"),
+        (["import-predictions", "x.csv", "--run-name", "x", "--scale", "5:1"], 2, "LOW:HIGH:STEP"),
+        (["compare-cv-runs", "a", "b", "--plan", "absent.toml"], 2, "no such"),
+        (["nonsense"], 2, "nonsense"),
+        (["cv"], 2, "Missing argument"),
+    ],
+)
+def test_bad_usage_is_one_clear_error(
+    arguments: list[str],
+    code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == code
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_boolean_word_after_a_flag_is_refused_with_a_hint(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = str(ROOT / "configs" / "studies" / "quickstart.toml")
+    assert run(["study", study, "--exit-zero", "true"]) == 2
+    assert "flags take no value; leave out 'true'" in capsys.readouterr().err
+
+
+def test_a_bug_is_one_line_without_its_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("some essay text")
+
+    monkeypatch.setattr("essay_scoring.experiments.config.load_run_config", broken)
+    assert run(["validate", str(SMOKE / "mean.toml")]) == 1
+    said = capsys.readouterr().err
+    assert "RuntimeError at" in said
+    assert "essay text" not in said
+    assert said.count("\n") == 1
+
+
+def test_prepare_then_other_splits_then_a_run_on_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = "[data.corpus]\nkind='synthetic'\nn_essays=60\nn_locked=12\nn_prompts=6\n"
+    write_text(tmp_path / "data.toml", data)
+    folders = ["--cache-dir", str(tmp_path / "cache")]
+    assert run(["prepare-dataset", str(tmp_path / "data.toml"), *folders]) == 0
+    [prepared] = (tmp_path / "cache" / "prepared").glob("synthetic-*")
+    assert str(prepared) in capsys.readouterr().out
+    splits = tmp_path / "splits.json"
+    arguments = ["make-splits", str(prepared), "--out", str(splits), "--n-splits", "3"]
+    assert run(arguments) == 0
+    head, tail = "name='small'\nbaselines=['mean']\n", "[scorer]\nfamily='length'\n"
+    write_text(tmp_path / "run.toml", head + data + tail)
+    runs = ["--runs-dir", str(tmp_path / "runs"), "--splits-path", str(splits)]
+    assert run(["cv", str(tmp_path / "run.toml"), *folders, *runs]) == 0
+    [folder] = (tmp_path / "runs").glob("small-*")
+    assert sorted(path.name for path in (folder / "models").glob("fold-*")) == [
+        "fold-0",
+        "fold-1",
+        "fold-2",
+    ]
+    capsys.readouterr()
+    assert run(["status", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("complete")
+    assert run(["report", str(folder)]) == 0
+    assert run(["validate", str(folder / "config.json")]) == 0

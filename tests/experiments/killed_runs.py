@@ -1,0 +1,97 @@
+"""Kill a run at random moments and resume it: a process of its own, since it forks.
+
+Usage: python -m tests.experiments.killed_runs FOLDER CACHE KILLS
+Prints one JSON line: the bytes' hashes of every ending, and what was done twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from essay_scoring.reports.run_reports import write_run_reports
+
+from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.core.progress import Progress
+from essay_scoring.experiments.cv import run_cv
+from essay_scoring.experiments.manifest import is_complete, require_intact
+from essay_scoring.experiments.workspace import Workspace
+from tests.conftest import smoke_config
+
+RESULTS = ("artifacts/residuals_cv_val_oof.csv", "artifacts/residuals_cv_val_oof.jsonl")
+
+
+def start(space: Workspace) -> int:
+    """Start the run in a forked child, which has everything imported; return its pid."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            config = smoke_config("xgboost", "evaluation.replicates=100")
+            run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
+
+
+def finish(space: Workspace) -> Path:
+    """Run to the end and return the folder."""
+    _, status = os.waitpid(start(space), 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit("a resumed run failed")
+    [folder] = [path for path in space.runs.iterdir() if path.is_dir()]
+    require_intact(folder)
+    return folder
+
+
+def kill_and_resume(space: Workspace, after: float) -> tuple[list[str], int, bool]:
+    """Return the results' hashes, how many finished jobs were redone, and whether the kill came."""
+    pid = start(space)
+    time.sleep(after)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    done = {path: path.stat().st_ino for path in space.runs.rglob("models/**/job.json")}
+    cut_short = not any(is_complete(path) for path in space.runs.glob("*"))
+    folder = finish(space)
+    redone = sum(path.stat().st_ino != inode for path, inode in done.items())
+    return hashes(folder), redone, cut_short
+
+
+def hashes(folder: Path) -> list[str]:
+    """Return the sha256 of each result file."""
+    return [file_sha256(folder / name) for name in RESULTS]
+
+
+def main(folder: Path, cache: Path, kills: int) -> None:
+    """Run once uninterrupted, then once for every kill point, and print what came of it."""
+    whole = Workspace(folder / "whole", cache, folder)
+    finish(whole)  # warms the file cache, so that the next one's duration is typical
+    shutil.rmtree(whole.runs)
+    began = time.monotonic()
+    expected = hashes(finish(whole))
+    duration = time.monotonic() - began
+    draw = random.Random(20)
+    endings, redone, cut_short = [], 0, 0
+    for kill in range(kills):
+        space = Workspace(folder / f"killed-{kill}", cache, folder)
+        result, again, was_cut = kill_and_resume(space, duration * (kill + draw.random()) / kills)
+        endings.append(result)
+        redone += again
+        cut_short += was_cut
+        shutil.rmtree(space.runs, ignore_errors=True)
+    print(  # noqa: T201 - this is how the test hears of it
+        json.dumps(
+            {"expected": expected, "endings": endings, "redone": redone, "cut_short": cut_short}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from essay_scoring.reports.run_reports import write_run_reports
+
+from essay_scoring.core.errors import EvidenceError, InputError
+from essay_scoring.core.files import read_json, write_text
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.evaluation.plans import GatePlan, load_plan
+from essay_scoring.experiments.compare_runs import judge_runs, read_run
+from essay_scoring.experiments.cv import run_cv
+from essay_scoring.experiments.import_predictions import ImportRequest, import_predictions
+from essay_scoring.experiments.workspace import Workspace
+from tests.conftest import ROOT, smoke_config
+
+SCALES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
+HEADER = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred")
+
+
+@pytest.fixture
+def plan() -> GatePlan:
+    path = ROOT / "configs" / "gates" / "prompt_holdout_primary.toml"
+    return load_plan(path).model_copy(update={"min_prompt_n": 5})
+
+
+@pytest.fixture
+def smoke_run(space: Workspace) -> Callable[..., Path]:
+    def run(family: str, *overrides: str) -> Path:
+        config = smoke_config(family, *overrides)
+        return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+
+    return run
+
+
+def test_a_run_compared_with_itself_has_no_delta(
+    smoke_run: Callable[..., Path], plan: GatePlan
+) -> None:
+    run = read_run(smoke_run("length"))
+    judgement = judge_runs(run, run, plan)
+    for delta in judgement.comparison.deltas.values():
+        if delta.estimate is not None:
+            assert (delta.estimate, delta.low, delta.high) == (0, 0, 0)
+    assert judgement.verdict.outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["scheme=stratified_text"], "scheme stratified_text"),
+        (["data.splits.seed=1"], "splits|essays, folds"),
+        (["data.corpus.seed=4"], "prepared data"),
+        (["training.mapping=round_half_band"], "mappings differ"),
+    ],
+)
+def test_runs_that_do_not_compare_are_invalid_evidence(
+    smoke_run: Callable[..., Path], plan: GatePlan, overrides: list[str], message: str
+) -> None:
+    reference = read_run(smoke_run("length"))
+    other = ["baselines=[]", *overrides]
+    candidate = read_run(smoke_run("mean", *other))
+    with pytest.raises(EvidenceError, match=message):
+        judge_runs(reference, candidate, plan)
+
+
+def test_an_edited_prediction_is_caught(smoke_run: Callable[..., Path]) -> None:
+    folder = smoke_run("length")
+    path = folder / "artifacts" / "residuals_cv_val_oof.jsonl"
+    write_text(path, path.read_text(encoding="utf-8").replace('"fold": 0', '"fold": 1', 1))
+    with pytest.raises(EvidenceError, match="checksum"):
+        read_run(folder)
+
+
+def exported(folder: Path, target: Path, columns: tuple[str, ...]) -> Path:
+    """Write a run's rows as another tool would have given them."""
+    with (folder / "artifacts" / "residuals_cv_val_oof.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with target.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+def request(path: Path, **changes: object) -> ImportRequest:
+    values: dict[str, object] = {
+        "path": path,
+        "name": "elsewhere",
+        "scheme": "prompt_holdout",
+        "scales": SCALES,
+        "mapping": "qwk_cutpoints_lfo",
+        "columns": {},
+    }
+    return ImportRequest(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_imported_raw_predictions_compare_like_the_run_they_came_from(
+    smoke_run: Callable[..., Path], plan: GatePlan, tmp_path: Path, space: Workspace
+) -> None:
+    reference = smoke_run("length")
+    path = exported(reference, tmp_path / "p.csv", HEADER[:-1])
+    folder = import_predictions(request(path), space.runs, Progress(), report=write_run_reports)
+    ours, theirs = read_run(reference), read_run(folder)
+    assert (
+        ours.metrics["summary"]["mean_over_folds"] == theirs.metrics["summary"]["mean_over_folds"]
+    )
+    assert judge_runs(ours, theirs, plan).comparison.deltas["mean_qwk"].estimate == 0
+
+
+def test_finished_scores_are_not_compared_with_cut_points(
+    smoke_run: Callable[..., Path], plan: GatePlan, tmp_path: Path, space: Workspace
+) -> None:
+    reference = smoke_run("length")
+    path = exported(reference, tmp_path / "p.csv", (*HEADER[:4], "y_pred"))
+    folder = import_predictions(request(path), space.runs, Progress(), report=write_run_reports)
+    assert read_json(folder / "artifacts" / "cv_metrics.json")["mapping"]["name"] == "as_imported"
+    with pytest.raises(EvidenceError, match="mappings differ"):
+        judge_runs(read_run(reference), read_run(folder), plan)
+
+
+GOOD = "record_id,prompt,fold,y_true,y_pred\na,P,0,2.0,2.5\nb,Q,1,3.0,3.0\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("y_pred\n", "other\n", "neither a column 'y_pred_raw' nor 'y_pred'"),
+        ("record_id", "id", "no column 'record_id'"),
+        ("b,Q", "a,Q", r"row 2.*duplicate id 'a'"),
+        ("3.0,3.0", "3.0,nan", r"row 2.*'nan' is not a finite number"),
+        ("3.0,3.0", "3.1,3.0", r"row 2.*3.1 is not one of the scores 1 to 5 by 0.5"),
+        ("Q,1", "Q,1.5", r"row 2.*not a whole number"),
+    ],
+)
+def test_bad_predictions_are_one_line_and_leave_nothing(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "p.csv"
+    write_text(path, GOOD.replace(old, new))
+    with pytest.raises(InputError, match=message) as caught:
+        import_predictions(request(path), tmp_path / "runs", Progress(), report=write_run_reports)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_other_names_for_columns(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    write_text(path, GOOD.replace("y_true", "human").replace("y_pred", "machine"))
+    renamed = request(path, columns={"y_true": "human", "y_pred": "machine"})
+    folder = import_predictions(renamed, tmp_path / "runs", Progress(), report=write_run_reports)
+    assert read_run(folder).predictions.true.tolist() == [2.0, 3.0]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from essay_scoring.core.progress import Progress
+from essay_scoring.experiments.manifest import is_complete, require_intact
+from essay_scoring.experiments.run import open_run
+from essay_scoring.experiments.session import read_status
+from essay_scoring.experiments.workspace import Workspace
+from tests.conftest import ROOT, SMOKE, smoke_config
+
+KILLS = 20
+
+
+def command(space: Workspace, *arguments: str) -> list[str]:
+    """Return the command line of a smoke run."""
+    program = "from essay_scoring.cli.main import main; main()"
+    folders = ["--runs-dir", str(space.runs), "--cache-dir", str(space.cache)]
+    config = str(SMOKE / "xgboost.toml")
+    return [sys.executable, "-c", program, "cv", config, *folders, *arguments]
+
+
+def folder_of(space: Workspace, *overrides: str) -> Path:
+    """Return the folder that the smoke run will have."""
+    run = open_run(smoke_config("xgboost", *overrides), space, Progress())
+    return space.runs / run.folder_name
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, warm_cache: Path) -> None:
+    arguments = [str(tmp_path), str(warm_cache), str(KILLS)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.experiments.killed_runs", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert outcome["endings"] == [outcome["expected"]] * KILLS
+    assert outcome["redone"] == 0
+    # A kill after the end would test nothing: nearly all must have cut a run short.
+    assert outcome["cut_short"] >= KILLS - 4
+
+
+def test_two_processes_do_not_both_do_a_run(space: Workspace) -> None:
+    with (
+        subprocess.Popen(command(space), stderr=subprocess.PIPE, text=True) as first,
+        subprocess.Popen(command(space), stderr=subprocess.PIPE, text=True) as second,
+    ):
+        errors = [process.communicate(timeout=300)[1] for process in (first, second)]
+    codes = sorted([first.returncode, second.returncode])
+    assert codes in ([0, 5], [0, 0])
+    if 5 in codes:
+        assert any("another process (pid" in error for error in errors)
+    folder = folder_of(space)
+    require_intact(folder)
+    log = (folder / "run.log").read_text(encoding="utf-8")
+    assert log.count("stage cross-validation") == 1
+
+
+def test_sigterm_leaves_interrupted_and_the_same_command_resumes(space: Workspace) -> None:
+    more = ["--set", "scorer.rounds=1500", "--set", "scorer.patience=1500"]
+    folder = folder_of(space, *more[1::2])
+    with subprocess.Popen(command(space, *more), stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (folder / "models" / "fold-0" / "job.json").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGTERM)
+        error = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert "To resume: essay-scoring cv" in error
+    assert "Traceback" not in error
+    status = read_status(folder)
+    assert status["state"] == "interrupted"
+    assert status["resume"].startswith("essay-scoring cv")
+    assert not is_complete(folder)
+    kept = (folder / "models" / "fold-0" / "job.json").stat().st_ino
+    subprocess.run(command(space, *more), check=True, capture_output=True, timeout=300)
+    require_intact(folder)
+    assert (folder / "models" / "fold-0" / "job.json").stat().st_ino == kept

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from essay_scoring.core.errors import InputError, NotFiniteError
+from essay_scoring.core.essays import Essays
+from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.features import pooling
+from essay_scoring.features.embeddings import EmbeddingBlock
+from essay_scoring.features.encoders import EMBEDDED, REGISTRY, EncoderFolder, resolve_encoder
+from essay_scoring.features.pooling import PooledEncoder, Reading
+from essay_scoring.features.settings import EncoderSettings
+from tests.features.tiny_encoders import (
+    LAYERS,
+    WIDTH,
+    WORDS,
+    encoder_settings,
+    make_encoder,
+    one_thread,
+)
+
+LONG = " ".join(WORDS * 4)
+
+
+def made_essays(*texts: str) -> Essays:
+    return Essays(tuple(f"id{i}" for i in range(len(texts))), texts, ("p",) * len(texts))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _single_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module", params=["bert", "mpnet"])
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EncoderFolder:
+    return make_encoder(tmp_path_factory.mktemp("encoder"), request.param)
+
+
+def block_of(folder: EncoderFolder, **changes: Any) -> EmbeddingBlock:
+    return EmbeddingBlock(encoder_settings(folder, **changes), folder.path)
+
+
+def token_vectors(folder: Path, text: str) -> list[np.ndarray]:
+    """Return the plain way's token vectors of a short text, layer by layer, ends left out."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    encoded = AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt")
+    encoded.pop("token_type_ids", None)
+    with torch.no_grad():
+        states = model(**encoded, output_hidden_states=True).hidden_states
+    return [state[0, 1:-1].numpy() for state in states]
+
+
+@pytest.mark.parametrize("layers", [(0,), (2,), (LAYERS,), (1, 3)])
+def test_a_cut_encoder_reads_the_same_layers_as_the_whole_one(
+    tiny: EncoderFolder, layers: tuple[int, ...]
+) -> None:
+    states = token_vectors(tiny.path, "the school rule is bad")
+    encoder = PooledEncoder(tiny, Reading(layers, 16, 4, "fp32"))
+    assert len(encoder._model.encoder.layer) == max(1, *layers)
+    means, counts = encoder.means(["the school rule is bad"])
+    assert counts.tolist() == [5]
+    expected = np.stack([states[layer].mean(axis=0) for layer in layers])
+    np.testing.assert_allclose(means[0], expected, atol=1e-5)
+
+
+def test_layers_are_averaged_or_put_side_by_side(tiny: EncoderFolder) -> None:
+    essays = made_essays("good work", LONG)
+    first = block_of(tiny, layers=(1,)).columns(essays).values
+    third = block_of(tiny, layers=(3,)).columns(essays).values
+    averaged = block_of(tiny, layers=(1, 3)).columns(essays)
+    beside = block_of(tiny, layers=(3, 1), mix="concat").columns(essays)
+    np.testing.assert_allclose(averaged.values, (first + third) / 2, atol=1e-5)
+    np.testing.assert_allclose(beside.values, np.hstack([third, first]), atol=1e-5)
+    assert averaged.names == tuple(f"emb_{i:03d}" for i in range(WIDTH))
+    assert beside.names[-1] == f"emb_{2 * WIDTH - 1:03d}"
+    assert averaged.values.dtype == np.float32
+
+
+def test_the_end_of_a_long_essay_is_read(tiny: EncoderFolder) -> None:
+    changed = LONG.removesuffix("work") + "bad"
+    one, other = block_of(tiny).columns(made_essays(LONG, changed)).values
+    assert np.abs(one - other).max() > 1e-4
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6))
+def test_company_and_padding_do_not_change_a_row(tiny: EncoderFolder, lengths: list[int]) -> None:
+    block = block_of(tiny)
+    texts = [" ".join((WORDS * 6)[at : at + length]) for at, length in enumerate(lengths)]
+    together = block.columns(made_essays(*texts)).values
+    alone = np.vstack([block.columns(made_essays(text)).values for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_small_batches_give_what_large_ones_give(
+    tiny: EncoderFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    essays = made_essays(*(" ".join(WORDS[: i % 9 + 1]) for i in range(30)), LONG)
+    large = block_of(tiny).columns(essays).values
+    monkeypatch.setitem(pooling.TOKENS_PER_BATCH, pooling.device_in_use(), 20)
+    np.testing.assert_allclose(block_of(tiny).columns(essays).values, large, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_essays_give_the_same_bytes(tiny: EncoderFolder, precision: str) -> None:
+    essays = made_essays(*(" ".join(WORDS[i % 5 : i % 11 + 1]) for i in range(40)), LONG, "")
+    runs = [block_of(tiny, precision=precision).columns(essays).values for _ in range(2)]
+    assert runs[0].tobytes() == runs[1].tobytes()
+
+
+def test_a_text_without_tokens_has_zeros(tiny: EncoderFolder) -> None:
+    assert not block_of(tiny).columns(made_essays("", " \n ")).values.any()
+    assert block_of(tiny).columns(made_essays()).values.shape == (0, WIDTH)
+
+
+def test_a_value_that_is_not_finite_names_the_essay(tmp_path: Path) -> None:
+    folder = make_encoder(tmp_path)
+    spoil(folder.path, WORDS.index("bad") + 5)
+    with pytest.raises(NotFiniteError, match="'id1'"):
+        block_of(folder).columns(made_essays("good", "bad", "good"))
+
+
+def spoil(folder: Path, token: int) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][token] = np.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_missing_weights_are_refused_not_drawn_at_random(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = make_encoder(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"encoder\.layer\.1\.output\.dense\.weight"):
+        block_of(folder).columns(made_essays("good"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"layers": (5,)}, "layers 0 to 4, not 5"), ({"max_length": 40}, "exceeds the encoder's 32")],
+)
+def test_what_the_encoder_does_not_have_is_an_input_error(
+    tiny: EncoderFolder, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        block_of(tiny, **changes).columns(made_essays("good"))
+
+
+def test_identity_names_all_that_changes_a_value(tiny: EncoderFolder, tmp_path: Path) -> None:
+    base = block_of(tiny).identity
+    assert base["encoder_sha256"] == tiny.sha256
+    assert base["precision"] == "fp32"
+    assert {"torch", "transformers", "device", "definition_sha256"} <= base.keys()
+    other = make_encoder(tmp_path, seed=1)
+    variants = [
+        block_of(other),
+        block_of(tiny, layers=(1,)),
+        block_of(tiny, mix="concat"),
+        block_of(tiny, overlap=4),
+        block_of(tiny, max_length=20),
+        block_of(tiny, precision="bf16"),
+    ]
+    assert len({fingerprint(block.identity) for block in variants} | {fingerprint(base)}) == 7
+
+
+def test_auto_precision_is_recorded_as_what_it_became() -> None:
+    became = pooling.resolve_precision("auto")
+    assert became in {"fp32", "bf16"}
+    assert EmbeddingBlock(EncoderSettings(), Path("cache")).identity["precision"] == became
+
+
+@pytest.mark.skipif(pooling.device_in_use() == "cuda", reason="a GPU is asked through torch")
+def test_a_warm_read_needs_no_torch() -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from essay_scoring.features.embeddings import EmbeddingBlock as B\n"
+        "from essay_scoring.features.settings import EncoderSettings as S\n"
+        "b = B(S(), Path('cache')); b.identity; print(len(b.column_names))\n"
+        "assert not {'torch', 'transformers', 'spacy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "384"), done.stderr
+
+
+def test_the_embedded_encoder_reads_as_transformers_does() -> None:
+    encoder = resolve_encoder(EncoderSettings(), Path("cache"))
+    assert encoder.sha256 == REGISTRY[EMBEDDED].sha256
+    text = "Schools should start later, because students need more sleep than they get."
+    expected = token_vectors(encoder.path, text)[3].mean(axis=0)
+    exact = EmbeddingBlock(EncoderSettings(precision="fp32"), Path("cache"))
+    np.testing.assert_allclose(exact.columns(made_essays(text)).values[0], expected, atol=1e-4)
+    fast = EmbeddingBlock(EncoderSettings(precision="bf16"), Path("cache"))
+    read = fast.columns(made_essays(text)).values[0]
+    cosine = read @ expected / np.linalg.norm(read) / np.linalg.norm(expected)
+    assert cosine > 0.999
