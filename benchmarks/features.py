@@ -4,7 +4,7 @@
     python benchmarks/features.py --blocks embeddings --budgets 1024 2048 4096
 
 The plain loop is what a first script would do: fp32, all layers, one essay at a time, cut at the
-encoder's length. Figures of one run may be compared; those of different runs drift with the machine.
+encoder's length. Compare figures of one run only: the machine drifts between runs.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def write_csv(path: Path, rows: list[list[str]], header: list[str] | None = None
 
 def table_settings(n_splits: int = 2, min_words: int = 0, **corpus: Any) -> DataSettings:
     """Return the settings of a table corpus with scores from 1 to 4."""
-    given = {
+    given: dict[str, Any] = {
         "path": "train.csv",
         "columns": TableColumns(id="id", text="text", prompt="prompt", score="score"),
         "scales": ScoreScales(shared=ScoreScale(low=1, high=4)),

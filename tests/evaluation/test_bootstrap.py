@@ -6,7 +6,7 @@ import pytest
 from essay_scoring.core.metrics import qwk_of_counts
 from essay_scoring.core.scale import FloatArray, ScoreScale
 from essay_scoring.evaluation.bootstrap import draw_prompts, interval, resample
-from essay_scoring.evaluation.counts import sums_of, tabulate
+from essay_scoring.evaluation.counts import N, sums_of, tabulate
 from essay_scoring.evaluation.figures import overall_figures
 from essay_scoring.evaluation.predictions import Predictions
 from tests.evaluation.made import HALVES, made_predictions, of_scores, rescored
@@ -97,6 +97,14 @@ def test_an_essay_is_drawn_once_on_average(nested: bool) -> None:
     assert np.array_equal(np.round(sizes, 6), draws.drawn * tables.layout.sizes)
 
 
+def test_folds_of_few_prompts_weigh_no_less_than_folds_of_many() -> None:
+    tables = tabulate([made_predictions(200, n_prompts=8, n_folds=3)])
+    (draws,) = resample(tables, 50, 4, "prompts")
+    assert len(set(draws.times)) > 1
+    sums = sums_of(tables, draws)
+    assert sums.prompts[:, :, 0, N] == pytest.approx(draws.drawn * tables.layout.sizes)
+
+
 def test_within_prompts_every_prompt_keeps_its_size() -> None:
     tables = tabulate([made_predictions(200)])
     (draws,) = resample(tables, 50, 4, "essays")
@@ -125,11 +133,22 @@ def test_a_prompt_draws_the_same_whatever_others_there_are() -> None:
     assert np.array_equal(drawn[0], drawn[1])
 
 
+def test_an_interval_of_many_units_is_made_of_percentiles() -> None:
+    draws = np.linspace(0, 1, 1001)
+    assert interval(draws, 10**9) == pytest.approx((0.025, 0.975))
+
+
+def test_an_interval_of_few_units_reaches_further_out() -> None:
+    # Five units: t(0.025, 4) = -2.776, times sqrt(5 / 4) = -3.104, and Phi(-3.104) = 0.000955.
+    draws = np.linspace(0, 1, 1001)
+    assert interval(draws, 5) == pytest.approx((0.000955, 0.999045), abs=1e-6)
+    assert interval(draws, 1) == (None, None)
+
+
 def test_an_interval_needs_a_figure_in_most_resamples() -> None:
     draws = np.linspace(0, 1, 101)
-    assert interval(draws) == pytest.approx((0.025, 0.975))
     draws[:5] = np.nan
-    assert interval(draws) == pytest.approx((0.05 + 0.025 * 0.95, 0.97625))
+    assert interval(draws, 10**9) == pytest.approx((0.05 + 0.025 * 0.95, 0.97625))
     draws[:20] = np.nan
-    assert interval(draws) == (None, None)
-    assert interval(np.empty(0)) == (None, None)
+    assert interval(draws, 10**9) == (None, None)
+    assert interval(np.empty(0), 10**9) == (None, None)

@@ -90,6 +90,7 @@ def test_one_constant_label_stays_undefined_under_fractional_weights() -> None:
         ([0.5, 0.1, 0.3], [1, 1, 1], 1, 0.1),
         ([0.5, 0.1, 0.3], [1, 1, 1], 2, 0.2),
         ([0.5, 0.1, 0.3], [1, 2, 1], 2, 0.1),  # drawn twice: fills both places
+        ([0.5, 0.1, 0.3], [1, 2, 1], 3, 0.5 / 3),
         ([0.5, 0.1, 0.3], [1, 0, 1], 1, 0.3),  # not drawn: not there
         ([0.5, np.nan, 0.3], [1, 1, 1], 1, 0.3),
         ([0.5, 0.1, 0.3], [1, 1, 1], 9, 0.3),  # fewer than k: the mean of all

@@ -69,13 +69,12 @@ def test_intervals_of_deltas_cover_as_they_say(spread: float) -> None:
     held = {name: coverage(*split(rows)) for name, rows in found.items()}
     print(f"spread {spread}: {held}")  # noqa: T201
     for name in ("mean_qwk", "pooled_qwk", "bottom_k_mean", "mae", "low_tail_adjacent"):
-        # Two standard errors of 400 corpora are 0.022.
-        assert 0.92 - 0.01 <= held[name] <= 0.98, name
+        assert 0.92 <= held[name] <= 0.98, name
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.5])
 def test_intervals_of_one_run_cover_almost_as_they_say(spread: float) -> None:
-    """Few prompts that differ much leave a percentile interval a little short, never far."""
+    """Few prompts that differ much leave an interval a little short, never far."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for seed in range(N_CORPORA):
         run, _ = drawn_corpus(seed, spread)
@@ -84,7 +83,7 @@ def test_intervals_of_one_run_cover_almost_as_they_say(spread: float) -> None:
     held = {name: coverage(*split(rows)) for name, rows in found.items()}
     print(f"spread {spread}: {held}")  # noqa: T201
     for name, share in held.items():
-        assert 0.88 <= share <= 0.98, name
+        assert 0.89 <= share <= 0.98, name
 
 
 def split(rows: list[tuple[float, float, float]]) -> tuple[FloatArray, FloatArray]:

@@ -239,3 +239,15 @@ def test_a_name_that_leads_nowhere_is_an_input_error(
 def test_a_registered_encoder_cannot_be_pinned_otherwise(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=REGISTRY[EMBEDDED].sha256):
         resolve_encoder(EncoderSettings(sha256="0" * 64), tmp_path)
+
+
+def test_a_hub_encoder_downloaded_before_is_read_offline_and_needs_a_pin(tmp_path: Path) -> None:
+    repository = tmp_path / "hub" / "models--someone--tiny"
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    folder = make_folder(repository / "snapshots" / revision)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision, encoding="utf-8")
+    with pytest.raises(InputError, match=WEIGHTS_SHA256):
+        resolve_encoder(EncoderSettings(name="someone/tiny"), tmp_path)
+    pinned = EncoderSettings(name="someone/tiny", sha256=WEIGHTS_SHA256)
+    assert resolve_encoder(pinned, tmp_path).path == folder

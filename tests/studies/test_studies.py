@@ -3,8 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from essay_scoring.reports.run_reports import write_run_reports
-from essay_scoring.reports.study_reports import write_study_reports
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
@@ -13,6 +11,8 @@ from essay_scoring.experiments.manifest import require_intact
 from essay_scoring.experiments.study import Reporters, StudyRunner, decide
 from essay_scoring.experiments.study_plan import load_study
 from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.reports.study_reports import write_study_reports
 from tests.conftest import ROOT, SMOKE
 
 GATE = """
@@ -24,7 +24,7 @@ min_prompt_n = 5
 bottom_k = 2
 [[checks]]
 metric = "mean_qwk"
-kind = "superiority"
+kind = "{kind}"
 delta_at_least = {margin}
 """
 
@@ -47,8 +47,9 @@ gates = ["hard.toml"]
 
 
 def study_file(folder: Path, *, easy: float, hard: float, stop: bool = True) -> Path:
-    write_text(folder / "easy.toml", GATE.format(margin=easy))
-    write_text(folder / "hard.toml", GATE.format(margin=hard))
+    for name, margin in (("easy", easy), ("hard", hard)):
+        kind = "superiority" if margin >= 0 else "guardrail"
+        write_text(folder / f"{name}.toml", GATE.format(margin=margin, kind=kind))
     write_text(folder / "study.toml", STUDY.format(smoke=SMOKE, stop=str(stop).lower()))
     return folder / "study.toml"
 

@@ -19,7 +19,7 @@ import typer
 from typer._click.exceptions import ClickException, UsageError
 
 from essay_scoring.cli import data_commands, encoder_commands, judge_commands, run_commands
-from essay_scoring.core.errors import EssayScoringError
+from essay_scoring.core.errors import EssayScoringError, Interrupted
 
 app = typer.Typer(
     name="essay-scoring",
@@ -35,13 +35,10 @@ app.add_typer(encoder_commands.app, name="encoder")
 _BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, ending work the way Ctrl-C does."""
-
-
 def main() -> None:
     """Run the command line and exit with its code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -58,10 +55,9 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except EssayScoringError as error:
         return _fail(f"error: {error.line()}", error.exit_code)
-    except KeyboardInterrupt as error:
+    except Interrupted as error:
         again = shlex.join(["essay-scoring", *arguments])
-        code = 143 if isinstance(error, Terminated) else 130
-        return _fail(f"interrupted; what was finished is kept. To resume: {again}", code)
+        return _fail(f"interrupted; what was finished is kept. To resume: {again}", error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has left; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -99,5 +95,5 @@ def _fail(line: str, code: int) -> int:
     return code
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(number)

@@ -165,7 +165,10 @@ def report(run: RunFolder) -> None:
 
 
 def status(run: RunFolder) -> None:
-    """Say how a run stands: complete, running, interrupted, failed or killed. Writes nothing."""
+    """Say how a run stands: complete, running, interrupted, failed or killed.
+
+    Writes nothing.
+    """
     from essay_scoring.cli.display import print_status
     from essay_scoring.experiments.session import read_status
 

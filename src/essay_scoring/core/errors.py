@@ -57,3 +57,11 @@ class NotFiniteError(EssayScoringError):
     """A loss, gradient, feature or prediction that is not a finite number (exit 1)."""
 
     exit_code = 1
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM: work stops cleanly. No library takes it for an error or a Ctrl-C."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.exit_code = 128 + signal_number
+        super().__init__(signal_number)

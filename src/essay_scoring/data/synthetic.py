@@ -183,10 +183,14 @@ def _mix(signal: FloatArray, noise: FloatArray, share: float) -> FloatArray:
 
 
 def _prompt_numbers(n: int, n_prompts: int, rng: np.random.Generator) -> IntArray:
-    """Return the prompt of each essay, shape (n,): prompts differ in size by up to a factor two."""
+    """Return the prompt of each essay, shape (n,): prompts differ in size by up to a factor two.
+
+    Each has an essay at least, where there are as many essays as prompts.
+    """
+    least = 1 if n >= n_prompts else 0
     weights = np.linspace(1.3, 0.7, n_prompts)
-    shares = np.floor(np.cumsum(weights) / weights.sum() * n + 1e-9)
-    counts = np.diff(shares.astype(np.int64), prepend=0)
+    shares = np.floor(weights.cumsum() / weights.sum() * (n - least * n_prompts) + 1e-9)
+    counts = least + np.diff(shares.astype(np.int64), prepend=0)
     return rng.permutation(np.repeat(np.arange(n_prompts), counts))
 
 

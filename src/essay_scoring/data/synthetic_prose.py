@@ -168,8 +168,10 @@ class _Writer:
     def _spell(self, token: str) -> str:
         word = token.removesuffix(",")
         comma = "," if word != token and not self._errs_in_punctuation() else ""
-        if len(word) > 3 and self._chance(self._profile.spelling):
-            word = _misspell(word, 1 + int(self._draw() * (len(word) - 2)), self._draw())
+        if self._chance(self._profile.spelling):
+            # Draws do not depend on the word, so that another topic word leaves the rest as it is.
+            at, kind = self._draw(), self._draw()
+            word = _misspell(word, 1 + int(at * (len(word) - 2)), kind) if len(word) > 3 else word
         return word + comma
 
     def _tiered(self, tiers: lexicon.Tiers) -> str:

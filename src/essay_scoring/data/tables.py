@@ -149,8 +149,8 @@ def _refuse_byte(data: bytes, offset: int, path: Path, encoding: Encoding) -> No
 def _looks_like_cp1252(data: bytes) -> bool:
     """Tell whether every byte is defined in cp1252 and most that are not ASCII cannot be UTF-8.
 
-    A byte order mark says UTF-8 whatever follows. UTF-8 with a few damaged bytes still has mostly valid sequences; reading that as cp1252 would
-    quietly spoil every accented letter.
+    A byte order mark says UTF-8 whatever follows. UTF-8 with a few damaged bytes still has mostly
+    valid sequences; reading that as cp1252 would quietly spoil every accented letter.
     """
     if data.startswith(_UTF8_MARK):
         return False

@@ -68,12 +68,20 @@ def draw_prompts(layout: Layout, replicates: int, seed: int) -> tuple[IntArray, 
     return drawn, times
 
 
-def interval(draws: FloatArray) -> tuple[float | None, float | None]:
-    """Return the 2.5% and 97.5% percentiles of the defined draws, None if too few are defined."""
+def interval(draws: FloatArray, n_units: int) -> tuple[float | None, float | None]:
+    """Return a 95% interval from resamples of `n_units` prompts (or of essays, within a prompt).
+
+    Percentiles, moved outwards as few units demand (Hesterberg 2015, the expanded percentile
+    interval): a percentile interval is too short by sqrt((n - 1) / n) and by normal instead of t
+    quantiles. None for a single unit, or where the figure is undefined in many resamples.
+    """
+    from scipy.special import ndtr, stdtrit
+
     defined = draws[np.isfinite(draws)]
-    if not len(draws) or len(defined) < MIN_DEFINED * len(draws):
+    if n_units < 2 or not len(draws) or len(defined) < MIN_DEFINED * len(draws):
         return None, None
-    low, high = np.quantile(defined, [0.025, 0.975])
+    tail = ndtr(np.sqrt(n_units / (n_units - 1)) * stdtrit(n_units - 1, 0.025))
+    low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
 
 

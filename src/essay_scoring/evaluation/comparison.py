@@ -122,8 +122,9 @@ def compare(
         for draws in resample(tables, replicates, seed, "prompts")
     ]
     n = _essays(tables.counts @ tables.moments[:, 0], int(tables.layout.sizes[large].sum()))
+    n_prompts = len(tables.layout.prompts)
     deltas = {
-        name: _delta(name, point[name], [block[name] for block in blocks], n[name])
+        name: _delta(name, point[name], [block[name] for block in blocks], n[name], n_prompts)
         for name in DELTAS
     }
     runs = {"reference": reference, "candidate": candidate}
@@ -131,7 +132,7 @@ def compare(
         deltas=deltas,
         worst_prompts={name: worst_prompt(run, min_prompt_n) for name, run in runs.items()},
         n=len(reference),
-        n_prompts=len(tables.layout.prompts),
+        n_prompts=n_prompts,
         n_folds=len(tables.layout.folds),
         min_prompt_n=min_prompt_n,
         bottom_k=bottom_k,
@@ -187,11 +188,11 @@ def _figures(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[
     return {name: figures[name] for name in DELTAS}
 
 
-def _delta(name: str, point: FloatArray, blocks: list[FloatArray], n: int) -> Delta:
+def _delta(name: str, point: FloatArray, blocks: list[FloatArray], n: int, n_prompts: int) -> Delta:
     """Return one delta from its point figures (1, 2) and blocks of resampled ones (R, 2)."""
     pairs = np.concatenate([*blocks, np.empty((0, 2))])
     draws = pairs[:, 1] - pairs[:, 0]
-    low, high = interval(draws)
+    low, high = interval(draws, n_prompts)
     reference, candidate = (finite_or_none(float(value)) for value in point[0])
     known = reference is not None and candidate is not None
     defined = draws[np.isfinite(draws)]

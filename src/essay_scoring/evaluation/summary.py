@@ -32,8 +32,8 @@ def summarise(
 ) -> dict[str, Any]:
     """Return the figures of a run, each None where it has no meaning.
 
-    `overall` figures have 95% percentile intervals of the two-level bootstrap, each prompt's QWK
-    one of essays resampled within it. `mean_over_folds` has population standard deviations.
+    `overall` figures have 95% intervals of the two-level bootstrap, each prompt's QWK one of
+    essays resampled within it. `mean_over_folds` has population standard deviations.
     """
     p = predictions
     folds = agreement.by_fold(p)
@@ -128,7 +128,7 @@ def _overall(predictions: Predictions, replicates: int, seed: int) -> dict[str, 
     rows = {}
     for name, figure in agreement.overall(predictions).items():
         drawn = [block[name] for block in (raw_blocks if name.endswith("_raw") else blocks)]
-        low, high = interval(np.concatenate([*drawn, np.empty(0)]))
+        low, high = interval(np.concatenate([*drawn, np.empty(0)]), len(tables.layout.prompts))
         rows[name] = {"estimate": figure.value, "low": low, "high": high, "n": figure.n}
     return rows
 
@@ -147,7 +147,7 @@ def _prompt_intervals(
     place = {prompt: at for at, prompt in enumerate(tables.layout.prompts)}
     out = []
     for row in rows:
-        low, high = interval(drawn[:, place[row["prompt"]]])
+        low, high = interval(drawn[:, place[row["prompt"]]], row["n"])
         out.append({"prompt": row["prompt"], "n": row["n"], "qwk": row["qwk"]})
         out[-1] |= {"low": low, "high": high} | row
     return out

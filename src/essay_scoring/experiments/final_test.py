@@ -30,7 +30,6 @@ from essay_scoring.experiments.session import session
 from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints
 
-
 LOCKED_STEM = "residuals_locked"
 
 

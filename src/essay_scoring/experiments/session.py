@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
+from essay_scoring.core.errors import BusyError, EssayScoringError, InputError, Interrupted
 from essay_scoring.core.files import read_json, try_lock, write_json
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.experiments.manifest import LOCK, is_complete, write_manifest
@@ -78,7 +78,7 @@ class Session:
         self._beating.join()
         if error is None:
             self._end("complete")
-        elif isinstance(error, KeyboardInterrupt):
+        elif isinstance(error, KeyboardInterrupt | Interrupted):
             log.warning("interrupted")
             self._end("interrupted")
         else:

@@ -1,0 +1,142 @@
+"""`cv_report.md`: what a cross-validated run came to, and from what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from essay_scoring.reports.study_table import (
+    HEADER,
+    MISSING,
+    markdown_table,
+    number,
+    summary_row,
+    with_interval,
+)
+from essay_scoring.reports.words import FIGURE_NAMES, headline, markdown
+
+INTERVALS = "95% intervals by resampling prompts and essays within them; MAE and RMSE in {unit}."
+
+
+def cv_report(metrics: dict[str, Any]) -> str:
+    """Return the Markdown of a run's `cv_metrics.json`."""
+    summary = metrics["summary"]
+    parts = [
+        f"# {markdown(metrics['run']['name'])}",
+        markdown(headline(metrics)),
+        "## Agreement",
+        INTERVALS.format(unit=summary["unit"]),
+        _overall(summary),
+        "## Beside baselines",
+        _baselines(metrics),
+        "## By fold",
+        _folds(summary),
+        f"## The {len(summary['bottom_k_prompts'])} worst prompts",
+        _bottom(summary),
+        "## Mapping",
+        _mapping(metrics),
+        "## Fits",
+        _fits(metrics["fits"]),
+        "## Provenance",
+        _provenance(metrics),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _overall(summary: dict[str, Any]) -> str:
+    rows = [
+        [FIGURE_NAMES[name], with_interval(figure), str(figure["n"])]
+        for name, figure in summary["overall"].items()
+    ]
+    return markdown_table(("figure", "estimate [95%]", "n"), rows)
+
+
+def _baselines(metrics: dict[str, Any]) -> str:
+    rows = [summary_row(f"baseline: {name}", b) for name, b in metrics["baselines"].items()]
+    rows.append(summary_row(markdown(metrics["run"]["name"]), metrics["summary"]))
+    return markdown_table(HEADER, rows)
+
+
+def _folds(summary: dict[str, Any]) -> str:
+    names = ("qwk", "mae", "rmse", "exact", "adjacent")
+    rows = [
+        [str(row["fold"]), str(row["n"]), *(number(row[name]) for name in names)]
+        for row in summary["folds"]
+    ]
+    over = summary["mean_over_folds"]
+    rows.append(["mean", str(summary["n"]), *(number(over[name]["mean"]) for name in names)])
+    rows.append(["population sd", "", *(number(over[name]["std"]) for name in names)])
+    return markdown_table(("fold", "n", *(FIGURE_NAMES[name] for name in names)), rows)
+
+
+def _bottom(summary: dict[str, Any]) -> str:
+    if not summary["bottom_k_prompts"]:
+        return f"No prompt has {summary['settings']['min_prompt_n']} essays or more."
+    rows = [
+        [markdown(row["prompt"]), str(row["n"]), number(row["qwk"])]
+        for row in summary["bottom_k_prompts"]
+    ]
+    table = markdown_table(("prompt", "n", "QWK"), rows)
+    return f"{table}\n\nTheir mean QWK is {number(summary['bottom_k_mean'])}."
+
+
+def _mapping(metrics: dict[str, Any]) -> str:
+    mapping, figures = metrics["mapping"], metrics["summary"]["mappings"]
+    names = {"final": f"{mapping['name']} (this run)", "round_half_band": "plain rounding"}
+    rows = [
+        [name, number(figures[key]["qwk"]), number(figures[key]["mae"])]
+        for key, name in names.items()
+    ]
+    parts = [markdown_table(("mapping", "pooled QWK", "MAE"), rows)]
+    fitted = [
+        [name, number(means["qwk"]["mean"]), number(means["mae"]["mean"])]
+        for name, means in (mapping.get("inner_vs_lfo") or {}).items()
+    ]
+    if fitted:
+        parts.append(markdown_table(("cut-points fitted", "mean QWK", "mean MAE"), fitted))
+    cuts = cutpoint_rows(mapping)
+    if cuts:
+        parts.append("\n".join(f"- fold {fold}: {values}" for fold, values in cuts))
+    return "\n\n".join(parts)
+
+
+def cutpoint_rows(mapping: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return each fold with its cut-points as text."""
+    return [
+        (str(fold), ", ".join(f"{cut:.3f}" for cut in cuts))
+        for fold, cuts in mapping["cutpoints"].items()
+        if cuts
+    ]
+
+
+def _fits(fits: list[dict[str, Any]]) -> str:
+    if not fits:
+        return "The predictions were made elsewhere."
+    rows = [
+        [
+            str(fit["fold"]),
+            MISSING if fit["rounds"] is None else str(fit["rounds"]),
+            f"{fit['seconds']:.1f}",
+        ]
+        for fit in fits
+    ]
+    return markdown_table(("fold held out", "rounds kept", "seconds"), rows)
+
+
+def _provenance(metrics: dict[str, Any]) -> str:
+    return "\n".join(f"- {name}: `{value}`" for name, value in provenance_rows(metrics))
+
+
+def provenance_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a run stands on, as names and values."""
+    data, settings = metrics["data"], metrics["summary"]["settings"]
+    rows = [
+        ("run folder", metrics["run"]["folder"]),
+        ("family", metrics["family"]),
+        ("data", f"{data['kind']}, {data['n']} essays, {data['n_prompts']} prompts"),
+        ("data sha256", data["data_sha256"]),
+        ("splits sha256", data["splits_sha256"]),
+        ("code revision", metrics.get("code_revision")),
+        ("bootstrap", f"{settings['replicates']} replicates, seed {settings['seed']}"),
+        *sorted(metrics["versions"].items()),
+    ]
+    return [(name, "unknown" if value is None else str(value)) for name, value in rows]

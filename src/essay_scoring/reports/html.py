@@ -1,0 +1,129 @@
+"""`report.html`: one self-contained page about one run; no network, no JavaScript."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.reports import figures
+from essay_scoring.reports.cv_report import cutpoint_rows, provenance_rows
+from essay_scoring.reports.run_folder import RunFolder
+from essay_scoring.reports.study_table import (
+    HEADER,
+    number,
+    summary_row,
+    with_interval,
+)
+from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
+
+Row = dict[str, Any]
+
+
+def run_page(run: RunFolder) -> str:
+    """Return the HTML of a run's report."""
+    metrics, summary = run.metrics, run.metrics["summary"]
+    baselines = metrics["baselines"].items()
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            metrics=metrics,
+            summary=summary,
+            headline=headline(metrics),
+            where=SCHEMES.get(metrics["run"]["scheme"], ""),
+            figure_names=FIGURE_NAMES,
+            forest=forest(summary),
+            matrix=heat(summary["confusion"]),
+            drawings=_drawings(run),
+            arms_header=HEADER,
+            arms=[summary_row(name, other) for name, other in baselines]
+            + [summary_row("this model", summary)],
+            inner_vs_lfo=metrics["mapping"].get("inner_vs_lfo") or {},
+            transductive=metrics.get("transductive", False),
+            cutpoints=cutpoint_rows(metrics["mapping"]),
+            provenance=provenance_rows(metrics),
+            config=json.dumps(metrics["config"], indent=2, ensure_ascii=False),
+        )
+    )
+
+
+def forest(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the axis and one row a prompt, worst first, with places from 0 to 100 along it.
+
+    The axis runs from 0, or from below where an interval does, to 1; `mean` is the pooled QWK.
+    """
+    rows = sorted(summary["prompts"], key=lambda row: (row["qwk"] is None, row["qwk"] or 0))
+    lows = [row["low"] if row["low"] is not None else row["qwk"] for row in rows]
+    start = min([0.0, *(low for low in lows if low is not None)])
+    start = -1.0 if start < -0.5 else -0.5 if start < 0 else 0.0
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(100 * (value - start) / (1 - start), 2)
+
+    ticks = [value / 4 for value in range(round(start * 4), 5) if start == 0 or value % 2 == 0]
+    return {
+        "ticks": [(place(tick), f"{tick:g}") for tick in ticks],
+        "mean": place(summary["overall"]["qwk"]["estimate"]),
+        "rows": [row | {f"{k}_at": place(row[k]) for k in ("qwk", "low", "high")} for row in rows],
+    }
+
+
+def heat(confusion: Row | None) -> Row | None:
+    """Return labels and cells with a shade from 0 to 1, the share of the true label's essays."""
+    if confusion is None:
+        return None
+    rows = []
+    for label, counts in zip(confusion["labels"], confusion["counts"], strict=True):
+        total = sum(counts)
+        cells = [(count, count / total if total else 0.0) for count in counts]
+        rows.append({"label": score(label), "n": total, "cells": cells})
+    return {"labels": [score(label) for label in confusion["labels"]], "rows": rows}
+
+
+def _drawings(run: RunFolder) -> Row:
+    """Return each figure as markup, None where the run has nothing to draw; or how to get them."""
+    summary, fits = run.metrics["summary"], run.metrics["fits"]
+    wanted: dict[str, tuple[Callable[[Any], None] | None, str]] = {
+        "calibration": (
+            figures.calibration(summary, summary["unit"]),
+            "Mean true score of the essays given each score; the same figures are in the table",
+        ),
+        "length": (
+            figures.residuals_by_length(run.residuals),
+            "Prediction minus true score against length, with the mean of each tenth of the essays",
+        ),
+        "curves": (
+            figures.learning_curves(fits),
+            "Loss of each fold's fit by round, on what it was trained on and on its dev part",
+        ),
+    }
+    try:
+        return {
+            name: None if draw is None else Markup(figures.drawn(draw, name, text))  # noqa: S704
+            for name, (draw, text) in wanted.items()
+        } | {"missing": None}
+    except MissingExtraError as error:
+        return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
+
+
+def environment() -> Environment:
+    """Return templates that escape whatever they are given and refuse names they are not."""
+    environment = Environment(
+        loader=PackageLoader("essay_scoring.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "signed": lambda value: number(value, sign=True),
+        "share": share,
+        "interval": with_interval,
+    }
+    return environment

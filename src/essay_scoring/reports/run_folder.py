@@ -1,0 +1,36 @@
+"""What the reports of one run are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import read_json
+from essay_scoring.core.scale import ScoreScales
+from essay_scoring.evaluation.residuals import STEM, Residuals, read_residuals
+
+
+@dataclass(frozen=True, eq=False)
+class RunFolder:
+    """A run's `cv_metrics.json` as it stands, and its out-of-fold residuals."""
+
+    metrics: dict[str, Any]
+    residuals: Residuals
+
+
+def read_run_folder(folder: Path) -> RunFolder:
+    """Return the artifacts of a run folder; raise InputError naming the file that is at fault."""
+    path = folder / "artifacts" / "cv_metrics.json"
+    metrics = read_json(path)
+    try:
+        schema, scales = metrics["schema"], ScoreScales.model_validate(metrics["scales"])
+    except (KeyError, TypeError, ValidationError):
+        raise InputError("not the metrics of a run", where=str(path)) from None
+    if schema != 1:
+        raise InputError(f"schema {schema}, not 1", where=str(path), mend="run it again")
+    residuals = read_residuals(folder / "artifacts" / f"{STEM}.jsonl", scales)
+    return RunFolder(metrics, residuals)

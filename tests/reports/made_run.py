@@ -1,0 +1,83 @@
+"""Made run folders to report on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essay_scoring.core.files import write_json
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.evaluation.residuals import write_residuals
+from essay_scoring.evaluation.summary import covariates, summarise
+from tests.evaluation.made import made_predictions, rescored
+
+HOSTILE = (
+    "<script>alert('x')</script>",
+    "quotes \" and ' and & and | bars",
+    "W" * 160,
+    "\u202eright to left \u05e9\u05dc\u05d5\u05dd",
+    "two\nlines # *stars* `ticks` [link](http://x)",
+)
+
+
+def with_hostile_prompts(predictions: Predictions) -> Predictions:
+    """Return the predictions with the first prompts renamed."""
+    names = dict(zip(sorted(set(predictions.prompts)), HOSTILE, strict=False))
+    return replace(predictions, prompts=tuple(names.get(p, p) for p in predictions.prompts))
+
+
+def curves(seed: int) -> dict[str, list[float]]:
+    """Return losses that fall, the dev one until round 120."""
+    rng, rounds = np.random.default_rng(seed), np.arange(220)
+    train = 0.3 + 0.9 * np.exp(-rounds / 40) + 0.004 * rng.normal(size=220)
+    return {"train": train.tolist(), "dev": (train + 0.05 + ((rounds - 120) / 600) ** 2).tolist()}
+
+
+def write_made_run(
+    folder: Path, predictions: Predictions, *, columns: dict[str, FloatArray] | None = None
+) -> dict[str, Any]:
+    """Write the artifacts of a run and return its metrics."""
+    p, artifacts = predictions, folder / "artifacts"
+    measured = {} if columns is None else columns
+    settings = {"min_prompt_n": 20, "replicates": 60}
+    other = rescored(p, seed=4, noise=0.9)
+    metrics = {
+        "schema": 1,
+        "run": {"name": "made", "folder": folder.name, "scheme": "prompt_holdout"},
+        "family": "xgboost",
+        "hyperparameters": {"max_depth": 3},
+        "config": {"name": "made", "seed": 42},
+        "data": {
+            "kind": "synthetic",
+            "data_sha256": "a" * 64,
+            "splits_sha256": None,
+            "n": len(p),
+            "n_prompts": len(set(p.prompts)),
+        },
+        "scales": p.scales.model_dump(mode="json"),
+        "transductive": False,
+        "code_revision": "b" * 64,
+        "versions": {"python": "3.11", "numpy": "2.4"},
+        "mapping": {"name": "qwk_cutpoints_lfo", "cutpoints": {"0": [1.2, 1.8], "1": []}},
+        "summary": summarise(p, **settings),
+        "covariates": covariates(p, measured),
+        "baselines": {"mean": summarise(other, **settings), "ridge": summarise(other, **settings)},
+        "fits": [
+            {"fold": fold, "rounds": 120 + fold, "curve": curves(fold), "seconds": 1.5}
+            for fold in range(5)
+        ],
+    }
+    write_residuals(artifacts, p, "prompt_holdout", measured)
+    write_json(artifacts / "cv_metrics.json", metrics)
+    return metrics
+
+
+def hostile_run(folder: Path) -> dict[str, Any]:
+    """Write a run of 900 essays in 14 prompts, five of them with hostile names."""
+    predictions = with_hostile_prompts(made_predictions(900, n_prompts=14, n_folds=5))
+    words = np.random.default_rng(3).integers(200, 1000, len(predictions)).astype(np.float64)
+    return write_made_run(folder, predictions, columns={"word_count": words})
