@@ -65,16 +65,16 @@ def test_the_hash_is_of_what_a_plan_says_not_of_how(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         (PLAN[PLAN.index("[[checks]]") :], "checks = []", "checks: "),
-        (PLAN[PLAN.index("[[checks]]") :], "", "checks: Field required"),
+        (PLAN[PLAN.index("[[checks]]") :], "", "checks: missing key"),
         ('metric = "mean_qwk"', 'metric = "mean_kappa"', "checks.0.metric: "),
         ("delta_at_least = -0.003", "delta_at_least = nan", "checks.0.delta_at_least: "),
-        ("delta_at_least = -0.003", "at_least = 0.1", "checks.0.at_least: Extra inputs"),
+        ("delta_at_least = -0.003", "at_least = 0.1", "checks.0.at_least: unknown key"),
         ("delta_at_least = -0.003", "delta_at_least = 0.003", "a guardrail needs"),
         ('"guardrail"', '"superiority"', "a superiority check needs"),
         ('"prompt_holdout"', '"prompt_holdou"', "scheme: "),
-        ('name = "trial"', 'name = "trial"\nmin_promt_n = 3', "min_promt_n: Extra inputs"),
+        ('name = "trial"', 'name = "trial"\nmin_promt_n = 3', "min_promt_n: unknown key"),
         ('name = "trial"', 'name = "../trial"', "name: "),
-        ("question =", "question", "not a TOML file"),
+        ("question =", "question", "not valid TOML"),
     ],
 )
 def test_faults_name_file_and_full_key(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -94,5 +94,5 @@ def test_one_metric_cannot_be_checked_twice_alike(tmp_path: Path) -> None:
 
 
 def test_an_absent_plan_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such gate plan"):
+    with pytest.raises(InputError, match="no such file"):
         load_plan(tmp_path / "absent.toml")

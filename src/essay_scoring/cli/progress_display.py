@@ -8,6 +8,7 @@ import time
 from essay_scoring.core.progress import Progress, ProgressEvent
 
 _LINE_SECONDS = 10.0
+_SHORT_SECONDS = 1.0
 
 
 def progress_display() -> Progress:
@@ -16,19 +17,21 @@ def progress_display() -> Progress:
 
 
 class PlainLines:
-    """One line when a stage starts, every ten seconds, and when it ends."""
+    """A line every ten seconds of a stage and one when it ends; none for stages of a second."""
 
     def __init__(self) -> None:
         self._stage = ""
-        self._last = 0.0
+        self._began = self._last = 0.0
 
     def __call__(self, event: ProgressEvent) -> None:
         """Write a line if it is time for one."""
         now = time.monotonic()
+        if event.stage != self._stage:
+            self._stage, self._began, self._last = event.stage, now, now
         ends = event.done >= event.total
-        if event.stage == self._stage and not ends and now - self._last < _LINE_SECONDS:
+        if now - self._last < _LINE_SECONDS and not (ends and now - self._began > _SHORT_SECONDS):
             return
-        self._stage, self._last = event.stage, now
+        self._last = now
         sys.stderr.write(f"{event.stage}: {event.done}/{event.total} {event.unit}\n")
         sys.stderr.flush()
 

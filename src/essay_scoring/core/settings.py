@@ -36,7 +36,9 @@ def build_settings(record: type[Record], values: Any, where: str) -> Record:
     try:
         return record.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        faults = error.errors(include_url=False, include_input=False)
+        # A mistyped key is both unknown and missing; the first says how to mend it.
+        first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         mend = "correct the value"
         message = first["msg"].removeprefix("Value error, ")

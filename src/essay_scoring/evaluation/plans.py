@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.core.settings import Settings
+from essay_scoring.core.settings import Settings, build_settings, read_toml
 
 Metric = Literal[
     "mean_qwk",
@@ -73,20 +71,4 @@ class GatePlan(Settings):
 
 def load_plan(path: Path) -> GatePlan:
     """Return the plan of a TOML file; raise InputError naming the file and the full key."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        return GatePlan.model_validate(raw)
-    except FileNotFoundError:
-        raise InputError("no such gate plan", where=str(path), mend="check the path") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"not a TOML file ({error})", where=str(path)) from None
-    except ValidationError as error:
-        raise InputError(_faults(error), where=str(path), mend="edit the plan") from None
-
-
-def _faults(error: ValidationError) -> str:
-    """Return every fault as `full.key: what is wrong`, on one line."""
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'plan'}: {fault['msg']}"
-        for fault in error.errors(include_url=False)
-    )
+    return build_settings(GatePlan, read_toml(path), str(path))

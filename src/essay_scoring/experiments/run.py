@@ -10,6 +10,7 @@ from typing import Any
 from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import Splits, read_splits
 from essay_scoring.experiments import provenance
@@ -20,6 +21,7 @@ from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
 from essay_scoring.features.settings import FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
+from essay_scoring.models.mapping import shared_scale
 from essay_scoring.models.registry import ScorerContext, build_scorer
 from essay_scoring.models.settings import (
     LengthSettings,
@@ -109,7 +111,13 @@ class Run:
 
 
 def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run:
-    """Prepare the data (or find it prepared) and return the run on it, not yet started."""
+    """Prepare the data (or find it prepared) and return the run on it, not yet started.
+
+    Raises InputError for data or splits that cannot be used, and for a mapping that needs one
+    score scale where each prompt has its own.
+    """
+    if config.training.mapping != "round_half_band":
+        shared_scale(scales_of(config.data.corpus), config.training.mapping)
     prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
     path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
     return Run(config, prepared, read_splits(path, prepared), workspace, progress)

@@ -9,7 +9,7 @@ import unicodedata
 from essay_scoring.features.annotation import straight_quotes
 
 _NUCLEUS = re.compile(r"[aeiouy]+")
-_NOT_LETTERS = re.compile(r"[^a-z]")
+_NOT_LETTERS = re.compile(r"[^a-z']")
 
 # Neighbouring vowels that are two nuclei: one group to _NUCLEUS, one more to the ear.
 _HIATUS = re.compile(
@@ -30,7 +30,7 @@ _HIATUS = re.compile(
 # An e that is written and not said.
 _SILENT = re.compile(
     r"(?<=[^aeiouy])e\b(?<![^aeiouy]le)"  # make; not table
-    r"|(?<=[^aeiouytd])ed\b(?<![^aeiouyl]led)"  # walked; not wanted, settled
+    r"|(?:(?<=[^aeiouytd])|(?<=[aeou]y))ed\b(?<![^aeiouyl]led)"  # walked, played; not settled
     r"|(?<=[^aeiouyscgxz])es\b(?<!shes)(?<!ches)(?<![^aeiouyl]les)"  # makes; not wishes, tables
     r"|(?<=[aeiouy][^aeiouy])e(?=(?:ly|ment|ful|less|ness|thing|times?|body|one|where)s?\b)"
     r"|(?<=[aeiouy][^aeiouy][^aeiouyl])e(?=(?:ly|ment|ful|less|ness)s?\b)"
@@ -48,7 +48,8 @@ _IRREGULAR = {
 @functools.lru_cache(maxsize=1 << 16)
 def count_syllables(word: str) -> int:
     """Return the syllables of a word, at least 1: vowel groups, less silent e, plus hiatus."""
-    word = straight_quotes(word).lower()
+    word = unicodedata.normalize("NFKD", straight_quotes(word).lower())
+    word = _NOT_LETTERS.sub("", word)
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     stem, _, ending = word.partition("'")
@@ -57,6 +58,5 @@ def count_syllables(word: str) -> int:
         # "didn't" has a syllable more than "did"; "don't" and "weren't" have none more.
         stem = stem[:-1]
         extra = int(stem[-1:] not in {*"aeiou", ""})
-    plain = _NOT_LETTERS.sub("", unicodedata.normalize("NFKD", stem))
-    nuclei = len(_NUCLEUS.findall(plain)) + len(_HIATUS.findall(plain))
-    return max(1, nuclei - len(_SILENT.findall(plain))) + extra
+    nuclei = len(_NUCLEUS.findall(stem)) + len(_HIATUS.findall(stem))
+    return max(1, nuclei - len(_SILENT.findall(stem))) + extra

@@ -32,7 +32,7 @@ RowsOf = Callable[[Sequence[str]], Matrix]
 def worker_count() -> int:
     """Return how many workers to use: those asked for, else one a core, at most eight.
 
-    Each needs about 0.6 GB. Raises InputError where WORKERS_VARIABLE is no positive number.
+    Raises InputError where WORKERS_VARIABLE is no positive number.
     """
     asked = os.environ.get(WORKERS_VARIABLE, "")
     if not asked:
