@@ -144,3 +144,22 @@ def test_prepare_then_other_splits_then_a_run_on_them(
     assert capsys.readouterr().out.startswith("complete")
     assert run(["report", str(folder)]) == 0
     assert run(["validate", str(folder / "config.json")]) == 0
+
+
+def test_the_exit_code_is_the_verdict(tmp_path: Path, warm_cache: Path) -> None:
+    gate = (
+        "name='g'\nquestion='Better?'\nscheme='prompt_holdout'\nrule='point'\nmin_prompt_n=5\n"
+        "[[checks]]\nmetric='mean_qwk'\nkind='{}'\ndelta_at_least={}\n"
+    )
+    write_text(tmp_path / "pass.toml", gate.format("superiority", 0.0))
+    write_text(tmp_path / "fail.toml", gate.format("superiority", 0.1))
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(warm_cache)]
+    assert run(["cv", str(SMOKE / "length.toml"), "--set", "baselines=[]", *folders]) == 0
+    [folder] = map(str, (tmp_path / "runs").glob("smoke-length-*"))
+    for plan, code in (("pass", 0), ("fail", 3)):
+        arguments = ["compare-cv-runs", folder, folder, "--plan", str(tmp_path / f"{plan}.toml")]
+        out = tmp_path / f"{plan}.json"
+        assert run([*arguments, "--out", str(out)]) == code
+        assert out.exists()
+    write_text(tmp_path / "none.toml", gate.split("[[checks]]", maxsplit=1)[0] + "checks=[]\n")
+    assert run(["compare-cv-runs", folder, folder, "--plan", str(tmp_path / "none.toml")]) == 2

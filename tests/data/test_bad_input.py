@@ -198,7 +198,9 @@ def test_a_prompt_without_a_scale(tmp_path: Path) -> None:
 )
 def test_too_few_prompts(n_prompts: int, n_splits: int, expected: str, tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", made_rows(n_prompts=n_prompts))
-    assert expected in _fail(tmp_path, table_settings(n_splits=n_splits))
+    message = _fail(tmp_path, table_settings(n_splits=n_splits))
+    assert expected in message
+    assert "train.csv, column 'prompt'" in message
 
 
 def test_nothing_left_after_the_window(tmp_path: Path) -> None:

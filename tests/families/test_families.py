@@ -62,7 +62,9 @@ def test_the_run_folder_is_whole(finished: tuple[str, Path, Workspace]) -> None:
     metrics = read_json(folder / "artifacts" / "cv_metrics.json")
     assert metrics["family"] == family
     assert metrics["data"]["n"] == 60
-    assert metrics["hyperparameters"]["mapping"] == "qwk_cutpoints_lfo"
+    config = smoke_config(family)
+    expected = config.scorer.model_dump(mode="json") | config.training.model_dump(mode="json")
+    assert {"family": family, **metrics["hyperparameters"]} == expected
     assert set(metrics["baselines"]) == {"mean", "length", "ridge"}
 
 

@@ -65,13 +65,10 @@ def make_splits(
     """
     from essay_scoring.data.preparation import load_prepared
     from essay_scoring.data.settings import SplitSettings
-    from essay_scoring.data.splits import make_splits as draw
-    from essay_scoring.data.splits import write_splits
+    from essay_scoring.data.splits import draw_splits
 
-    prepared = load_prepared(prepared_folder)
     settings = SplitSettings(n_splits=n_splits, seed=seed)
-    splits = draw(prepared.train, settings, prepared.data_sha256)
-    write_splits(out, splits, settings, prepared.manifest, prepared.locked_ids)
+    draw_splits(load_prepared(prepared_folder), settings, out)
     typer.echo(f"splits: {out}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import time
 
@@ -59,6 +60,8 @@ class TerminalBar:
             transient=True,
         )
         self._stage = ""
+        # A bar cut short by Ctrl-C or an error must give the cursor back.
+        atexit.register(self._bars.stop)
 
     def __call__(self, event: ProgressEvent) -> None:
         """Move the bar."""

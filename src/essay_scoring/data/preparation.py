@@ -39,7 +39,12 @@ from essay_scoring.data.prepared import (
     write_essays,
     write_train,
 )
-from essay_scoring.data.settings import DataSettings, Preparation
+from essay_scoring.data.settings import (
+    DataSettings,
+    Preparation,
+    SyntheticCorpus,
+    TableCorpus,
+)
 from essay_scoring.data.splits import make_splits, write_splits
 from essay_scoring.data.synthetic import GENERATOR_VERSION
 from essay_scoring.data.tables import shown
@@ -187,7 +192,8 @@ def _fill(
             "dropped": {part: rows.dropped() for part, rows in kept.items()},
             "absent_prompts": _absent(settings.preparation, loaded),
         }
-        splits = make_splits(train, settings.splits, manifest["data_sha256"])
+        where = _prompt_column(settings, identity)
+        splits = make_splits(train, settings.splits, manifest["data_sha256"], where)
         write_splits(place / SPLITS, splits, settings.splits, manifest, locked.ids)
         advance(1)
         write_text(place / REPORT, integrity_report(train, locked, splits, manifest))
@@ -195,6 +201,15 @@ def _fill(
         files = {name: file_sha256(place / name) for name in written}
         write_json(place / MANIFEST, manifest | {"files": files})
         advance(1)
+
+
+def _prompt_column(settings: DataSettings, identity: dict[str, Any]) -> str:
+    """Return the place of the training prompts, for errors."""
+    corpus = settings.corpus
+    if isinstance(corpus, SyntheticCorpus):
+        return "data.corpus.n_prompts"
+    column = corpus.columns.prompt if isinstance(corpus, TableCorpus) else "prompt"
+    return f"{identity['sources'][0]['name']}, column '{column}'"
 
 
 def _reasons(essays: Essays, preparation: Preparation) -> tuple[str, ...]:

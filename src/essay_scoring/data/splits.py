@@ -65,25 +65,33 @@ class Splits:
         return fingerprint({"data_sha256": self.data_sha256, "folds": _folds_content(self)})
 
 
-def make_splits(train: ScoredEssays, settings: SplitSettings, data_sha256: str) -> Splits:
-    """Return folds of both schemes; InputError for too few prompts or texts, or an empty fold."""
-    _check_enough_prompts(train, settings.n_splits)
+def make_splits(
+    train: ScoredEssays,
+    settings: SplitSettings,
+    data_sha256: str,
+    where: str = "training essays",
+) -> Splits:
+    """Return folds of both schemes; InputError for too few prompts or texts, or an empty fold.
+
+    `where` names the file and column of the prompts in such an error.
+    """
+    _check_enough_prompts(train, settings.n_splits, where)
     by_scheme = {scheme: _draw(train, scheme, settings) for scheme in SCHEMES}
     return Splits(data_sha256, by_scheme)
 
 
-def _check_enough_prompts(train: ScoredEssays, n_splits: int) -> None:
+def _check_enough_prompts(train: ScoredEssays, n_splits: int, where: str) -> None:
     prompts = dict.fromkeys(train.prompts)
     if len(prompts) == 1:
         raise InputError(
             "all essays answer one prompt, so no prompt can be held out",
-            where="training essays",
+            where=where,
             mend="add essays on other prompts, or check the prompt column and the exclusions",
         )
     if len(prompts) < n_splits:
         raise InputError(
             f"{len(prompts)} prompts cannot fill {n_splits} folds",
-            where="training essays",
+            where=where,
             mend=f"set data.splits.n_splits to at most {len(prompts)}, or add prompts",
         )
 

@@ -17,6 +17,9 @@ seen has themes whose roles it cannot know (no two of the first twelve prompts s
 ones reuse themes in roles drawn anew), while the words that stray there from the training prompts
 carry the cue with the opposite sign: the scorer is not merely helpless but misled. The share of
 topic words as a whole, which does carry over between prompts, says nothing at any setting.
+
+Use the control with at most twelve prompts. With more, a theme means one thing in one prompt and
+the opposite in another, so that a linear scorer learns less of the cue and is misled less.
 """
 
 from __future__ import annotations

@@ -163,7 +163,9 @@ def _head(token: Any, place: dict[int, int]) -> int:
 def _spans(tokens: list[Any], spans: Sequence[tuple[int, int]]) -> Spans:
     """Return character spans as spans of token positions, those without a word left out."""
     found, position = [], 0
-    for _, stop in spans:
+    for start, stop in spans:
+        while position < len(tokens) and tokens[position].idx < start:
+            position += 1
         first = position
         while position < len(tokens) and tokens[position].idx < stop:
             position += 1

@@ -64,9 +64,12 @@ KIND_OF_CATEGORY: Mapping[str, Kind] = {
 }
 """Every category of the checker's English rules. None is guessed: an unknown one is an error."""
 
-# Matters of the typesetter that no rater marks: "..." for one ellipsis sign, a hyphen for a dash,
-# two spaces between words.
-_DISABLED_RULES = ("EN_ELLIPSIS", "HYPHEN_TO_EN", "WHITESPACE_RULE")
+IGNORED_RULES = frozenset({"CONSECUTIVE_SPACES", "EN_ELLIPSIS", "HYPHEN_TO_EN", "WHITESPACE_RULE"})
+"""Matters of typesetting that no rater marks: "..." for one sign, a hyphen for a dash, two spaces.
+
+They are left out here because the checker reports some of its rules even when told not to.
+"""
+
 _PACKAGES = ("lingotweaker", "lingotweaker-data-en")
 
 
@@ -84,7 +87,7 @@ class LanguageErrorsBlock:
             "version": VERSION,
             "packages": {package: version(package) for package in _PACKAGES},
             "kinds": dict(KIND_OF_CATEGORY),
-            "disabled_rules": list(_DISABLED_RULES),
+            "ignored_rules": sorted(IGNORED_RULES),
         }
 
     def columns(self, essays: Essays) -> Columns:
@@ -110,16 +113,19 @@ def _rates(matches: Sequence[Mapping[str, Any]], text: str) -> list[float]:
     return [100.0 * ratio(counts[kind], words) for kind in KINDS]
 
 
-def kind_of(match: Mapping[str, Any]) -> Kind:
-    """Return the kind of a match; raise InputError where it names no category known here."""
-    category = match.get("category_id")
-    if not isinstance(category, str) or category not in KIND_OF_CATEGORY:
+def kind_of(match: Mapping[str, Any]) -> Kind | None:
+    """Return the kind of a match, None for IGNORED_RULES.
+
+    Raises InputError where the match names no rule or no category known here.
+    """
+    rule, category = match.get("rule_id"), match.get("category_id")
+    if not isinstance(rule, str) or category not in KIND_OF_CATEGORY:
         raise InputError(
             f"the language checker names an unknown category of error, {category!r}",
-            where=f"rule {match.get('rule_id')}",
+            where=f"rule {rule!r}",
             mend="install the pinned versions: pip install 'essay-scoring[language]'",
         )
-    return KIND_OF_CATEGORY[category]
+    return None if rule in IGNORED_RULES else KIND_OF_CATEGORY[str(category)]
 
 
 @functools.cache
@@ -128,7 +134,7 @@ def _engine() -> Any:
     _require_checker()
     import lt_py
 
-    return lt_py.Engine("en-US", disabled_rules=list(_DISABLED_RULES))
+    return lt_py.Engine("en-US")
 
 
 def _require_checker() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.essays import Essays
 from essay_scoring.features import cohesion, diversity, structure, surface, syntax
-from essay_scoring.features.annotation import MODEL_PACKAGE, Annotation, annotate, require_spacy
+from essay_scoring.features.annotation import MODEL_PACKAGE, annotate, require_spacy
 from essay_scoring.features.workers import map_essays
 
 VERSION = 1
@@ -57,7 +57,7 @@ COMPANIONS = (
 )
 """Columns that stand beside the contract's and depend less on length."""
 
-FEATURES: Mapping[str, Callable[[Annotation], float]] = {
+FEATURES: Mapping[str, surface.Feature] = {
     feature.__name__: feature
     for feature in (
         surface.flesch_kincaid,

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Callable
 
 from essay_scoring.core import text as core_text
 from essay_scoring.features.annotation import Annotation
 from essay_scoring.features.syllables import count_syllables
+
+Feature = Callable[[Annotation], float]
 
 LONG_WORD = 7
 """Letters and digits from which a word is long."""

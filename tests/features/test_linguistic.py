@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.essays import Essays
+from essay_scoring.features import annotation
+from essay_scoring.features.errors import COLUMNS as ERROR_COLUMNS
+from essay_scoring.features.errors import LanguageErrorsBlock
+from essay_scoring.features.linguistic import (
+    COMPANIONS,
+    FEATURES,
+    HANDCRAFTED,
+    LinguisticBlock,
+    feature_rows,
+)
+
+SIMILARITY = {"sent_similarity_variance", "prompt_similarity", "intro_prompt_sim"}
+SIMILARITY |= {"min_para_relevance"}
+TEXTS = (
+    "Dogs bark because they can. However, cats sleep.\n\nIn conclusion, they differ.",
+    "It was said that he left.",
+    "One",
+    "",
+    "...",
+    "I like school and I like my friends and I like games and I like to run around.",
+)
+
+
+def essays(texts: tuple[str, ...]) -> Essays:
+    return Essays(tuple(map(str, range(len(texts)))), texts, ("p",) * len(texts))
+
+
+def test_the_blocks_make_every_column_that_is_not_similarity_once() -> None:
+    made = [*LinguisticBlock().column_names, *LanguageErrorsBlock().column_names]
+    assert len(set(made)) == len(made)
+    assert set(made) == (set(HANDCRAFTED) | set(COMPANIONS)) - SIMILARITY
+    assert len(HANDCRAFTED) == len(set(HANDCRAFTED)) == 25
+    assert not set(HANDCRAFTED) & set(COMPANIONS)
+    assert HANDCRAFTED[:3] == ERROR_COLUMNS[:3]
+
+
+def test_rows_hold_each_feature_under_its_name() -> None:
+    values = dict(zip(FEATURES, feature_rows(TEXTS[:1])[0], strict=True))
+    # 12 words in 3 sentences and 2 paragraphs; because and however, both different.
+    assert values["word_count"] == 12
+    assert values["avg_sentence_length"] == 4
+    assert values["paragraph_count"] == 2
+    assert values["has_conclusion"] == 1
+    assert values["connective_diversity"] == 1
+    # 12 words, of which "they" comes twice.
+    assert values["ttr"] == pytest.approx(11 / 12)
+
+
+def test_nan_is_the_only_value_that_is_not_finite() -> None:
+    rows = feature_rows(TEXTS)
+    assert rows.dtype == np.float32
+    assert not np.isinf(rows).any()
+    assert np.isfinite(rows[0]).all()
+    counted = [name for name, value in zip(FEATURES, rows[3], strict=True) if np.isfinite(value)]
+    # Of nothing, only counts and yes-or-no have a value, and it is 0.
+    assert set(counted) == {
+        "word_count", "clause_count", "connective_diversity", "paragraph_count", "has_intro",
+        "has_conclusion",
+    }  # fmt: skip
+    assert not np.nan_to_num(rows[3]).any()
+    assert feature_rows([]).shape == (0, len(FEATURES))
+
+
+def test_rows_are_the_same_from_workers_and_from_this_process_in_any_order() -> None:
+    texts = TEXTS * 2
+    here = feature_rows(texts)
+    columns = LinguisticBlock().columns(essays(texts))
+    assert columns.names == tuple(FEATURES)
+    assert columns.values.tobytes() == here.tobytes()
+    turned = LinguisticBlock().columns(essays(texts[::-1]))
+    assert turned.values[::-1].tobytes() == here.tobytes()
+
+
+def test_identity_is_json_and_names_the_model() -> None:
+    identity = json.loads(json.dumps(LinguisticBlock().identity))
+    assert identity["packages"][annotation.MODEL_PACKAGE] == "3.8.0"
+    assert {"spacy", "thinc", "numpy"} < set(identity["packages"])
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package, block in (("spacy", LinguisticBlock()), ("lt_py", LanguageErrorsBlock())):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.setattr("importlib.util._find_spec", lambda name, path: None)
+        with pytest.raises(MissingExtraError, match=r"essay-scoring\[language\]"):
+            _ = block.identity

@@ -1,0 +1,68 @@
+"""The README and the documents say what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from essay_scoring.reports.study_table import HEADER, markdown_table, sections
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "docs" / "results"
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_its_two_commands_are_targets() -> None:
+    for command in ("make quickstart", "make test"):
+        assert command in README
+        assert re.search(rf"^{command.removeprefix('make ')}:", MAKEFILE, re.MULTILINE)
+
+
+def test_every_folder_it_names_exists() -> None:
+    tree = README.split("## The tree")[1].split("```")[1]
+    for line in tree.splitlines():
+        name = line.strip().split(" ")[0]
+        if name.endswith("/") and name != "src/essay_scoring/":
+            assert (ROOT / name).is_dir() or (ROOT / "src" / "essay_scoring" / name).is_dir(), name
+
+
+def test_every_file_that_documents_link_to_exists() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_command_it_names_exists() -> None:
+    from tests.cli.test_cli import COMMANDS
+
+    named = set(re.findall(r"essay-scoring ([a-z][a-z-]+)", README))
+    assert named <= set(COMMANDS)
+    table = README.split("| command | what it leaves |")[1].split("\n\n")[0]
+    for command in COMMANDS:
+        assert f"`{command}" in table, command
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.study.json")), ids=lambda path: path.stem)
+def test_every_table_of_the_results_is_its_artifacts(path: Path) -> None:
+    study = json.loads(path.read_text(encoding="utf-8"))
+    document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for section in sections(study):
+        assert markdown_table(HEADER, section.rows) in document
+
+
+def test_the_results_the_readme_quotes_are_in_the_artifact() -> None:
+    study = json.loads((RESULTS / "g1_ellipse.study.json").read_text(encoding="utf-8"))
+    [main] = [section for section in sections(study) if section.scheme == "prompt_holdout"]
+    assert markdown_table(HEADER, main.rows) in README
+
+
+def test_no_essay_text_lies_under_docs() -> None:
+    for path in RESULTS.glob("*.json"):
+        longest = max(map(len, re.findall(r'"((?:[^"\\]|\\.)*)"', path.read_text("utf-8"))))
+        assert longest < 400, path
