@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test check test-all lock clean
+.PHONY: install quickstart test lint check test-all lock clean
 
 install: $(VENV)/installed
 
@@ -19,12 +19,13 @@ quickstart: install
 test: install
 	$(BIN)/pytest
 
-check: install
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+
+check: lint test
 
 # Whatever this machine can serve beyond the default run; what it cannot is skipped, saying so.
 test-all: check

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from essay_scoring.reports.run_reports import write_run_reports
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_text
@@ -16,6 +15,7 @@ from essay_scoring.experiments.compare_runs import judge_runs, read_run
 from essay_scoring.experiments.cv import run_cv
 from essay_scoring.experiments.import_predictions import ImportRequest, import_predictions
 from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.reports.run_reports import write_run_reports
 from tests.conftest import ROOT, smoke_config
 
 SCALES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
@@ -134,6 +134,7 @@ GOOD = "record_id,prompt,fold,y_true,y_pred\na,P,0,2.0,2.5\nb,Q,1,3.0,3.0\n"
         ("3.0,3.0", "3.0,nan", r"row 2.*'nan' is not a finite number"),
         ("3.0,3.0", "3.1,3.0", r"row 2.*3.1 is not one of the scores 1 to 5 by 0.5"),
         ("Q,1", "Q,1.5", r"row 2.*not a whole number"),
+        ("b,Q", "b,P", r"row 2.*'P' is in folds 0 and 1.*stratified_text"),
     ],
 )
 def test_bad_predictions_are_one_line_and_leave_nothing(

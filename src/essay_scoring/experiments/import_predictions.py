@@ -124,6 +124,8 @@ def _predictions(
     _require_unique(ids, table, name_of["record_id"])
     prompts = tuple(text.strip() for text in table.column(name_of["prompt"]))
     folds = _folds(table, name_of["fold"])
+    if request.scheme == "prompt_holdout":
+        _require_whole_prompts(prompts, folds, table, name_of["fold"])
     true = _on_scale(table, name_of["y_true"], request.scales, prompts)
     cutpoints: dict[int, list[float]] = {}
     raw = _numbers(table, name_of["y_pred_raw" if "y_pred_raw" in present else "y_pred"])
@@ -148,6 +150,20 @@ def _require_unique(ids: tuple[str, ...], table: Table, column: str) -> None:
                 mend="keep one row per essay",
             )
         first_row[essay] = row
+
+
+def _require_whole_prompts(
+    prompts: tuple[str, ...], folds: IntArray, table: Table, column: str
+) -> None:
+    """Raise InputError for the first prompt that is not held out whole, as the scheme says."""
+    fold_of: dict[str, int] = {}
+    for row, (prompt, fold) in enumerate(zip(prompts, folds.tolist(), strict=True)):
+        if fold_of.setdefault(prompt, fold) != fold:
+            raise InputError(
+                f"the prompt {prompt!r} is in folds {fold_of[prompt]} and {fold}",
+                where=table.where(row, column),
+                mend="hold prompts out whole, or import it with --scheme stratified_text",
+            )
 
 
 def _numbers(table: Table, column: str) -> FloatArray:
