@@ -33,15 +33,6 @@ def test_every_connective_of_the_contract_is_found_as_a_whole_phrase() -> None:
     assert cohesion.connectives(text) == list(cohesion.CONNECTIVES)
 
 
-def test_connectives_per_100_words() -> None:
-    # 2 in 8 words; none in 3; one phrase of four words in 4.
-    some = plain("Thus I left because it was too late")
-    assert cohesion.connectives_per_100_words(some) == 25.0
-    assert cohesion.connectives_per_100_words(plain("I was enthusiastic")) == 0.0
-    assert cohesion.connectives_per_100_words(plain("on the other hand")) == 25.0
-    assert math.isnan(cohesion.connectives_per_100_words(EMPTY))
-
-
 def test_lexical_overlap() -> None:
     # {the, cat, sat} and {the, dog, sat} share 2 of 4; the third sentence shares 0 of 5.
     three = plain("The cat sat . | The dog sat ! | Birds fly")

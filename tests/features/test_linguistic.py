@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import csv
 import json
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.essays import Essays
+from essay_scoring.core.metrics import spearman
 from essay_scoring.features import annotation
 from essay_scoring.features.errors import COLUMNS as ERROR_COLUMNS
 from essay_scoring.features.errors import LanguageErrorsBlock
@@ -19,6 +23,15 @@ from essay_scoring.features.linguistic import (
     feature_rows,
 )
 
+ROOT = Path(__file__).parents[2]
+SIGNS = {
+    "grammar_errors_per_100_words": -1,
+    "spelling_errors_per_100_words": -1,
+    "punctuation_errors_per_100_words": -1,
+    "mtld": 1,
+    "mattr": 1,
+    "guiraud": 1,
+}
 SIMILARITY = {"sent_similarity_variance", "prompt_similarity", "intro_prompt_sim"}
 SIMILARITY |= {"min_para_relevance"}
 TEXTS = (
@@ -27,6 +40,7 @@ TEXTS = (
     "One",
     "",
     "...",
+    "Half a character \ud83d and \x00 a NUL.",
     "I like school and I like my friends and I like games and I like to run around.",
 )
 
@@ -93,3 +107,23 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr("importlib.util._find_spec", lambda name, path: None)
         with pytest.raises(MissingExtraError, match=r"essay-scoring\[language\]"):
             _ = block.identity
+
+
+@pytest.mark.corpus
+def test_real_essays_have_finite_features_that_order_them_as_raters_do() -> None:
+    folder = Path(os.environ.get("ESSAY_SCORING_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / "ellipse" / "ellipse_train.csv"
+    if not path.is_file():
+        pytest.skip(f"no real essays at {path}: set ESSAY_SCORING_DATA")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))[:160]
+    texts = essays(tuple(row["full_text"] for row in rows))
+    scores = np.array([float(row["Overall"]) for row in rows])
+    for block in (LinguisticBlock(), LanguageErrorsBlock()):
+        columns = block.columns(texts)
+        values = dict(zip(columns.names, columns.values.T.astype(np.float64), strict=True))
+        for name in SIGNS.keys() & values.keys():
+            assert np.isfinite(values[name]).all()
+            agreement = spearman(values[name], scores)
+            assert agreement is not None
+            assert SIGNS[name] * agreement > 0.15, name

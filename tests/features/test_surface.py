@@ -61,9 +61,14 @@ def test_word_and_sentence_lengths() -> None:
     assert [surface.avg_sentence_length(a) for a in (CAT, SCHOOL, THINGS)] == [3.0, 3.0, 5.0]
     lengths = [surface.avg_word_length(a) for a in (CAT, SCHOOL, THINGS)]
     assert lengths == pytest.approx([19 / 6, 8.0, 16 / 5])
-    # All but "is" have seven letters or more.
-    shares = [surface.long_word_share(a) for a in (CAT, SCHOOL, THINGS)]
-    assert shares == pytest.approx([0.0, 5 / 6, 0.0])
+
+
+def test_lower_case_starts() -> None:
+    # Two of four sentences; a digit or a quote is no lower-case letter.
+    mixed = plain("i left . | Then we met . | and he ran . | 2 came .")
+    assert surface.lower_case_starts(mixed) == 0.5
+    assert surface.lower_case_starts(CAT) == 0.0
+    assert surface.lower_case_starts(plain("no capital here")) == 1.0
 
 
 def test_sentence_length_deviation() -> None:
@@ -89,7 +94,7 @@ def test_word_count_is_the_contracts_runs_of_letters_and_digits() -> None:
         surface.ari,
         surface.avg_sentence_length,
         surface.avg_word_length,
-        surface.long_word_share,
+        surface.lower_case_starts,
         surface.sentence_length_deviation,
     ],
 )

@@ -70,12 +70,27 @@ def test_dep_distance_leaves_roots_out() -> None:
     assert math.isnan(syntax.dep_distance(EMPTY))
 
 
-def test_words_before_main_verb() -> None:
-    # She | says; The ball was | thrown; | Yes.
-    assert syntax.words_before_main_verb(parsed(SAYS)) == 1.0
-    assert syntax.words_before_main_verb(parsed(SAYS, THROWN, YES)) == pytest.approx(4 / 3)
-    assert syntax.words_before_main_verb(parsed(YES)) == 0.0
-    assert math.isnan(syntax.words_before_main_verb(EMPTY))
+def test_noun_modifiers() -> None:
+    # dog has big and with, man has old; the adverb's "very" and the determiner count for nothing.
+    dog = parsed(
+        "a DET det 3 / big ADJ amod 3 / dog NOUN ROOT 0 / with ADP prep 3 / the DET det 7"
+        " / old ADJ amod 7 / man NOUN pobj 4"
+    )
+    assert syntax.noun_modifiers(dog) == pytest.approx(3 / 2)
+    assert syntax.noun_modifiers(parsed(THROWN)) == 0.0
+    # A prepositional phrase of a verb makes no noun richer.
+    went = parsed("We PRON nsubj 2 / went VERB ROOT 0 / to ADP prep 2 / school NOUN pobj 3")
+    assert syntax.noun_modifiers(went) == 0.0
+    assert math.isnan(syntax.noun_modifiers(parsed(YES)))
+
+
+def test_complement_clauses_per_100_words() -> None:
+    # 1 in 5 words; 1 in 5 + 4; 0 in 4.
+    assert syntax.complement_clauses_per_100_words(parsed(SAYS)) == 20.0
+    both = syntax.complement_clauses_per_100_words(parsed(SAYS, THROWN))
+    assert both == pytest.approx(100 / 9)
+    assert syntax.complement_clauses_per_100_words(parsed(THROWN)) == 0.0
+    assert math.isnan(syntax.complement_clauses_per_100_words(EMPTY))
 
 
 @pytest.fixture(scope="module")

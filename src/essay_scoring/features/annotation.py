@@ -59,6 +59,12 @@ class Annotation:
         )
 
 
+def unify(text: str) -> str:
+    """Return the text with unified line ends, and "?" for halves of characters (surrogates)."""
+    readable = text.encode("utf-8", "replace").decode("utf-8")
+    return readable.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def straight_quotes(text: str) -> str:
     """Return the text with typographic apostrophes made plain ones."""
     return text.replace("\u2019", "'")
@@ -91,7 +97,7 @@ def annotate(texts: Sequence[str]) -> list[Annotation]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     nlp = _model()
-    unified = [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
+    unified = [unify(text) for text in texts]
     spans = [paragraph_spans(text) for text in unified]
     with threadpool_limits(limits=1):
         marked = (_marked(nlp, *pair) for pair in zip(unified, spans, strict=True))

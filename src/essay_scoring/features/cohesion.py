@@ -32,11 +32,6 @@ def connective_diversity(a: Annotation) -> float:
     return ratio(len(set(found)), len(found)) if found else 0.0
 
 
-def connectives_per_100_words(a: Annotation) -> float:
-    """Return the connectives per 100 words; NaN for no words."""
-    return 100.0 * ratio(len(connectives(a)), len(a.words))
-
-
 def lexical_overlap(a: Annotation) -> float:
     """Return the mean Jaccard similarity of adjacent sentences' word sets, 0 to 1.
 

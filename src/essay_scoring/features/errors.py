@@ -16,20 +16,20 @@ from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.text import word_count
+from essay_scoring.features.annotation import unify
 from essay_scoring.features.surface import ratio
 from essay_scoring.features.workers import worker_count
 
 VERSION = 1
 
 Kind = Literal["grammar", "spelling", "punctuation", "style"]
-KINDS: tuple[Kind, ...] = ("grammar", "spelling", "punctuation", "style")
+KINDS: tuple[Kind, ...] = ("grammar", "spelling", "punctuation")
 COLUMNS = (
     "grammar_errors_per_100_words",
     "spelling_errors_per_100_words",
     "punctuation_errors_per_100_words",
-    "style_remarks_per_100_words",
 )
-"""One column a kind, in the order of KINDS."""
+"""One column a kind, in the order of KINDS. Style is taste, no error, and has none."""
 
 KIND_OF_CATEGORY: Mapping[str, Kind] = {
     "COLLOCATIONS": "grammar",
@@ -96,13 +96,13 @@ class LanguageErrorsBlock:
 
 
 def error_rates(texts: Sequence[str]) -> Matrix:
-    """Return the errors per 100 words, shape (n, 4) in the order of KINDS.
+    """Return the errors per 100 words, shape (n, 3) in the order of KINDS.
 
     The checker works outside Python's lock, so threads share its 0.5 GB and fill the cores.
     """
     engine = _engine()
     with ThreadPoolExecutor(worker_count()) as threads:
-        found = threads.map(engine.check, texts)
+        found = threads.map(engine.check, map(unify, texts))
         rows = [_rates(matches, text) for matches, text in zip(found, texts, strict=True)]
     return np.array(rows, dtype=np.float32).reshape(len(texts), len(KINDS))
 
@@ -134,7 +134,8 @@ def _engine() -> Any:
     _require_checker()
     import lt_py
 
-    return lt_py.Engine("en-US")
+    style = [category for category, kind in KIND_OF_CATEGORY.items() if kind == "style"]
+    return lt_py.Engine("en-US", disabled_categories=style)
 
 
 def _require_checker() -> None:

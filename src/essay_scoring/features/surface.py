@@ -15,9 +15,6 @@ from essay_scoring.features.syllables import count_syllables
 
 Feature = Callable[[Annotation], float]
 
-LONG_WORD = 7
-"""Letters and digits from which a word is long."""
-
 
 def word_count(a: Annotation) -> float:
     """Return the runs of letters and digits, as `core.text.word_count` counts them."""
@@ -29,11 +26,6 @@ def avg_word_length(a: Annotation) -> float:
     return ratio(_characters(a), len(a.words))
 
 
-def long_word_share(a: Annotation) -> float:
-    """Return the share of words with at least LONG_WORD letters and digits, 0 to 1."""
-    return ratio(sum(_length(word) >= LONG_WORD for word in a.words), len(a.words))
-
-
 def avg_sentence_length(a: Annotation) -> float:
     """Return the mean words of a sentence."""
     return ratio(len(a.words), len(a.sentences))
@@ -43,6 +35,12 @@ def sentence_length_deviation(a: Annotation) -> float:
     """Return the population deviation of the sentences' lengths in word tokens; one has 0."""
     lengths = [len(words) for words in a.sentence_words]
     return statistics.pstdev(lengths) if lengths else math.nan
+
+
+def lower_case_starts(a: Annotation) -> float:
+    """Return the share of sentences that open with a lower-case letter, 0 to 1."""
+    openings = [a.tokens[start] for start, _ in a.sentences]
+    return ratio(sum(opening[0].islower() for opening in openings), len(openings))
 
 
 def flesch_kincaid(a: Annotation) -> float:

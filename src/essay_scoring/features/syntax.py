@@ -11,6 +11,10 @@ from essay_scoring.features.surface import ratio
 CLAUSES = frozenset({"ccomp", "xcomp", "advcl", "relcl", "csubj", "csubjpass"})
 """Dependencies that head a dependent clause."""
 
+NOUN_MODIFIERS = frozenset({"acl", "amod", "compound", "prep", "relcl"})
+"""Dependencies that make a noun phrase longer and richer."""
+
+_NOUNS = frozenset({"NOUN", "PROPN"})
 _PASSIVE = frozenset({"auxpass", "nsubjpass", "csubjpass"})
 
 
@@ -63,12 +67,13 @@ def dep_distance(a: Annotation) -> float:
     return ratio(sum(distances), len(distances))
 
 
-def words_before_main_verb(a: Annotation) -> float:
-    """Return the mean tokens before a sentence's root (left-embeddedness, McNamara et al. 2014)."""
-    places = [_root(a.head, start, stop) - start for start, stop in a.sentences]
-    return ratio(sum(places), len(places))
+def noun_modifiers(a: Annotation) -> float:
+    """Return the modifiers of a noun, on average (phrasal elaboration, Biber et al. 2011)."""
+    nouns = [pos in _NOUNS for pos in a.pos]
+    pairs = zip(a.head, a.dep, strict=True)
+    return ratio(sum(dep in NOUN_MODIFIERS and nouns[head] for head, dep in pairs), sum(nouns))
 
 
-def _root(head: tuple[int, ...], start: int, stop: int) -> int:
-    """Return the position of a sentence's first root."""
-    return next(at for at in range(start, stop) if head[at] == at)
+def complement_clauses_per_100_words(a: Annotation) -> float:
+    """Return the clausal complements ("I think he left") per 100 words (Biber et al. 2011)."""
+    return 100.0 * ratio(a.dep.count("ccomp"), len(a.words))
