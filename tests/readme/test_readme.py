@@ -66,3 +66,15 @@ def test_no_essay_text_lies_under_docs() -> None:
     for path in RESULTS.glob("*.json"):
         longest = max(map(len, re.findall(r'"((?:[^"\\]|\\.)*)"', path.read_text("utf-8"))))
         assert longest < 400, path
+
+
+def test_its_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
+    from essay_scoring.data.settings import TableCorpus
+    from essay_scoring.experiments.config import load_run_config
+
+    example = README.split("```toml")[1].split("```")[0]
+    path = tmp_path / "mine.toml"
+    path.write_text(example.replace('"configs/', f'"{ROOT}/configs/'), encoding="utf-8")
+    config = load_run_config(path)
+    assert isinstance(config.data.corpus, TableCorpus)
+    assert config.data.preparation.min_words == 50
