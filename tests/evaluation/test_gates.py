@@ -141,6 +141,7 @@ def test_a_verdict_says_what_it_stands_on() -> None:
             "high": 0.05,
             "n": 9,
             "result": "passed",
+            "within_noise": True,
         }
     ]
 

@@ -34,7 +34,8 @@ class Witness:
     def predict(self, essays: Essays) -> FloatArray:
         self.predicted = essays
         lengths = np.array([len(text) for text in essays.texts], dtype=np.float64)
-        return 1 + lengths / lengths.max() + 0 * self.fitted.scores.mean()
+        raw: FloatArray = 1 + lengths / lengths.max()
+        return raw
 
     def save(self, folder: Path) -> None:
         write_text(folder / "witness.json", "{}")

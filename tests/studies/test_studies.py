@@ -120,8 +120,14 @@ def test_a_wrong_study_file_is_refused_before_anything_runs(
         load_study(path)
 
 
-def gate(arm: str, verdict: str) -> dict[str, object]:
-    return {"arm": arm, "verdict": verdict}
+def gate(arm: str, verdict: str, *, within_noise: bool = False) -> dict[str, object]:
+    return {"arm": arm, "verdict": verdict, "checks": [{"within_noise": within_noise}]}
+
+
+def test_a_pass_inside_the_noise_is_called_one() -> None:
+    sure, lucky = gate("a", "pass"), gate("a", "pass", within_noise=True)
+    assert "could as well" not in decide("ref", ["a"], [sure])[2]
+    assert "1 of 2 thresholds lie inside the 95% interval" in decide("ref", ["a"], [sure, lucky])[2]
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,15 @@ def made_study() -> dict[str, Any]:
     }
     check = {"metric": "mean_qwk", "kind": "guardrail", "threshold": -0.01, "n": 40}
     check |= {"delta": 0.02, "low": -0.05, "high": 0.08, "result": "passed"}
-    gate = {"arm": HOSTILE, "plan": "p", "plan_sha256": "f" * 64, "rule": "point"}
+    gate: dict[str, Any] = {"arm": HOSTILE, "plan": "p", "plan_sha256": "f" * 64, "rule": "point"}
     gate |= {"scheme": "prompt_holdout", "verdict": "pass", "checks": [check]}
     invalid = {key: gate[key] for key in ("arm", "plan", "plan_sha256", "rule", "scheme")}
-    run = {"arm": HOSTILE, "role": "candidate", "scheme": "prompt_holdout", "run": "r-1"}
+    run: dict[str, Any] = {
+        "arm": HOSTILE,
+        "role": "candidate",
+        "scheme": "prompt_holdout",
+        "run": "r-1",
+    }
     run |= {"summary": summary, "baselines": {"mean": summary}, "seconds": 1.5}
     return {
         "name": "made",

@@ -42,6 +42,10 @@ def print_judgement(judgement: Judgement) -> None:
     rows = [check_row(check) for check in verdict.to_json()["findings"]]
     typer.echo(plain_table(CHECK_HEADER, rows))
     typer.echo(f"\ngate {plan.name} ({plan.rule}, {plan.sha256[:12]}): {verdict.outcome}")
+    noisy = sum(finding.within_noise for finding in verdict.findings)
+    if plan.rule == "point" and noisy:
+        n = len(verdict.findings)
+        typer.echo(f"{noisy} of {n} thresholds lie inside the 95% interval of their delta")
 
 
 def print_study(folder: Path) -> None:

@@ -19,7 +19,10 @@ TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: the delta with its 95% interval, the threshold, and the result."""
+    """What one check found: the delta with its 95% interval, the threshold, and the result.
+
+    `within_noise` says that the interval holds the threshold: a point rule then decides by chance.
+    """
 
     metric: str
     kind: str
@@ -31,6 +34,7 @@ class Finding:
     high: float | None
     n: int
     result: Result
+    within_noise: bool
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ def _finding(plan: GatePlan, check: Check, comparison: Comparison) -> Finding:
         high=delta.high,
         n=delta.n,
         result=_result(plan, check, delta),
+        within_noise=(
+            delta.low is not None
+            and delta.high is not None
+            and delta.low < check.delta_at_least < delta.high
+        ),
     )
 
 

@@ -207,7 +207,8 @@ def decide(
     for arm in candidates:
         verdicts = [gate["verdict"] for gate in gates if gate["arm"] == arm]
         if verdicts and all(verdict == "pass" for verdict in verdicts):
-            return "proceed", arm, f"'{arm}' passed every gate against '{reference}'."
+            passed = f"'{arm}' passed every gate against '{reference}'."
+            return "proceed", arm, f"{passed}{_caution(arm, gates)}"
         if "fail" not in verdicts:
             open_arms.append(arm)
     if open_arms:
@@ -215,3 +216,15 @@ def decide(
         return "inconclusive", reference, f"The evidence on {names} is invalid or undecided."
     failed = ", ".join(f"'{arm}'" for arm in candidates)
     return "defer", reference, f"No justified uplift over '{reference}': {failed} failed a gate."
+
+
+def _caution(arm: str, gates: list[dict[str, Any]]) -> str:
+    """Return a sentence on the arm's checks whose interval holds their threshold, if any does."""
+    checks = [check for gate in gates if gate["arm"] == arm for check in gate["checks"]]
+    noisy = sum(check["within_noise"] for check in checks)
+    if not noisy:
+        return ""
+    return (
+        f" But {noisy} of {len(checks)} thresholds lie inside the 95% interval of their delta: "
+        "on this evidence the point rule could as well have said otherwise."
+    )
