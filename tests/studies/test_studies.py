@@ -11,8 +11,10 @@ from essay_scoring.experiments.manifest import require_intact
 from essay_scoring.experiments.study import Reporters, StudyRunner, decide
 from essay_scoring.experiments.study_plan import load_study
 from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.study_reports import write_study_reports
+from essay_scoring.reports.study_table import extract, sections
 from tests.conftest import ROOT, SMOKE
 
 GATE = """
@@ -74,6 +76,8 @@ def test_a_study_ends_in_a_recorded_decision(tmp_path: Path, space: Workspace) -
         assert run["run"] in record
         require_intact(space.runs / run["run"])
     assert "**defer**" in record
+    assert sections(extract(study)) == sections(study)
+    assert decision_record(extract(study), folder.name) == record
     assert study["decided_run"] == study["runs"][0]["run"]
 
 

@@ -68,6 +68,9 @@ def study(
     record: Annotated[
         Path | None, typer.Option(help="Also write the decision record to this file.")
     ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Also write the figures of the tables as small JSON.")
+    ] = None,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
@@ -82,11 +85,12 @@ def study(
 
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.core.files import read_json, write_text
+    from essay_scoring.core.files import read_json, write_json, write_text
     from essay_scoring.experiments.study import Reporters, StudyRunner
     from essay_scoring.experiments.study_plan import load_study
     from essay_scoring.reports.run_reports import write_run_reports
     from essay_scoring.reports.study_reports import write_study_reports
+    from essay_scoring.reports.study_table import extract
 
     runner = StudyRunner(
         load_study(file),
@@ -99,5 +103,7 @@ def study(
     print_study(folder)
     if record is not None:
         write_text(record, (folder / "decision.md").read_text(encoding="utf-8"))
-    outcome = read_json(folder / "study.json")["outcome"]
-    return 0 if exit_zero else _OUTCOME_CODES[outcome]
+    found = read_json(folder / "study.json")
+    if results is not None:
+        write_json(results, extract(found))
+    return 0 if exit_zero else _OUTCOME_CODES[found["outcome"]]

@@ -114,7 +114,7 @@ class SimilarityBlock:
     def _reading(self) -> Reading:
         depth, _ = encoder_shape(self._folder.path)
         # Sentence encoders were trained on means that include the special tokens.
-        return Reading((depth,), max_length=512, overlap=128, count_special=True)
+        return Reading((depth,), 512, 128, count_special=True, attention="eager")
 
     @cached_property
     def _encoder(self) -> PooledEncoder:

@@ -28,6 +28,29 @@ class Section:
     rows: list[list[str]]
 
 
+_SUMMARY = ("n", "overall", "mean_over_folds", "worst_prompt", "bottom_k_mean")
+_RUN = ("arm", "role", "scheme", "run", "manifest_sha256", "family", "seconds")
+
+
+def extract(study: dict[str, Any]) -> dict[str, Any]:
+    """Return a study without what its tables do not show: small enough to keep beside a text."""
+
+    def short(summary: dict[str, Any]) -> dict[str, Any]:
+        return {key: summary[key] for key in _SUMMARY}
+
+    runs = [
+        {key: run[key] for key in _RUN}
+        | {"summary": short(run["summary"])}
+        | {"baselines": {name: short(other) for name, other in run["baselines"].items()}}
+        for run in study["runs"]
+    ]
+    gates = [
+        {key: value for key, value in gate.items() if key != "comparison"}
+        for gate in study["gates"]
+    ]
+    return study | {"runs": runs, "gates": gates}
+
+
 def sections(study: dict[str, Any]) -> list[Section]:
     """Return one section per scheme: baselines of the reference first, then the arms as run."""
     schemes = dict.fromkeys(run["scheme"] for run in study["runs"])
