@@ -7,16 +7,13 @@ from collections import Counter
 import pytest
 
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.settings import build_settings, read_toml
 from essay_scoring.data.corpora import data_folder
 from essay_scoring.data.locked import open_locked
 from essay_scoring.data.preparation import PreparedData, prepare
-from essay_scoring.data.settings import (
-    ELLIPSE_LETTER_PROMPTS,
-    DataSettings,
-    EllipseCorpus,
-    Preparation,
-)
+from essay_scoring.data.settings import DataSettings, EllipseCorpus
 from essay_scoring.data.splits import SCHEMES, read_splits
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.corpus
 
@@ -26,9 +23,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     corpus, folder = EllipseCorpus(), data_folder()
     if not (folder / corpus.train).is_file():
         pytest.skip(f"the real essays are not in {folder}: set ESSAY_SCORING_DATA")
-    settings = DataSettings(
-        corpus=corpus, preparation=Preparation(exclude_prompts=ELLIPSE_LETTER_PROMPTS)
-    )
+    shipped = read_toml(ROOT / "configs" / "data" / "ellipse.toml")["data"]
+    settings = build_settings(DataSettings, shipped, "configs/data/ellipse.toml")
     return prepare(settings, folder, tmp_path_factory.mktemp("cache"), Progress())
 
 

@@ -16,12 +16,13 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
-from essay_scoring.features.settings import DROP3, EncoderSettings, FeatureSettings
+from essay_scoring.features.settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable, build_blocks, standardised_by_prompt
 from tests.features.tiny_encoders import WORDS, encoder_settings, make_encoder
 
 N_EMBEDDED = 384
+DROP3 = ("has_conclusion", "clause_count", "flesch_kincaid")
 
 
 class FixedBlock:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from essay_scoring.reports.study_table import HEADER, markdown_table, sections
+from essay_scoring.features.linguistic import COMPANIONS
+from essay_scoring.reports.study_table import (
+    HEADER,
+    markdown_table,
+    number,
+    sections,
+    with_interval,
+)
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,3 +85,27 @@ def test_its_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
     config = load_run_config(path)
     assert isinstance(config.data.corpus, TableCorpus)
     assert config.data.preparation.min_words == 50
+
+
+def test_the_mappings_table_is_its_artifact() -> None:
+    document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    rows = json.loads((RESULTS / "mappings.json").read_text(encoding="utf-8"))["rows"]
+    assert len(rows) == 4
+    for row in rows:
+        mean, mae = row["mean_qwk"], row["mae"]
+        cells = (
+            f"{mean['mean']:.3f} ± {mean['std']:.3f}",
+            with_interval(row["pooled_qwk"]),
+            number(mae["estimate"]),
+        )
+        [line] = [x for x in document.splitlines() if x.startswith(f"| `{row['setting']}`")]
+        assert line.endswith(f"| {' | '.join(cells)} |")
+
+
+def test_the_companions_table_is_its_artifact() -> None:
+    document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    rows = json.loads((RESULTS / "companions.json").read_text(encoding="utf-8"))["rows"]
+    assert {row["companion"] for row in rows} == {*COMPANIONS, "all of them"}
+    for row in rows:
+        delta = with_interval(row, sign=True)
+        assert f"| {row['companion']} | {row['candidate']:.3f} | {delta} | {row['n']} |" in document

@@ -35,12 +35,6 @@ class MissingExtraError(EssayScoringError):
         )
 
 
-class GateFailedError(EssayScoringError):
-    """A candidate that did not pass its gate (exit 3)."""
-
-    exit_code = 3
-
-
 class EvidenceError(EssayScoringError):
     """Runs that may not be compared, or that miss an evidence rule (exit 4)."""
 

@@ -9,14 +9,6 @@ from pydantic import Field, model_validator
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.settings import Settings
 
-ELLIPSE_LETTER_PROMPTS = (
-    "Community service",
-    "Grades for extracurricular activities",
-    "Cell phones at school",
-    "Letter to employer",
-)
-"""Prompts answered by letters rather than essays; excluded whole."""
-
 
 class EllipseCorpus(Settings):
     """The ELLIPSE authors' two files, relative to the data folder."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import essay_scoring
+from essay_scoring.core.machine import cores
 
 _PACKAGE = Path(essay_scoring.__file__).parent
 _NUMBER_FLOORS = ("core", "data", "features", "models", "evaluation", "experiments")
@@ -77,14 +77,9 @@ def machine() -> dict[str, Any]:
         "host": platform.node(),
         "system": platform.platform(),
         "processor": _processor(),
-        "threads": threads(),
+        "threads": cores(),
         "device": "cpu",
     }
-
-
-def threads() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.machine import cores
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.preparation import PreparedData, prepare
@@ -105,7 +106,7 @@ class Run:
             scales=self.prepared.train.scales,
             columns=self.columns,
             seed=self.config.seed,
-            threads=provenance.threads(),
+            threads=cores(),
         )
         return build_scorer(settings, self.config.training, context)
 

@@ -10,9 +10,6 @@ from essay_scoring.core.settings import Settings
 
 FeatureSet = Literal["handcrafted", "companions", "embeddings"]
 
-DROP3 = ("has_conclusion", "clause_count", "flesch_kincaid")
-"""The three handcrafted columns that the reference leaves out."""
-
 
 class EncoderSettings(Settings):
     """A frozen encoder and where it is read.

@@ -16,6 +16,7 @@ import numpy as np
 
 from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.machine import cores
 
 WORKERS_VARIABLE = "ESSAY_SCORING_WORKERS"
 """Environment variable: how many processes read essays; 1 keeps the work in this process."""
@@ -36,7 +37,7 @@ def worker_count() -> int:
     """
     asked = os.environ.get(WORKERS_VARIABLE, "")
     if not asked:
-        return min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
+        return min(_MOST_WORKERS, cores())
     if not asked.isdecimal() or int(asked) < 1:
         raise InputError(
             f"{asked!r} is no number of workers",
@@ -83,7 +84,8 @@ class _Workers:
             self.close()
             raise InputError(
                 "a worker process that reads essays was ended from outside",
-                mend=f"free memory, or set {WORKERS_VARIABLE}=1, and run the same command again",
+                mend=f"free memory, guard a script of your own with if __name__ == '__main__', "
+                f"or set {WORKERS_VARIABLE}=1; then run the same command again",
             ) from None
         except BaseException as error:
             for future in futures:
