@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from essay_scoring.cli.main import run
 from essay_scoring.core.files import write_text
@@ -163,3 +166,21 @@ def test_the_exit_code_is_the_verdict(tmp_path: Path, warm_cache: Path) -> None:
         assert out.exists()
     write_text(tmp_path / "none.toml", gate.split("[[checks]]", maxsplit=1)[0] + "checks=[]\n")
     assert run(["compare-cv-runs", folder, folder, "--plan", str(tmp_path / "none.toml")]) == 2
+
+
+def test_a_damaged_shard_is_told_on_the_terminal_and_rebuilt(
+    tmp_path: Path, warm_cache: Path
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(warm_cache, cache)
+    shard = next((cache / "features").glob("similarity-*/*/*.safetensors"))
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(cache)]
+    code = "from essay_scoring.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "cv", str(SMOKE / "ridge.toml"), *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("warning: ") == 1
+    assert "is rebuilt: its checksum is wrong" in done.stderr
+    np.testing.assert_array_equal(load(shard.read_bytes())["values"], load(whole)["values"])

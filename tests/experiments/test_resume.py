@@ -44,10 +44,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, warm_cache: Path
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout.splitlines()[-1])
-    assert outcome["endings"] == [outcome["expected"]] * KILLS
+    assert outcome["cut_short"] == KILLS
+    assert outcome["endings"] == [outcome["expected"]] * len(outcome["endings"])
     assert outcome["redone"] == 0
-    # A kill after the end would test nothing: nearly all must have cut a run short.
-    assert outcome["cut_short"] >= KILLS - 4
 
 
 def test_two_processes_do_not_both_do_a_run(space: Workspace) -> None:

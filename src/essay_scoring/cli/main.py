@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -39,6 +40,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    _show_warnings()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -67,6 +69,16 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: say it in one line
         return _fail(_unexpected(error), 1)
     return result if isinstance(result, int) else 0
+
+
+def _show_warnings() -> None:
+    """Send warnings about data and features to stderr, also while a run keeps them in its log."""
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.WARNING)
+    shown.setFormatter(logging.Formatter("warning: %(message)s"))
+    # The project's own root logger tells how runs end, which is said in one line anyway.
+    shown.addFilter(lambda record: record.name != "essay_scoring")
+    logging.getLogger("essay_scoring").addHandler(shown)
 
 
 def _unexpected(error: Exception) -> str:
