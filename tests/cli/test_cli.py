@@ -5,9 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import load
 
 from essay_scoring.cli.main import run
 from essay_scoring.core.files import write_text
@@ -183,4 +181,4 @@ def test_a_damaged_shard_is_told_on_the_terminal_and_rebuilt(
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("warning: ") == 1
     assert "is rebuilt: its checksum is wrong" in done.stderr
-    np.testing.assert_array_equal(load(shard.read_bytes())["values"], load(whole)["values"])
+    assert shard.read_bytes() == whole

@@ -68,7 +68,7 @@ def write_artifacts(
     write_json(
         artifacts / "cv_metrics.json",
         {
-            **_identity(run, folder.name, predictions),
+            **metrics_record(_identity(run, folder.name), predictions),
             "mapping": _mapping_record(run, scored),
             "summary": summary_of(predictions, settings, seed),
             "covariates": covariates(predictions, measured),
@@ -83,12 +83,31 @@ def write_artifacts(
         write_json(artifacts / "truncation_coverage.json", run.truncation_coverage())
 
 
-def _identity(run: Run, folder_name: str, predictions: Predictions) -> dict[str, Any]:
-    """Return what the run is, on which data, with which settings and versions."""
+def metrics_record(identity: dict[str, Any], predictions: Predictions) -> dict[str, Any]:
+    """Return the part of cv_metrics.json that every run has, computed here or elsewhere.
+
+    `identity` says what the run is: run, family, hyperparameters, config, data, transductive.
+    """
+    rows = {
+        "predictions_sha256": predictions_sha256(predictions),
+        "n": len(predictions),
+        "n_prompts": len(set(predictions.prompts)),
+    }
+    return {
+        "schema": 1,
+        **identity,
+        "data": {**identity["data"], **rows},
+        "scales": predictions.scales.model_dump(mode="json"),
+        "code_revision": provenance.code_revision(),
+        "versions": provenance.package_versions(),
+    }
+
+
+def _identity(run: Run, folder_name: str) -> dict[str, Any]:
+    """Return what the run is, on which data, with which settings."""
     config = run.config
     scorer = config.scorer.model_dump(mode="json")
     return {
-        "schema": 1,
         "run": {"name": config.name, "folder": folder_name, "scheme": config.scheme},
         "family": scorer.pop("family"),
         "hyperparameters": {**scorer, **config.training.model_dump(mode="json")},
@@ -97,14 +116,8 @@ def _identity(run: Run, folder_name: str, predictions: Predictions) -> dict[str,
             "kind": config.data.corpus.kind,
             "data_sha256": run.prepared.data_sha256,
             "splits_sha256": run.splits.sha256,
-            "predictions_sha256": predictions_sha256(predictions),
-            "n": len(predictions),
-            "n_prompts": len(set(predictions.prompts)),
         },
-        "scales": run.prepared.train.scales.model_dump(mode="json"),
         "transductive": config.features.standardise_by_prompt,
-        "code_revision": provenance.code_revision(),
-        "versions": provenance.package_versions(),
     }
 
 

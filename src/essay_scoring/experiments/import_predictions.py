@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from essay_scoring.data.tables import Table, read_table
 from essay_scoring.evaluation.predictions import Predictions
 from essay_scoring.evaluation.residuals import write_residuals
 from essay_scoring.experiments import provenance
-from essay_scoring.experiments.artifacts import predictions_sha256, summary_of
+from essay_scoring.experiments.artifacts import metrics_record, summary_of
 from essay_scoring.experiments.config import EvaluationSettings
 from essay_scoring.experiments.cv import WriteReports
 from essay_scoring.experiments.manifest import is_complete
@@ -79,23 +80,7 @@ def import_predictions(
         write_json(
             folder / "artifacts" / "cv_metrics.json",
             {
-                "schema": 1,
-                "run": {"name": request.name, "folder": folder.name, "scheme": request.scheme},
-                "family": "imported",
-                "hyperparameters": {},
-                "config": {"imported": identity},
-                "data": {
-                    "kind": "imported",
-                    "data_sha256": None,
-                    "splits_sha256": None,
-                    "predictions_sha256": predictions_sha256(predictions),
-                    "n": len(predictions),
-                    "n_prompts": len(set(predictions.prompts)),
-                },
-                "scales": request.scales.model_dump(mode="json"),
-                "transductive": False,
-                "code_revision": provenance.code_revision(),
-                "versions": provenance.package_versions(),
+                **metrics_record(_identity(request, folder.name, identity), predictions),
                 "mapping": {"name": mapping, "cutpoints": cutpoints},
                 "summary": summary_of(predictions, settings, seed=0),
                 "covariates": [],
@@ -106,6 +91,18 @@ def import_predictions(
         opened.stage("reports")
         report(folder)
     return folder
+
+
+def _identity(request: ImportRequest, folder: str, imported: dict[str, Any]) -> dict[str, Any]:
+    """Return what an imported run is; of its data and splits only the rows themselves are known."""
+    return {
+        "run": {"name": request.name, "folder": folder, "scheme": request.scheme},
+        "family": "imported",
+        "hyperparameters": {},
+        "config": {"imported": imported},
+        "data": {"kind": "imported", "data_sha256": None, "splits_sha256": None},
+        "transductive": False,
+    }
 
 
 def _predictions(

@@ -78,7 +78,6 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "processor": _processor(),
         "threads": cores(),
-        "device": "cpu",
     }
 
 

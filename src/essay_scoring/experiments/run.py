@@ -19,6 +19,7 @@ from essay_scoring.experiments.config import Baseline, RunConfig, config_values
 from essay_scoring.experiments.cross_validation import Design
 from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
+from essay_scoring.features.pooling import device_in_use, resolve_precision
 from essay_scoring.features.settings import FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
@@ -139,5 +140,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
         "git": provenance.git_state(),
         "versions": provenance.package_versions(),
         "machine": provenance.machine(),
+        "device": device_in_use(),
+        "precision": resolve_precision(run.config.features.encoder.precision),
         "seeds": {"run": run.config.seed, "splits": run.config.data.splits.seed},
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,8 @@ SHARD_ESSAYS = 64
 """Essays of one shard: what a crash may cost, and what a block is given at a time."""
 
 _POLL_SECONDS = 0.2
-_FORMAT = "essay-scoring-features-1"
+_FORMAT = "essay-scoring-features-2"
+_METADATA = "essay_scoring"
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +49,7 @@ class _Shard:
     def read(self) -> Matrix:
         """Return the values; raise FileNotFoundError if absent, _UnusableShardError if unusable."""
         metadata, values = _load(self.path)
-        if metadata.get("key") != canonical_json(self.key):
+        if metadata.get("key") != self.key:
             raise _UnusableShardError("it was made for other essays or another block")
         if values.dtype != np.float32 or values.shape != (self.stop - self.start, len(self.names)):
             raise _UnusableShardError("its shape is wrong")
@@ -58,8 +61,9 @@ class _Shard:
         """Write the file, whole or not at all."""
         from safetensors.numpy import save
 
-        metadata = {"key": canonical_json(self.key), "sha256": _checksum(values)}
-        write_bytes(self.path, save({"values": values}, metadata))
+        # One entry, since safetensors would write several in no fixed order.
+        metadata = canonical_json({"key": self.key, "sha256": _checksum(values)})
+        write_bytes(self.path, save({"values": values}, {_METADATA: metadata}))
 
     def clear_strays(self) -> None:
         """Delete what a killed process left of this shard; only the lock's holder may."""
@@ -169,13 +173,14 @@ def _computed(shard: _Shard, block: FeatureBlock, essays: Essays) -> Matrix:
     return values
 
 
-def _load(path: Path) -> tuple[dict[str, str], Matrix]:
+def _load(path: Path) -> tuple[dict[str, Any], Matrix]:
     """Return metadata and values; raise FileNotFoundError, or _UnusableShardError for no shard."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as stream:
-            return stream.metadata() or {}, stream.get_tensor("values")
+            metadata = json.loads((stream.metadata() or {}).get(_METADATA, "{}"))
+            return metadata, stream.get_tensor("values")
     except FileNotFoundError:
         raise
     except (OSError, ValueError, SafetensorError) as error:
