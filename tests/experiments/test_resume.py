@@ -74,7 +74,9 @@ def test_sigterm_leaves_interrupted_and_the_same_command_resumes(space: Workspac
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.01)
-        os.kill(process.pid, signal.SIGTERM)
+        for _ in range(3):
+            os.kill(process.pid, signal.SIGTERM)
+            time.sleep(0.002)
         error = process.communicate(timeout=60)[1]
     assert process.returncode == 143
     assert "To resume: essay-scoring cv" in error

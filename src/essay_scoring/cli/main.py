@@ -108,4 +108,7 @@ def _fail(line: str, code: int) -> int:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """End work once: a second signal must not cut short what the first one tidies up."""
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
     raise Interrupted(number)
