@@ -103,7 +103,9 @@ def test_imported_raw_predictions_compare_like_the_run_they_came_from(
 ) -> None:
     reference = smoke_run("length")
     path = exported(reference, tmp_path / "p.csv", HEADER[:-1])
-    folder = import_predictions(request(path), space.runs, Progress(), report=write_run_reports)
+    folder = import_predictions(
+        request(path), space.runs, Progress(), report=write_run_reports, resume="again"
+    )
     ours, theirs = read_run(reference), read_run(folder)
     assert (
         ours.metrics["summary"]["mean_over_folds"] == theirs.metrics["summary"]["mean_over_folds"]
@@ -116,7 +118,9 @@ def test_finished_scores_are_not_compared_with_cut_points(
 ) -> None:
     reference = smoke_run("length")
     path = exported(reference, tmp_path / "p.csv", (*HEADER[:4], "y_pred"))
-    folder = import_predictions(request(path), space.runs, Progress(), report=write_run_reports)
+    folder = import_predictions(
+        request(path), space.runs, Progress(), report=write_run_reports, resume="again"
+    )
     assert read_json(folder / "artifacts" / "cv_metrics.json")["mapping"]["name"] == "as_imported"
     with pytest.raises(EvidenceError, match="mappings differ"):
         judge_runs(read_run(reference), read_run(folder), plan)
@@ -130,9 +134,9 @@ GOOD = "record_id,prompt,fold,y_true,y_pred\na,P,0,2.0,2.5\nb,Q,1,3.0,3.0\n"
     [
         ("y_pred\n", "other\n", "neither a column 'y_pred_raw' nor 'y_pred'"),
         ("record_id", "id", "no column 'record_id'"),
-        ("b,Q", "a,Q", r"row 2.*duplicate id 'a'"),
-        ("3.0,3.0", "3.0,nan", r"row 2.*'nan' is not a finite number"),
-        ("3.0,3.0", "3.1,3.0", r"row 2.*3.1 is not one of the scores 1 to 5 by 0.5"),
+        ("b,Q", "a,Q", r"row 2.*the id 'a' is already that of row 1"),
+        ("3.0,3.0", "3.0,nan", r"row 2.*the score is missing"),
+        ("3.0,3.0", "3.1,3.0", r"row 2.*3.1 is not on a step of the scale 1 to 5 by 0.5"),
         ("Q,1", "Q,1.5", r"row 2.*not a whole number"),
         ("b,Q", "b,P", r"row 2.*'P' is in folds 0 and 1.*stratified_text"),
     ],
@@ -143,7 +147,9 @@ def test_bad_predictions_are_one_line_and_leave_nothing(
     path = tmp_path / "p.csv"
     write_text(path, GOOD.replace(old, new))
     with pytest.raises(InputError, match=message) as caught:
-        import_predictions(request(path), tmp_path / "runs", Progress(), report=write_run_reports)
+        import_predictions(
+            request(path), tmp_path / "runs", Progress(), report=write_run_reports, resume="again"
+        )
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
 
@@ -152,5 +158,22 @@ def test_other_names_for_columns(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     write_text(path, GOOD.replace("y_true", "human").replace("y_pred", "machine"))
     renamed = request(path, columns={"y_true": "human", "y_pred": "machine"})
-    folder = import_predictions(renamed, tmp_path / "runs", Progress(), report=write_run_reports)
+    folder = import_predictions(
+        renamed, tmp_path / "runs", Progress(), report=write_run_reports, resume="again"
+    )
     assert read_run(folder).predictions.true.tolist() == [2.0, 3.0]
+
+
+def test_a_column_map_that_points_at_essays_shows_none_of_them(tmp_path: Path) -> None:
+    path, essay = tmp_path / "p.csv", "a writer's own words " * 20
+    write_text(path, GOOD.replace("y_true", "text,y_true").replace(",0,2.0", f",0,{essay},2.0"))
+    write_text(path, path.read_text(encoding="utf-8").replace(",1,3.0", f",1,{essay},3.0"))
+    with pytest.raises(InputError, match=r"row 1.*text of \d+ characters") as caught:
+        import_predictions(
+            request(path, columns={"y_true": "text"}),
+            tmp_path / "runs",
+            Progress(),
+            report=write_run_reports,
+            resume="again",
+        )
+    assert "own words" not in str(caught.value)

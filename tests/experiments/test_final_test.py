@@ -32,15 +32,17 @@ def test_the_locked_test_opens_once_and_the_opening_is_recorded(
 ) -> None:
     run, study = decided
     assert ledger(space) == []
-    folder = run_final_test(Opening(run, study), space, Progress())
+    folder = run_final_test(Opening(run, study), space, Progress(), resume="again")
     require_intact(folder)
     final = read_json(folder / "artifacts" / "final_test.json")
     assert final["n"] == 12
     assert final["summary"]["overall"]["mae"]["n"] == 12
     assert [entry["run"] for entry in ledger(space)] == [run.name]
     with pytest.raises(EvidenceError, match=r"opened 1 time\(s\)"):
-        run_final_test(Opening(run, study), space, Progress())
-    again = run_final_test(Opening(run, study, "the first had a wrong scale"), space, Progress())
+        run_final_test(Opening(run, study), space, Progress(), resume="again")
+    again = run_final_test(
+        Opening(run, study, "the first had a wrong scale"), space, Progress(), resume="again"
+    )
     assert again != folder
     assert [entry["reason"] for entry in ledger(space)] == [
         "the decided run",
@@ -58,7 +60,7 @@ def test_a_run_that_was_not_decided_for_is_refused_and_nothing_is_recorded(
         if run["role"] == "reference"
     )
     with pytest.raises(EvidenceError, match="decided for"):
-        run_final_test(Opening(other, study), space, Progress())
+        run_final_test(Opening(other, study), space, Progress(), resume="again")
     assert ledger(space) == []
 
 
@@ -66,9 +68,9 @@ def test_an_opening_that_was_cut_short_goes_on_without_a_second_entry(
     decided: tuple[Path, Path], space: Workspace
 ) -> None:
     run, study = decided
-    folder = run_final_test(Opening(run, study), space, Progress())
+    folder = run_final_test(Opening(run, study), space, Progress(), resume="again")
     (folder / "manifest.json").unlink()
-    assert run_final_test(Opening(run, study), space, Progress()) == folder
+    assert run_final_test(Opening(run, study), space, Progress(), resume="again") == folder
     assert len(ledger(space)) == 1
 
 

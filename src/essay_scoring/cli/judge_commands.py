@@ -13,6 +13,7 @@ from essay_scoring.cli.options import (
     CacheFolder,
     DataFolder,
     RunsFolder,
+    resume_command,
     workspace,
 )
 
@@ -80,9 +81,6 @@ def study(
     Writes the arms' run folders and RUNS/studies/<name>-<fingerprint>/: study.json, decision.md,
     report.html. Exits 0 for proceed, 3 for defer, 4 for inconclusive.
     """
-    import shlex
-    import sys
-
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.core.files import read_json, write_json, write_text
@@ -97,7 +95,7 @@ def study(
         workspace(runs_dir, cache_dir, data_dir),
         progress_display(),
         reporters=Reporters(write_run_reports, write_study_reports),
-        resume=shlex.join(["essay-scoring", *sys.argv[1:]]),
+        resume=resume_command(),
     )
     folder = runner.run()
     print_study(folder)

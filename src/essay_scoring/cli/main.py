@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -20,6 +19,7 @@ import typer
 from typer._click.exceptions import ClickException, UsageError
 
 from essay_scoring.cli import data_commands, encoder_commands, judge_commands, run_commands
+from essay_scoring.cli.options import resume_command
 from essay_scoring.core.errors import EssayScoringError, Interrupted
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
     except EssayScoringError as error:
         return _fail(f"error: {error.line()}", error.exit_code)
     except Interrupted as error:
-        again = shlex.join(["essay-scoring", *arguments])
+        again = resume_command(arguments)
         return _fail(f"interrupted; what was finished is kept. To resume: {again}", error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has left; nothing more can be said to it.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,6 +52,11 @@ DataFolder = Annotated[
 
 RUNS = Path("runs")
 CACHE = Path("cache")
+
+
+def resume_command(arguments: Sequence[str] | None = None) -> str:
+    """Return a command line as it would be typed again: the running one unless told."""
+    return shlex.join(["essay-scoring", *(sys.argv[1:] if arguments is None else arguments)])
 
 
 def workspace(runs: Path, cache: Path, data: Path | None) -> Workspace:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +17,7 @@ from essay_scoring.cli.options import (
     Overrides,
     RunsFolder,
     SchemeName,
+    resume_command,
     workspace,
 )
 from essay_scoring.cli.progress_display import progress_display
@@ -43,11 +42,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("final-test")(final_test)
     app.command("report")(report)
     app.command("status")(status)
-
-
-def resume_command() -> str:
-    """Return the command line that is running, to be shown where it is interrupted."""
-    return shlex.join(["essay-scoring", *sys.argv[1:]])
 
 
 def cv(
@@ -120,7 +114,11 @@ def import_predictions(
         columns=_renamed(column or [], importing.COLUMNS),
     )
     folder = importing.import_predictions(
-        request, runs_dir, progress_display(), report=write_run_reports
+        request,
+        runs_dir,
+        progress_display(),
+        report=write_run_reports,
+        resume=resume_command(),
     )
     print_run(folder)
 
@@ -147,6 +145,7 @@ def final_test(
         Opening(run, decision, again),
         workspace(runs_dir, cache_dir, data_dir),
         progress_display(),
+        resume=resume_command(),
     )
     print_final(folder)
 

@@ -124,10 +124,9 @@ def _number(cell: str, where: str) -> float:
 def _refuse_score(score: float, scale: ScoreScale, where: str) -> None:
     off = score < scale.low or score > scale.high
     raise InputError(
-        f"the score {score:g} is {'off' if off else 'not on a step of'} the scale"
-        f" {scale.low:g} to {scale.high:g} by {scale.step:g}",
+        f"the score {score:g} is {'off' if off else 'not on a step of'} the scale {scale.span}",
         where=where,
-        mend="correct the score, or the scale under [data.corpus]",
+        mend="correct the score, or give the right scale",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -21,19 +21,10 @@ from essay_scoring.evaluation.figures import (
     overall_figures,
     prompt_qwk,
 )
+from essay_scoring.evaluation.plans import Metric
 from essay_scoring.evaluation.predictions import Predictions
 
-DELTAS = (
-    "mean_qwk",
-    "pooled_qwk",
-    "worst_prompt_qwk",
-    "bottom_k_mean",
-    "low_tail_adjacent",
-    "high_tail_adjacent",
-    "mae",
-    "rmse",
-    "smd",
-)
+DELTAS: tuple[str, ...] = (*get_args(Metric), "mae", "rmse", "smd")
 """The figures compared. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
 
 

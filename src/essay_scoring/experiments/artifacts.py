@@ -65,12 +65,13 @@ def write_artifacts(
     predictions = scored.mapped.predictions
     write_residuals(artifacts, predictions, run.config.scheme, measured)
     settings, seed = run.config.evaluation, run.config.seed
+    summary = summary_of(predictions, settings, seed)
     write_json(
         artifacts / "cv_metrics.json",
         {
             **metrics_record(_identity(run, folder.name), predictions),
-            "mapping": _mapping_record(run, scored),
-            "summary": summary_of(predictions, settings, seed),
+            "mapping": _mapping_record(run, scored, summary),
+            "summary": summary,
             "covariates": covariates(predictions, measured),
             "baselines": {
                 name: summary_of(other.mapped.predictions, settings, seed)
@@ -121,18 +122,17 @@ def _identity(run: Run, folder_name: str) -> dict[str, Any]:
     }
 
 
-def _mapping_record(run: Run, scored: Scored) -> dict[str, Any]:
+def _mapping_record(run: Run, scored: Scored, summary: dict[str, Any]) -> dict[str, Any]:
     """Return the mapping and its cut-points; for the inner fit also what `lfo` would give."""
     name = run.config.training.mapping
     record: dict[str, Any] = {"name": name, "cutpoints": scored.mapped.cutpoints}
     if plain_mapping(name) != name:
         design = run.design
         plain = map_run(plain_mapping(name), design, gather(design, scored.jobs), [])
+        other = summary_of(plain.predictions, run.config.evaluation, run.config.seed)
         record["inner_vs_lfo"] = {
-            arm: summary_of(mapped.predictions, run.config.evaluation, run.config.seed)[
-                "mean_over_folds"
-            ]
-            for arm, mapped in (("inner", scored.mapped), ("lfo", plain))
+            "inner": summary["mean_over_folds"],
+            "lfo": other["mean_over_folds"],
         }
     return record
 

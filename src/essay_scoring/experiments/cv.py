@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -57,49 +57,42 @@ def _cross_validate(
     run: Run, folder: Path, opened: Session
 ) -> tuple[Scored, dict[Baseline, Scored]]:
     """Return the mapped out-of-fold predictions of the run's scorer and of its baselines."""
-    design, scorer = run.design, run.config.scorer
+    design, models = run.design, folder / "models"
+    build, mapping = partial(run.build, run.config.scorer), run.config.training.mapping
+    single = {f"fold-{fold}": [fold] for fold in design.folds}
     opened.stage("cross-validation")
-    jobs = _jobs(design, partial(run.build, scorer), folder / "models", opened.progress)
+    with opened.progress.stage(folder.name, len(single), "folds") as advance:
+        jobs = _jobs(design, single, build, models, advance)
     inner: list[JobResult] = []
-    if run.config.training.mapping == "qwk_cutpoints_inner":
+    if mapping == "qwk_cutpoints_inner":
+        # A model trained without folds j and k predicts j where k is the outer fold, and k where
+        # j is.
+        pairs = {f"inner-{a}-{b}": [a, b] for a, b in inner_pairs(design.folds)}
         opened.stage("inner cross-validation")
-        inner = _inner_jobs(design, partial(run.build, scorer), folder / "models", opened.progress)
-    scored = Scored(map_run(run.config.training.mapping, design, gather(design, jobs), inner), jobs)
+        with opened.progress.stage("inner folds", len(pairs), "fits") as advance:
+            inner = _jobs(design, pairs, build, models, advance)
+    scored = Scored(map_run(mapping, design, gather(design, jobs), inner), jobs)
     baselines: dict[Baseline, Scored] = {}
     for name in run.config.baselines:
         opened.stage(f"baseline {name}")
         build = partial(run.build, BASELINES[name])
-        own = _jobs(design, build, folder / "models" / "baselines" / name, opened.progress)
-        mapping = plain_mapping(run.config.training.mapping)
-        baselines[name] = Scored(map_run(mapping, design, gather(design, own), []), own)
+        with opened.progress.stage(f"baseline {name}", len(single), "folds") as advance:
+            own = _jobs(design, single, build, models / "baselines" / name, advance)
+        mapped = map_run(plain_mapping(mapping), design, gather(design, own), [])
+        baselines[name] = Scored(mapped, own)
     return scored, baselines
 
 
 def _jobs(
-    design: Design, build: Callable[[], Scorer], folder: Path, progress: Progress
+    design: Design,
+    parts: Mapping[str, Sequence[int]],
+    build: Callable[[], Scorer],
+    folder: Path,
+    advance: Callable[[int], None],
 ) -> list[JobResult]:
-    """Return the result of every fold, doing those that are not there yet."""
+    """Return the result of leaving out each part's folds, doing those that are not there yet."""
     results = []
-    label = folder.parent.name if folder.name == "models" else f"baseline {folder.name}"
-    with progress.stage(label, len(design.folds), "folds") as advance:
-        for fold in design.folds:
-            results.append(run_job(design, [fold], build, folder / f"fold-{fold}"))
-            advance(1)
-    return results
-
-
-def _inner_jobs(
-    design: Design, build: Callable[[], Scorer], folder: Path, progress: Progress
-) -> list[JobResult]:
-    """Return the result of leaving out every pair of folds: inner out-of-fold predictions.
-
-    A model trained without folds j and k predicts j where k is the outer fold, and k where j is.
-    """
-    pairs = inner_pairs(design.folds)
-    results = []
-    with progress.stage("inner folds", len(pairs), "fits") as advance:
-        for first, second in pairs:
-            name = f"inner-{first}-{second}"
-            results.append(run_job(design, [first, second], build, folder / name))
-            advance(1)
+    for name, folds in parts.items():
+        results.append(run_job(design, folds, build, folder / name))
+        advance(1)
     return results

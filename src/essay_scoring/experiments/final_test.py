@@ -42,7 +42,9 @@ class Opening:
     again: str | None = None
 
 
-def run_final_test(opening: Opening, workspace: Workspace, progress: Progress) -> Path:
+def run_final_test(
+    opening: Opening, workspace: Workspace, progress: Progress, *, resume: str
+) -> Path:
     """Return the folder with the locked test's figures for the decided run.
 
     The opening is written to the ledger before any locked score is read. Raises EvidenceError when
@@ -57,7 +59,6 @@ def run_final_test(opening: Opening, workspace: Workspace, progress: Progress) -
     folder = workspace.runs / f"{opening.run.name}-final-{_number(opening, run, workspace.ledger)}"
     if is_complete(folder):
         return folder
-    resume = f"essay-scoring final-test {opening.run} --decision {opening.study}"
     with session(folder, resume, progress) as opened:
         write_json(folder / "config.json", config_values(config))
         opened.stage("training on all training essays")

@@ -14,8 +14,9 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+from essay_scoring.data import cells
 from essay_scoring.data.splits import Scheme
-from essay_scoring.data.tables import Table, read_table
+from essay_scoring.data.tables import Table, read_table, shown
 from essay_scoring.evaluation.predictions import Predictions
 from essay_scoring.evaluation.residuals import write_residuals
 from essay_scoring.experiments import provenance
@@ -48,7 +49,12 @@ class ImportRequest:
 
 
 def import_predictions(
-    request: ImportRequest, runs: Path, progress: Progress, *, report: WriteReports
+    request: ImportRequest,
+    runs: Path,
+    progress: Progress,
+    *,
+    report: WriteReports,
+    resume: str,
 ) -> Path:
     """Return the run folder made of a file of predictions; compare and report take it like any.
 
@@ -69,7 +75,7 @@ def import_predictions(
         return folder
     predictions, mapping, cutpoints = _predictions(table, request)
     settings = EvaluationSettings()
-    with session(folder, f"essay-scoring import-predictions {request.path}", progress) as opened:
+    with session(folder, resume, progress) as opened:
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
         write_json(
             folder / "provenance.json",
@@ -117,36 +123,24 @@ def _predictions(
             where=str(table.path),
             mend="name the prediction with --column y_pred_raw=NAME or --column y_pred=NAME",
         )
-    ids = tuple(table.column(name_of["record_id"]))
-    _require_unique(ids, table, name_of["record_id"])
-    prompts = tuple(text.strip() for text in table.column(name_of["prompt"]))
+    ids = cells.id_cells(table, name_of["record_id"])
+    prompts = cells.prompt_cells(table, name_of["prompt"])
     folds = _folds(table, name_of["fold"])
     if request.scheme == "prompt_holdout":
         _require_whole_prompts(prompts, folds, table, name_of["fold"])
-    true = _on_scale(table, name_of["y_true"], request.scales, prompts)
+    true = cells.score_cells(table, name_of["y_true"], prompts, request.scales)
     cutpoints: dict[int, list[float]] = {}
-    raw = _numbers(table, name_of["y_pred_raw" if "y_pred_raw" in present else "y_pred"])
     if "y_pred" in present:
-        final = _on_scale(table, name_of["y_pred"], request.scales, prompts)
         mapping: str = AS_IMPORTED
+        final = cells.score_cells(table, name_of["y_pred"], prompts, request.scales)
+        raw = _numbers(table, name_of["y_pred_raw"]) if "y_pred_raw" in present else final
     else:
         mapping = request.mapping
+        raw = _numbers(table, name_of["y_pred_raw"])
         mapped = map_out_of_fold(raw, true, folds, prompts, request.scales, request.mapping)
         final, cutpoints = mapped.final, as_json(mapped.cutpoints)
     rows = Predictions(ids, prompts, folds, true, raw, final, request.scales)
     return rows, mapping, cutpoints
-
-
-def _require_unique(ids: tuple[str, ...], table: Table, column: str) -> None:
-    first_row: dict[str, int] = {}
-    for row, essay in enumerate(ids):
-        if essay in first_row:
-            raise InputError(
-                f"duplicate id {essay!r} (also {table.where(first_row[essay])})",
-                where=table.where(row, column),
-                mend="keep one row per essay",
-            )
-        first_row[essay] = row
 
 
 def _require_whole_prompts(
@@ -157,27 +151,23 @@ def _require_whole_prompts(
     for row, (prompt, fold) in enumerate(zip(prompts, folds.tolist(), strict=True)):
         if fold_of.setdefault(prompt, fold) != fold:
             raise InputError(
-                f"the prompt {prompt!r} is in folds {fold_of[prompt]} and {fold}",
+                f"the prompt {shown(prompt)} is in folds {fold_of[prompt]} and {fold}",
                 where=table.where(row, column),
                 mend="hold prompts out whole, or import it with --scheme stratified_text",
             )
 
 
 def _numbers(table: Table, column: str) -> FloatArray:
-    """Return a column of finite numbers; raise InputError naming the first row that has none."""
-    out = np.empty(table.n_rows, dtype=np.float64)
-    for row, text in enumerate(table.column(column)):
-        try:
-            out[row] = float(text)
-        except ValueError:
-            out[row] = np.nan
-        if not np.isfinite(out[row]):
-            raise InputError(
-                f"{text!r} is not a finite number",
-                where=table.where(row, column),
-                mend="correct or remove the row",
-            )
-    return out
+    """Return a column of numbers; raise InputError naming the first row that has none."""
+    values = cells.number_cells(table, column)
+    missing = np.isnan(values)
+    if missing.any():
+        raise InputError(
+            "the number is missing",
+            where=table.where(int(missing.argmax()), column),
+            mend="correct or remove the row",
+        )
+    return values
 
 
 def _folds(table: Table, column: str) -> IntArray:
@@ -189,19 +179,3 @@ def _folds(table: Table, column: str) -> IntArray:
             mend="number the folds 0, 1, 2 ...",
         )
     return values.astype(np.int64)
-
-
-def _on_scale(
-    table: Table, column: str, scales: ScoreScales, prompts: tuple[str, ...]
-) -> FloatArray:
-    """Return a column of scores; raise InputError naming the first that is not on its scale."""
-    values = _numbers(table, column)
-    for scale, rows in scales.for_prompts(prompts).items():
-        off = rows[~scale.holds(values[rows])]
-        if len(off):
-            raise InputError(
-                f"{values[off[0]]:g} is not one of the scores {scale.span}",
-                where=table.where(int(off[0]), column),
-                mend="correct the row or give the right --scale",
-            )
-    return values
