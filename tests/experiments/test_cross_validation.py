@@ -16,6 +16,7 @@ from essay_scoring.experiments.cross_validation import Design, gather, run_job
 from essay_scoring.experiments.mapping import inner_pairs, map_run
 from essay_scoring.experiments.run import open_run
 from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.models.context import Job
 from tests.conftest import smoke_config
 
 
@@ -52,13 +53,17 @@ def test_fit_dev_and_held_out_share_no_essay_and_no_group(design: Design, tmp_pa
     group_of = dict(zip(design.train.essays.ids, design.groups, strict=True))
     for fold in design.folds:
         witness = Witness()
-        run_job(design, [fold], lambda w=witness: w, tmp_path / str(fold))  # type: ignore[misc]
+        run_job(design, [fold], lambda _, w=witness: w, tmp_path / str(fold))  # type: ignore[misc]
         assert isinstance(witness.predicted, Essays)
         parts = [witness.fitted.essays.ids, witness.dev.essays.ids, witness.predicted.ids]
         assert sorted(sum(parts, ())) == sorted(design.train.essays.ids)
         groups = [{group_of[essay] for essay in part} for part in parts]
         assert not groups[0] & groups[1]
         assert not groups[2] & (groups[0] | groups[1])
+
+
+def witness(job: Job) -> Witness:
+    return Witness()
 
 
 def test_what_predict_takes_has_no_scores() -> None:
@@ -74,9 +79,9 @@ def test_a_fold_does_not_depend_on_the_folds_before_it(design: Design) -> None:
 
 
 def test_a_finished_job_is_read_and_not_done_again(design: Design, tmp_path: Path) -> None:
-    first = run_job(design, [0], Witness, tmp_path / "fold-0")
+    first = run_job(design, [0], witness, tmp_path / "fold-0")
 
-    def refuse() -> Witness:
+    def refuse(job: Job) -> Witness:
         raise AssertionError("built a scorer for a finished job")
 
     assert run_job(design, [0], refuse, tmp_path / "fold-0") == first
@@ -84,16 +89,16 @@ def test_a_finished_job_is_read_and_not_done_again(design: Design, tmp_path: Pat
 
 def test_an_unfinished_job_is_done_from_the_start(design: Design, tmp_path: Path) -> None:
     write_text(tmp_path / ".fold-0" / "model" / "half.json", "{")
-    run_job(design, [0], Witness, tmp_path / "fold-0")
+    run_job(design, [0], witness, tmp_path / "fold-0")
     assert [path.name for path in (tmp_path / "fold-0" / "model").iterdir()] == ["witness.json"]
     assert not (tmp_path / ".fold-0").exists()
 
 
 def test_inner_cut_points_never_see_the_outer_fold(design: Design, tmp_path: Path) -> None:
     """Changing the outer fold's labels must leave its own cut-points as they were."""
-    jobs = [run_job(design, [fold], Witness, tmp_path / f"{fold}") for fold in design.folds]
+    jobs = [run_job(design, [fold], witness, tmp_path / f"{fold}") for fold in design.folds]
     inner = [
-        run_job(design, pair, Witness, tmp_path / f"{pair[0]}-{pair[1]}")
+        run_job(design, pair, witness, tmp_path / f"{pair[0]}-{pair[1]}")
         for pair in inner_pairs(design.folds)
     ]
     raw = gather(design, jobs)

@@ -80,7 +80,7 @@ def write_artifacts(
             "fits": [_fit_record(job) for job in scored.jobs],
         },
     )
-    if "embeddings" in run.config.features.sets and run.needs_columns:
+    if run.reads_encoder:
         write_json(artifacts / "truncation_coverage.json", run.truncation_coverage())
 
 

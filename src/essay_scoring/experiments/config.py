@@ -73,8 +73,8 @@ def read_extended_toml(path: Path) -> dict[str, Any]:
 def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `top` laid over it, table by table.
 
-    A table that names another `family` or `kind` replaces the one below, since the keys of one
-    family mean nothing to another.
+    A table that names another `family`, `kind` or `method` replaces the one below, since the keys
+    of one family mean nothing to another.
     """
     out = dict(base)
     for key, value in top.items():
@@ -87,7 +87,7 @@ def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-_TAGS = ("family", "kind")
+_TAGS = ("family", "kind", "method")
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.data.splits import Fold, Scheme, cut_dev, groups_of
+from essay_scoring.models.context import Job
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +88,21 @@ class JobResult:
 
 
 def run_job(
-    design: Design, folds: Sequence[int], build: Callable[[], Scorer], folder: Path
+    design: Design, folds: Sequence[int], build: Callable[[Job], Scorer], folder: Path
 ) -> JobResult:
     """Return the result of training without `folds`; read it from `folder` if it lies there.
 
-    The fitted model is saved beside the result, in `folder`/model.
+    The fitted model is saved beside the result, in `folder`/model. Checkpoints lie in a hidden
+    folder beside it until the job is done.
     """
+    work = folder.with_name(f".{folder.name}-work")
     if (folder / "job.json").is_file():
+        shutil.rmtree(work, ignore_errors=True)
         return _read_job(folder)
     started = time.perf_counter()
     held_out = design.held_out_rows(folds)
     fit, dev = design.training_rows(folds)
-    scorer = build()
+    scorer = build(Job(folder.name, work))
     report = scorer.fit(design.train.take(fit), design.train.take(dev))
     essays = design.train.essays.take(held_out)
     raw = scorer.predict(essays)
@@ -113,6 +117,7 @@ def run_job(
         seconds=round(time.perf_counter() - started, 3),
     )
     _write_job(folder, result, scorer)
+    shutil.rmtree(work, ignore_errors=True)
     return result
 
 

@@ -17,6 +17,7 @@ from essay_scoring.experiments.mapping import inner_pairs, map_run, plain_mappin
 from essay_scoring.experiments.run import BASELINES, Run, open_run, provenance_of
 from essay_scoring.experiments.session import Session, session
 from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.models.context import Job
 
 WriteReports = Callable[[Path], object]
 """Writes the pages of a run folder. Reports stand above experiments, so the caller brings them."""
@@ -86,7 +87,7 @@ def _cross_validate(
 def _jobs(
     design: Design,
     parts: Mapping[str, Sequence[int]],
-    build: Callable[[], Scorer],
+    build: Callable[[Job], Scorer],
     folder: Path,
     advance: Callable[[int], None],
 ) -> list[JobResult]:

@@ -28,6 +28,7 @@ from essay_scoring.experiments.manifest import is_complete, require_intact
 from essay_scoring.experiments.run import Run, open_run
 from essay_scoring.experiments.session import session
 from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.models.context import Job
 from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints
 
 LOCKED_STEM = "residuals_locked"
@@ -148,7 +149,7 @@ def _score(run: Run, decided: RunRecord, locked: ScoredEssays) -> Predictions:
     design, train = run.design, run.prepared.train
     seed = derive_seed(run.config.seed, "dev", "final")
     fit, dev = cut_dev(train, design.groups, design.dev_share, seed)
-    scorer = run.build(run.config.scorer)
+    scorer = run.build(run.config.scorer, Job("final"))
     scorer.fit(train.take(fit), train.take(dev))
     raw = scorer.predict(locked.essays)
     final = locked.scales.round(raw, locked.prompts)

@@ -23,6 +23,7 @@ from essay_scoring.features.pooling import device_in_use, resolve_precision
 from essay_scoring.features.settings import FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
+from essay_scoring.models.context import Job
 from essay_scoring.models.mapping import shared_scale
 from essay_scoring.models.registry import ScorerContext, build_scorer
 from essay_scoring.models.settings import (
@@ -67,7 +68,7 @@ class Run:
 
     def truncation_coverage(self) -> dict[str, float | int]:
         """Return how many essays the encoder's length would cut, and the chunks that keep them."""
-        settings = self.config.features.encoder
+        settings = self.config.scorer.encoder or self.config.features.encoder
         block = CoverageBlock(settings, self.workspace.encoders)
         store = FeatureStore(self.workspace.features)
         columns = store.columns(block, self.prepared.train.essays, self.progress)
@@ -101,13 +102,22 @@ class Run:
         scorers = [self.config.scorer, *(BASELINES[name] for name in self.config.baselines)]
         return any(scorer.reads_columns for scorer in scorers)
 
-    def build(self, settings: ScorerSettings) -> Scorer:
+    @property
+    def reads_encoder(self) -> bool:
+        """Whether the scorer reads essays through an encoder, by itself or in its columns."""
+        scorer, sets = self.config.scorer, self.config.features.sets
+        return scorer.encoder is not None or (self.needs_columns and "embeddings" in sets)
+
+    def build(self, settings: ScorerSettings, job: Job) -> Scorer:
         """Return an unfitted scorer of this run's scales, columns and seed."""
         context = ScorerContext(
             scales=self.prepared.train.scales,
             columns=self.columns,
             seed=self.config.seed,
             threads=cores(),
+            cache=self.workspace.cache,
+            progress=self.progress,
+            job=job,
         )
         return build_scorer(settings, self.config.training, context)
 

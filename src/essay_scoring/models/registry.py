@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.errors import InputError
 from essay_scoring.models.card import CARD_NAME, REFIT, Card, read_card
-from essay_scoring.models.context import ScorerContext
+from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.ensemble import EnsembleScorer, member_folder
 from essay_scoring.models.family import FamilyScorer
 from essay_scoring.models.settings import (
@@ -19,6 +19,7 @@ from essay_scoring.models.settings import (
     RidgeSettings,
     ScorerSettings,
     TrainingSettings,
+    TransformerSettings,
     XGBoostSettings,
 )
 
@@ -32,8 +33,16 @@ def build_scorer(
     family = _family(settings)
     if training.ensemble == 1:
         return family(settings, training, context)
-    seeds = (context.seed + number for number in range(training.ensemble))
-    return EnsembleScorer([family(settings, training, replace(context, seed=s)) for s in seeds])
+    members = (_of_member(context, number) for number in range(training.ensemble))
+    return EnsembleScorer([family(settings, training, member) for member in members])
+
+
+def _of_member(context: ScorerContext, number: int) -> ScorerContext:
+    """Return the context of a member of an ensemble: its own seed and its own checkpoints."""
+    job = context.job
+    work = None if job.work is None else member_folder(job.work, number)
+    named = Job(f"{job.name}, member {number}", work)
+    return replace(context, seed=context.seed + number, job=named)
 
 
 def load_scorer(folder: Path, context: ScorerContext) -> Scorer:
@@ -84,5 +93,9 @@ def _family(settings: ScorerSettings) -> type[FamilyScorer[Any]]:
             from essay_scoring.models.boosted_catboost import CatBoostScorer
 
             return CatBoostScorer
+        case TransformerSettings():
+            from essay_scoring.models.transformer.scorer import TransformerScorer
+
+            return TransformerScorer
         case _:
             assert_never(settings)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from essay_scoring.core.settings import Settings
+from essay_scoring.features.settings import EncoderSettings
+from essay_scoring.models.invariance.settings import InvarianceSettings, NoInvariance
 
 Mode = Literal["regression", "ordinal_multiclass_expected", "ordinal_multiclass_argmax"]
 Weighting = Literal["none", "sqrt_inv_freq"]
@@ -31,6 +33,15 @@ class FamilySettings(Settings):
     """What every family says of itself: whether it reads feature columns."""
 
     reads_columns: ClassVar[bool] = True
+
+    @property
+    def encoder(self) -> EncoderSettings | None:
+        """The encoder that the family itself reads essays with, None where it reads columns."""
+        return None
+
+    def evidence(self) -> dict[str, object]:
+        """Return what gate plans may ask of how the family was trained; {} where nothing is."""
+        return {}
 
 
 class MeanSettings(FamilySettings):
@@ -90,7 +101,89 @@ class CatBoostSettings(FamilySettings):
     patience: int = Field(default=100, ge=1)
 
 
+class LoraSettings(Settings):
+    """Low-rank adapters (Hu et al. 2021); `targets` None finds the linear maps of the encoder."""
+
+    rank: int = Field(default=16, ge=1, le=1024)
+    alpha: float = Field(default=32.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] | None = None
+
+
+class TransformerSettings(FamilySettings):
+    """A fine-tuned encoder: whole essays in chunks, one representation and one loss an essay.
+
+    The encoder is cut after `layer` layers (None: all) and read there, or as a learnt mix of the
+    layers it keeps. `trained_layers` are the top ones that learn (None: all, and the embeddings
+    under full fine-tuning). `cache_trunk` keeps the states below those on disk, once for all folds,
+    epochs, arms and seeds. An optimiser step has batch_size * accumulation essays; a forward pass
+    at most `batch_size` of them and, but for a single long one, `tokens_per_pass` tokens.
+    """
+
+    reads_columns: ClassVar[bool] = False
+    family: Literal["transformer"] = "transformer"
+    model_name: str = "all-MiniLM-L6-v2"
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    max_length: int = Field(default=512, ge=16)
+    chunk_overlap_tokens: int = Field(default=128, ge=0)
+    layer: int | None = Field(default=None, ge=1)
+    reading: Literal["layer", "mix"] = "layer"
+    pooling: Literal["mean", "attention"] = "mean"
+    use_lora: bool = True
+    lora: LoraSettings = LoraSettings()
+    trained_layers: int | None = Field(default=None, ge=1)
+    cache_trunk: bool = False
+    trait_weight: float = Field(default=0.0, ge=0)
+    invariance: InvarianceSettings = NoInvariance()
+    epochs: int = Field(default=3, ge=1, le=100)
+    patience: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=3e-4, gt=0)
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    clip_norm: float = Field(default=1.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    batch_size: int = Field(default=8, ge=1)
+    accumulation: int = Field(default=4, ge=1)
+    tokens_per_pass: int = Field(default=4096, ge=64)
+    gradient_checkpointing: bool = False
+    mixed_precision: Literal["none", "bf16", "fp16", "auto"] = "auto"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.chunk_overlap_tokens * 2 > self.max_length:
+            raise ValueError("chunk_overlap_tokens must be at most half of max_length")
+        if self.cache_trunk and self.trained_layers is None:
+            raise ValueError("cache_trunk needs trained_layers: the layers below them are cached")
+        return self
+
+    @property
+    def encoder(self) -> EncoderSettings:
+        """The encoder, its pinned hash and how essays are cut into chunks."""
+        return EncoderSettings(
+            name=self.model_name,
+            sha256=self.sha256,
+            max_length=self.max_length,
+            overlap=self.chunk_overlap_tokens,
+        )
+
+    def evidence(self) -> dict[str, object]:
+        """Return how training was set up: batches of similar length, whole essays, pooled."""
+        return {
+            "gradient_checkpointing": self.gradient_checkpointing,
+            "effective_batch": self.batch_size * self.accumulation,
+            "length_bucketing": True,
+            "chunked": True,
+            "pooled": True,
+        }
+
+
 ScorerSettings = Annotated[
-    MeanSettings | LengthSettings | RidgeSettings | XGBoostSettings | CatBoostSettings,
+    MeanSettings
+    | LengthSettings
+    | RidgeSettings
+    | XGBoostSettings
+    | CatBoostSettings
+    | TransformerSettings,
     Field(discriminator="family"),
 ]

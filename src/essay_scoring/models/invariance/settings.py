@@ -1,0 +1,55 @@
+"""Settings of the invariance methods: one tagged union, one member a method."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from essay_scoring.core.settings import Settings
+
+
+class NoInvariance(Settings):
+    """The mean of the losses: empirical risk minimisation."""
+
+    method: Literal["none"] = "none"
+
+
+class Adversarial(Settings):
+    """A prompt classifier behind reversed gradients (Ganin et al. 2016).
+
+    `strength` is the final weight of the reversed gradient. `condition_on_band` shows the
+    classifier the score band as well, so that only what bands do not explain is removed.
+    """
+
+    method: Literal["adversarial"] = "adversarial"
+    strength: float = Field(default=1.0, gt=0)
+    condition_on_band: bool = False
+    hidden: int = Field(default=128, ge=0, le=4096)
+
+
+class PromptHead(Settings):
+    """The same classifier without reversal: the control arm of `adversarial`."""
+
+    method: Literal["prompt_head"] = "prompt_head"
+    strength: float = Field(default=1.0, gt=0)
+    condition_on_band: bool = False
+    hidden: int = Field(default=128, ge=0, le=4096)
+
+
+class GroupDro(Settings):
+    """Group distributionally robust optimisation over training prompts (Sagawa et al. 2020).
+
+    `step_size` is eta of Algorithm 1, `adjustment` the C of the small-group adjustment C / sqrt(n);
+    `balanced` draws every prompt equally often.
+    """
+
+    method: Literal["group_dro"] = "group_dro"
+    step_size: float = Field(default=0.01, gt=0)
+    adjustment: float = Field(default=0.0, ge=0)
+    balanced: bool = True
+
+
+InvarianceSettings = Annotated[
+    NoInvariance | Adversarial | PromptHead | GroupDro, Field(discriminator="method")
+]

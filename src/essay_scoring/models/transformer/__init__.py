@@ -1,0 +1,1 @@
+"""Fine-tuned transformers: whole essays in, one representation and one prediction each."""
