@@ -89,12 +89,13 @@ def test_prompts_that_span_folds_are_drawn_together() -> None:
 @pytest.mark.parametrize("nested", [True, False])
 def test_an_essay_is_drawn_once_on_average(nested: bool) -> None:
     tables = tabulate([made_predictions(200, nested=nested)])
-    (draws,) = resample(tables, 3000, 4, "prompts")
+    blocks = list(resample(tables, 3000, 4, "prompts"))
     rows = np.diff(np.append(tables.prompt_starts, len(tables.counts)))
-    weights = draws.counts / np.repeat(draws.times, rows)
+    weights = np.concatenate([block.counts / np.repeat(block.times, rows) for block in blocks])
     assert weights.mean(axis=0) == pytest.approx(tables.counts, abs=0.25)
     sizes = np.add.reduceat(weights, tables.prompt_starts, axis=1)
-    assert np.array_equal(np.round(sizes, 6), draws.drawn * tables.layout.sizes)
+    drawn = np.concatenate([block.drawn for block in blocks])
+    assert np.array_equal(np.round(sizes, 6), drawn * tables.layout.sizes)
 
 
 def test_folds_of_few_prompts_weigh_no_less_than_folds_of_many() -> None:

@@ -34,6 +34,7 @@ def test_deltas_are_the_differences_of_the_two_summaries() -> None:
         for name in ("low_tail_adjacent", "high_tail_adjacent", "mae", "rmse", "smd")
     }
     assert tuple(found) == DELTAS
+    assert set(paths) == set(DELTAS) - {"shrunken_worst_qwk"}  # has a test of its own
     for name, read in paths.items():
         assert found[name].reference == pytest.approx(read(one), abs=1e-12), name
         assert found[name].candidate == pytest.approx(read(other), abs=1e-12), name
@@ -55,11 +56,12 @@ def test_each_run_has_its_own_worst_prompt() -> None:
 
 def test_no_prompt_large_enough_leaves_the_worst_missing() -> None:
     found = compare(REFERENCE, CANDIDATE, min_prompt_n=10_000, replicates=20)
-    for name in ("worst_prompt_qwk", "bottom_k_mean"):
+    for name in ("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"):
         delta = found.deltas[name]
-        assert (delta.estimate, delta.low, delta.high, delta.share_positive) == (None,) * 4
+        assert (delta.estimate, delta.low, delta.high, delta.share_at_least(0)) == (None,) * 4
         assert (delta.reference, delta.candidate, delta.n) == (None, None, 0)
     assert found.worst_prompts == {"reference": None, "candidate": None}
+    assert found.prompt_test is None
     assert found.deltas["mean_qwk"].estimate is not None
 
 
@@ -89,7 +91,8 @@ def test_a_run_does_not_differ_from_itself(seed: int, nested: bool, kind: str) -
     for delta in compare(run, run, min_prompt_n=5, replicates=40).deltas.values():
         if delta.estimate is not None and delta.low is not None:
             assert (delta.estimate, delta.low, delta.high) == (0.0, 0.0, 0.0), delta.metric
-            assert delta.share_positive == 0.0
+            assert delta.share_at_least(0) == 1.0
+            assert delta.share_at_least(1e-6) == 0.0
 
 
 def test_rows_are_matched_by_id_not_by_place() -> None:
@@ -114,7 +117,7 @@ def test_a_better_candidate_is_seen() -> None:
     delta = compare(REFERENCE, better, min_prompt_n=20, replicates=200).deltas["mean_qwk"]
     assert delta.low is not None
     assert delta.low > 0
-    assert delta.share_positive == 1.0
+    assert delta.share_at_least(0) == 1.0
 
 
 def test_the_json_has_all_figures_and_no_draws() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.evaluation.plans import Check, GatePlan, load_plan
+from essay_scoring.evaluation.plans import Check, FineTuningRules, GatePlan, load_plan
 
 GATES = Path(__file__).parents[2] / "configs" / "gates"
 
@@ -48,9 +48,85 @@ def test_the_stability_gate_is_the_contract() -> None:
 
 def test_every_shipped_plan_loads_under_its_own_name() -> None:
     paths = sorted(GATES.glob("*.toml"))
-    assert len(paths) >= 3
+    assert {path.stem for path in paths} >= {"g1", "g3_strict", "g3_local"}
     for path in paths:
         assert load_plan(path).name == path.stem
+
+
+def test_g1_asks_what_the_contracts_primary_gate_asks() -> None:
+    g1, primary = (load_plan(GATES / f"{name}.toml") for name in ("g1", "prompt_holdout_primary"))
+    same = ("scheme", "rule", "min_prompt_n", "bottom_k", "checks", "allow_dirty")
+    assert all(getattr(g1, key) == getattr(primary, key) for key in same)
+
+
+def test_g3_on_the_named_host_and_on_any_machine_differ_in_evidence_alone() -> None:
+    strict, local = (load_plan(GATES / f"{name}.toml") for name in ("g3_strict", "g3_local"))
+    assert strict.rule == "interval"
+    apart = {"name": "g3_local", "evidence": local.evidence}
+    assert strict.model_copy(update=apart) == local
+    rules = strict.evidence
+    assert (rules.device, rules.host, rules.finite, rules.detached) == ("rocm", "hemma", True, True)
+    assert rules.precision
+    assert rules.fine_tuning == FineTuningRules(
+        gradient_checkpointing=True,
+        effective_batch=(32, 64),
+        length_bucketing=True,
+        chunked_and_pooled=True,
+    )
+    assert (local.evidence.device, local.evidence.host) == ("any", None)
+
+
+def test_the_strict_order_is_about_the_contracts_reference() -> None:
+    """XGBoost b28c376a73, figure by figure."""
+    for name in ("g1", "g3_strict", "g3_local"):
+        assert load_plan(GATES / f"{name}.toml").reference == {
+            "features": {
+                "sets": ["handcrafted", "embeddings"],
+                "drop": ["has_conclusion", "clause_count", "flesch_kincaid"],
+            },
+            "scorer": {
+                "family": "xgboost",
+                "mode": "regression",
+                "max_depth": 3,
+                "min_child_weight": 20,
+                "reg_lambda": 5.0,
+                "reg_alpha": 1.0,
+                "learning_rate": 0.03,
+                "colsample_bytree": 0.6,
+                "subsample": 0.8,
+                "rounds": 1500,
+                "patience": 100,
+            },
+            "training": {
+                "weighting": "sqrt_inv_freq",
+                "weight_cap": 3.0,
+                "mapping": "qwk_cutpoints_lfo",
+            },
+        }
+
+
+def test_a_rule_that_is_not_asked_for_leaves_the_hash_as_it_was(tmp_path: Path) -> None:
+    plain = load_plan(saved(tmp_path, PLAN))
+    unasked = load_plan(saved(tmp_path, PLAN + "[evidence]\nfinite = false\n"))
+    asked = load_plan(saved(tmp_path, PLAN + "[evidence]\nfinite = true\n"))
+    assert plain.sha256 == unasked.sha256 != asked.sha256
+    assert plain.frozen()["evidence"] == {}
+    assert GatePlan.model_validate(asked.frozen()) == asked
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "allow_dirty = true",
+        "bottom_k = 4",
+        'reference.scorer.family = "xgboost"',
+        "reference.seed = 42",
+        "evidence.fine_tuning.effective_batch = [32, 64]",
+    ],
+)
+def test_all_that_a_plan_says_is_in_its_hash(tmp_path: Path, said: str) -> None:
+    plain = load_plan(saved(tmp_path, PLAN))
+    assert load_plan(saved(tmp_path, f"{said}\n{PLAN}")).sha256 != plain.sha256
 
 
 def test_the_hash_is_of_what_a_plan_says_not_of_how(tmp_path: Path) -> None:
@@ -75,6 +151,16 @@ def test_the_hash_is_of_what_a_plan_says_not_of_how(tmp_path: Path) -> None:
         ('name = "trial"', 'name = "trial"\nmin_promt_n = 3', "min_promt_n: unknown key"),
         ('name = "trial"', 'name = "../trial"', "name: "),
         ("question =", "question", "not valid TOML"),
+        ('name = "trial"', 'name = "trial"\nreference.seed = nan', "reference.seed"),
+        ('name = "trial"', 'name = "trial"\nreference.day = 2026-01-01', "reference.day"),
+        ('name = "trial"', 'name = "trial"\nevidence.device = "tpu"', "evidence.device: "),
+        ('name = "trial"', 'name = "trial"\nevidence.precision = []', "evidence.precision: "),
+        ('name = "trial"', 'name = "trial"\nevidence.detachd = true', "evidence.detachd: unknown"),
+        (
+            'name = "trial"',
+            'name = "trial"\nevidence.fine_tuning.effective_batch = [64, 32]',
+            "effective_batch needs 1 <= low <= high",
+        ),
     ],
 )
 def test_faults_name_file_and_full_key(tmp_path: Path, old: str, new: str, said: str) -> None:

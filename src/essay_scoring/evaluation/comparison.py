@@ -1,4 +1,8 @@
-"""A candidate against a reference on the same essays: paired differences with intervals."""
+"""A candidate against a reference on the same essays: paired differences with intervals.
+
+Either may be several runs that differ by their seed alone. Each figure is then computed for each
+run and averaged over the seeds, in every resample anew.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +11,55 @@ from typing import Any, get_args
 
 import numpy as np
 
-from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.metrics import finite_or_none
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.evaluation import counts as c
-from essay_scoring.evaluation.agreement import by_prompt
+from essay_scoring.evaluation.alignment import ARMS, Arm, aligned_arms
 from essay_scoring.evaluation.bootstrap import interval, resample
-from essay_scoring.evaluation.counts import Sums, observed, sums_of, tabulate
+from essay_scoring.evaluation.counts import Layout, Sums, observed, sums_of, tabulate
 from essay_scoring.evaluation.figures import (
     fold_qwk,
     mean_of_defined,
     mean_of_lowest,
     overall_figures,
     prompt_qwk,
+    prompt_variance,
+    shrunken_lowest,
+)
+from essay_scoring.evaluation.inference import (
+    ROUNDING,
+    CorrectedT,
+    SignFlip,
+    corrected_t,
+    sign_flip,
 )
 from essay_scoring.evaluation.plans import Metric
-from essay_scoring.evaluation.predictions import Predictions
 
 DELTAS: tuple[str, ...] = (*get_args(Metric), "mae", "rmse", "smd")
 """The figures compared. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How a figure differs over the seeds of an arm.
+
+    `sd` is the sample standard deviation, None for a single seed; all three are None where a seed
+    has no such figure.
+    """
+
+    n_seeds: int
+    sd: float | None
+    minimum: float | None
+    maximum: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class Delta:
-    """One figure of both runs and candidate minus reference, None where a run has no such figure.
+    """One figure of both arms and candidate minus reference, None where a run has no such figure.
 
-    `low` and `high` bound a 95% interval; `share_positive` is the share of resamples with a delta
-    above zero; `n` counts the essays the figure rests on. `draws` (R,) are the resampled deltas,
-    NaN where undefined.
+    `low` and `high` bound a 95% interval over prompts and essays, which knows nothing of seeds;
+    `seeds` has the spread over them for each of ARMS. `n` counts the essays the figure rests on.
+    `draws` (R,) are the resampled deltas, NaN where undefined.
     """
 
     metric: str
@@ -43,18 +68,27 @@ class Delta:
     estimate: float | None
     low: float | None
     high: float | None
-    share_positive: float | None
     n: int
+    seeds: dict[str, Spread]
     draws: FloatArray = field(repr=False)
 
+    def share_at_least(self, margin: float) -> float | None:
+        """Return P(delta >= margin), the share of resamples; None where there is no interval."""
+        if self.low is None:
+            return None
+        defined = self.draws[np.isfinite(self.draws)]
+        return float((defined >= margin - ROUNDING).mean())
+
     def to_json(self) -> dict[str, Any]:
-        """Return all but the draws."""
-        return {name: value for name, value in vars(self).items() if name != "draws"}
+        """Return all but the draws, with `share_at_least` of zero."""
+        out = {name: value for name, value in vars(self).items() if name != "draws"}
+        out["seeds"] = {arm: asdict(spread) for arm, spread in self.seeds.items()}
+        return out | {"share_at_least_zero": self.share_at_least(0.0)}
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A prompt, its QWK and its number of essays."""
+    """A prompt, its QWK (the mean over seeds) and its number of essays."""
 
     prompt: str
     qwk: float
@@ -65,10 +99,14 @@ class Slice:
 class Comparison:
     """Deltas by name, in order of DELTAS, and how they were computed.
 
-    `worst_prompts` names each run's own worst prompt, None where no prompt is large enough.
+    `worst_prompts` names each arm's own worst prompt, None where no prompt is large enough.
+    `fold_test` tests the delta of mean QWK over folds, `prompt_test` the mean QWK delta over large
+    prompts; each is None where it has no meaning.
     """
 
     deltas: dict[str, Delta]
+    fold_test: CorrectedT | None
+    prompt_test: SignFlip | None
     worst_prompts: dict[str, Slice | None]
     n: int
     n_prompts: int
@@ -82,49 +120,60 @@ class Comparison:
         """Return the comparison as a JSON-able dictionary, without draws."""
         out = dict(vars(self))
         out["deltas"] = [delta.to_json() for delta in self.deltas.values()]
+        for name in ("fold_test", "prompt_test"):
+            out[name] = None if out[name] is None else asdict(out[name])
         out["worst_prompts"] = {
-            run: None if worst is None else asdict(worst)
-            for run, worst in self.worst_prompts.items()
+            arm: None if worst is None else asdict(worst)
+            for arm, worst in self.worst_prompts.items()
         }
         return out
 
 
 def compare(
-    reference: Predictions,
-    candidate: Predictions,
+    reference: Arm,
+    candidate: Arm,
     *,
     min_prompt_n: int = 30,
     bottom_k: int = 5,
     replicates: int = 2000,
     seed: int = 20_000,
 ) -> Comparison:
-    """Return candidate minus reference, both resampled by the same draws.
+    """Return candidate minus reference, all runs of both resampled by the same draws.
 
     Rows are matched by id. The worst prompt and the bottom k are each run's own, among prompts of
     at least `min_prompt_n` essays. Raises EvidenceError, naming what differs, for runs of other
     essays, prompts, true scores, folds or scales. With no replicates there are no intervals.
     """
-    candidate = aligned(reference, candidate)
-    tables = tabulate([reference, candidate])
-    large = tables.layout.sizes >= min_prompt_n
-    point = _figures(sums_of(tables, observed(tables)), large, bottom_k, strict=True)
+    first, second = aligned_arms(reference, candidate)
+    runs, arms = [*first, *second], (slice(len(first)), slice(len(first), None))
+    tables = tabulate(runs)
+    layout = tables.layout
+    large = layout.sizes >= min_prompt_n
+    sums = sums_of(tables, observed(tables))
+    point = figures_of(sums, large, bottom_k, strict=True)
     blocks = [
-        _figures(sums_of(tables, draws), large, bottom_k, strict=False)
+        figures_of(sums_of(tables, draws), large, bottom_k, strict=False)
         for draws in resample(tables, replicates, seed, "prompts")
     ]
-    n = _essays(tables.counts @ tables.moments[:, 0], int(tables.layout.sizes[large].sum()))
-    n_prompts = len(tables.layout.prompts)
-    deltas = {
-        name: _delta(name, point[name], [block[name] for block in blocks], n[name], n_prompts)
-        for name in DELTAS
-    }
-    runs = {"reference": reference, "candidate": candidate}
+    n = _essays(tables.counts @ tables.moments[:, 0], int(layout.sizes[large].sum()))
+    n_prompts = len(layout.prompts)
+    deltas = {}
+    for name in DELTAS:
+        drawn = np.concatenate([*(block[name] for block in blocks), np.empty((0, len(runs)))])
+        draws = _difference(_arm_means(drawn, arms))
+        deltas[name] = _delta(
+            name, [point[name][0, arm] for arm in arms], draws, n[name], n_prompts
+        )
+    by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
+    by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
     return Comparison(
         deltas=deltas,
-        worst_prompts={name: worst_prompt(run, min_prompt_n) for name, run in runs.items()},
-        n=len(reference),
+        fold_test=corrected_t(_difference(by_fold), sums.groups[0, :, :, 0, c.N].sum(axis=-1)),
+        prompt_test=sign_flip(_difference(by_prompt), seed),
+        worst_prompts={arm: _worst(layout, k) for arm, k in zip(ARMS, by_prompt, strict=True)},
+        n=len(runs[0]),
         n_prompts=n_prompts,
-        n_folds=len(tables.layout.folds),
+        n_folds=len(layout.folds),
         min_prompt_n=min_prompt_n,
         bottom_k=bottom_k,
         replicates=replicates,
@@ -132,42 +181,8 @@ def compare(
     )
 
 
-def aligned(reference: Predictions, candidate: Predictions) -> Predictions:
-    """Return the candidate with its rows in the order of the reference.
-
-    Raises EvidenceError naming the first thing that differs.
-    """
-    places = {record: row for row, record in enumerate(candidate.ids)}
-    for run, which in ((reference, "reference"), (candidate, "candidate")):
-        if len(set(run.ids)) < len(run):
-            raise _differ(f"an essay occurs twice in the {which}")
-    missing = [record for record in reference.ids if record not in places]
-    extra = len(candidate) - (len(reference) - len(missing))
-    if missing or extra:
-        raise _differ(
-            f"other essays: {len(missing)} only in the reference, {extra} only in the candidate"
-        )
-    if not len(reference):
-        raise _differ("there are no essays")
-    if reference.scales != candidate.scales:
-        raise _differ("other score scales")
-    matched = candidate.take(np.array([places[record] for record in reference.ids]))
-    prompts = np.array([a != b for a, b in zip(reference.prompts, matched.prompts, strict=True)])
-    _same_column(reference, "prompts", prompts)
-    _same_column(reference, "true scores", reference.true != matched.true)
-    _same_column(reference, "folds", reference.folds != matched.folds)
-    return matched
-
-
-def worst_prompt(run: Predictions, min_prompt_n: int) -> Slice | None:
-    """Return the prompt with the lowest QWK among those large enough, None without any."""
-    rows = [row for row in by_prompt(run, min_prompt_n)[0] if row["qwk"] is not None]
-    worst = min(rows, key=lambda row: (row["qwk"], row["prompt"]), default=None)
-    return None if worst is None else Slice(worst["prompt"], worst["qwk"], worst["n"])
-
-
-def _figures(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[str, FloatArray]:
-    """Return the figures of DELTAS, each (R, 2); `strict`: a fold without QWK leaves no mean."""
+def figures_of(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[str, FloatArray]:
+    """Return the figures of DELTAS, each (R, runs); `strict`: a fold without QWK leaves no mean."""
     figures = overall_figures(sums)
     kappa = np.where(large, prompt_qwk(sums), np.nan)
     drawn = np.broadcast_to(sums.drawn[:, None], kappa.shape)
@@ -176,28 +191,51 @@ def _figures(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[
     figures["mean_qwk"] = folds.mean(axis=-1) if strict else mean_of_defined(folds)
     figures["worst_prompt_qwk"] = mean_of_lowest(kappa, drawn, 1)
     figures["bottom_k_mean"] = mean_of_lowest(kappa, drawn, bottom_k)
+    figures["shrunken_worst_qwk"] = shrunken_lowest(kappa, prompt_variance(sums), drawn)
     return {name: figures[name] for name in DELTAS}
 
 
-def _delta(name: str, point: FloatArray, blocks: list[FloatArray], n: int, n_prompts: int) -> Delta:
-    """Return one delta from its point figures (1, 2) and blocks of resampled ones (R, 2)."""
-    pairs = np.concatenate([*blocks, np.empty((0, 2))])
-    draws = pairs[:, 1] - pairs[:, 0]
-    low, high = interval(draws, n_prompts)
-    reference, candidate = (finite_or_none(float(value)) for value in point[0])
-    known = reference is not None and candidate is not None
-    defined = draws[np.isfinite(draws)]
+def _arm_means(values: FloatArray, arms: tuple[slice, slice]) -> FloatArray:
+    """Return means over the seeds of each arm, (R, runs) to (2, R); NaN where a seed has none."""
+    return np.stack([values[:, arm].mean(axis=1) for arm in arms])
+
+
+def _difference(arm_means: FloatArray) -> FloatArray:
+    """Return candidate minus reference, (2, R) to (R,)."""
+    return np.asarray(arm_means[1] - arm_means[0])
+
+
+def _delta(name: str, values: list[FloatArray], draws: FloatArray, n: int, n_prompts: int) -> Delta:
+    """Return one delta from each arm's figures by seed and the resampled differences (R,)."""
+    reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
+    estimate = None if reference is None or candidate is None else candidate - reference
+    low, high = (None, None) if estimate is None else interval(draws, n_prompts)
     return Delta(
         metric=name,
         reference=reference,
         candidate=candidate,
-        estimate=float(point[0, 1] - point[0, 0]) if known else None,
-        low=low if known else None,
-        high=high if known else None,
-        share_positive=float((defined > 0).mean()) if known and low is not None else None,
+        estimate=estimate,
+        low=low,
+        high=high,
         n=n,
+        seeds={arm: _spread(seeds) for arm, seeds in zip(ARMS, values, strict=True)},
         draws=draws,
     )
+
+
+def _spread(seeds: FloatArray) -> Spread:
+    """Return how a figure (S,) spreads over seeds."""
+    sd = float(seeds.std(ddof=1)) if len(seeds) > 1 else np.nan
+    found = (sd, float(seeds.min()), float(seeds.max()))
+    return Spread(len(seeds), *(finite_or_none(value) for value in found))
+
+
+def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
+    """Return the first prompt, by name, with the lowest QWK (P,) of those that have one."""
+    if np.isnan(kappa).all():
+        return None
+    at = int(np.nanargmin(kappa))
+    return Slice(layout.prompts[at], float(kappa[at]), int(layout.sizes[at]))
 
 
 def _essays(moments: FloatArray, in_large_prompts: int) -> dict[str, int]:
@@ -205,23 +243,8 @@ def _essays(moments: FloatArray, in_large_prompts: int) -> dict[str, int]:
     special = {
         "worst_prompt_qwk": in_large_prompts,
         "bottom_k_mean": in_large_prompts,
+        "shrunken_worst_qwk": in_large_prompts,
         "low_tail_adjacent": int(moments[c.LOW]),
         "high_tail_adjacent": int(moments[c.HIGH]),
     }
     return dict.fromkeys(DELTAS, int(moments[c.N])) | special
-
-
-def _same_column(reference: Predictions, what: str, differs: c.Mask) -> None:
-    """Raise EvidenceError if any essay differs, naming the first one."""
-    rows = np.flatnonzero(differs)
-    if len(rows):
-        first = reference.ids[rows[0]]
-        raise _differ(f"other {what}: {len(rows)} essays differ, the first is {first!r}")
-
-
-def _differ(how: str) -> EvidenceError:
-    """Return the error for two runs that may not be compared."""
-    return EvidenceError(
-        f"the runs cannot be compared: {how}",
-        mend="compare runs of the same prepared data and splits",
-    )

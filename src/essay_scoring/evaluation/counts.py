@@ -28,10 +28,12 @@ Mask = npt.NDArray[np.bool_]
 
 N, TRUE, TRUE2, FINAL, FINAL2, PRODUCT, ABSOLUTE, EXACT, ADJACENT = range(9)
 LOW, LOW_ADJACENT, HIGH, HIGH_ADJACENT = range(9, 13)
-N_MOMENTS = 13
+SS, SP, PP, SI, SJ, PI, PJ = range(13, 20)
+N_MOMENTS = 20
 """What is summed for an essay: 1, i, i^2, j, j^2, ij, |i - j|, and marks that i = j, that |i - j|
-<= 1, that i is in the low tail, there and adjacent, and so for the high tail; i and j are the
-positions of the true and the final label on the full label list of the essay's scale."""
+<= 1, that i is in the low tail, there and adjacent, and so for the high tail; then, for the
+variance of QWK, the products s^2, sp, p^2, si, sj, pi, pj of s = i^2 + j^2 and p = ij; i and j are
+the positions of the true and the final label on the full label list of the essay's scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,13 +232,14 @@ def _moments(true: FloatArray, final: FloatArray, top: FloatArray) -> FloatArray
     error = np.abs(true - final)
     adjacent = error <= 1
     low, high = true <= LOW_TAIL * top + 1e-9, true >= HIGH_TAIL * top - 1e-9
+    squares, product = true**2 + final**2, true * final
     columns = (
         np.ones(len(true)),
         true,
         true**2,
         final,
         final**2,
-        true * final,
+        product,
         error,
         error == 0,
         adjacent,
@@ -244,5 +247,12 @@ def _moments(true: FloatArray, final: FloatArray, top: FloatArray) -> FloatArray
         low & adjacent,
         high,
         high & adjacent,
+        squares**2,
+        squares * product,
+        product**2,
+        squares * true,
+        squares * final,
+        product * true,
+        product * final,
     )
     return np.column_stack(columns).astype(np.float64)

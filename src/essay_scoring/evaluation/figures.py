@@ -24,6 +24,33 @@ def qwk_of_sums(sums: FloatArray) -> FloatArray:
     return 1 - _ratio(observed, np.where(expected > 1e-10 * n * squares, expected, np.nan))
 
 
+def qwk_variance(sums: FloatArray) -> FloatArray:
+    """Return the asymptotic variance of QWK, shape (..., N_MOMENTS) to (...).
+
+    The delta method for quadratic weights (Fleiss, Cohen and Everitt 1969, the variance of weighted
+    kappa that is not zero): with 1 - QWK = A / B of `qwk_of_sums`, an essay moves QWK by h / B less
+    a constant, h = 2 i j - QWK (i^2 + j^2) - 2 (1 - QWK) (i mean(j) + j mean(i)), so that the
+    variance is that of h / B over n. Zero where all essays agree, NaN where QWK is undefined.
+    """
+    kappa, n = qwk_of_sums(sums), sums[..., c.N]
+    mean = _ratio(sums, n[..., None])
+    true, final = mean[..., c.TRUE], mean[..., c.FINAL]
+    squares = mean[..., c.TRUE2] + mean[..., c.FINAL2]
+    pull = -2 * (1 - kappa)
+    h = -kappa * squares + 2 * mean[..., c.PRODUCT] + 2 * pull * true * final
+    h_squared = (
+        kappa**2 * mean[..., c.SS]
+        + 4 * mean[..., c.PP]
+        + pull**2 * (final**2 * mean[..., c.TRUE2] + true**2 * mean[..., c.FINAL2])
+        - 4 * kappa * mean[..., c.SP]
+        - 2 * kappa * pull * (final * mean[..., c.SI] + true * mean[..., c.SJ])
+        + 4 * pull * (final * mean[..., c.PI] + true * mean[..., c.PJ])
+        + 2 * pull**2 * true * final * mean[..., c.PRODUCT]
+    )
+    expected = squares - 2 * true * final
+    return np.asarray(np.maximum(h_squared - h**2, 0) / (n * expected**2))
+
+
 def pooled_qwk(groups: FloatArray) -> FloatArray:
     """Return QWK of essays of several scales, (..., S, runs, N_MOMENTS) to (..., runs).
 
@@ -43,6 +70,8 @@ def to_common(groups: FloatArray, widths: FloatArray) -> FloatArray:
     power = np.zeros(c.N_MOMENTS)
     power[[c.TRUE, c.FINAL, c.ABSOLUTE]] = 1
     power[[c.TRUE2, c.FINAL2, c.PRODUCT]] = 2
+    power[[c.SI, c.SJ, c.PI, c.PJ]] = 3
+    power[[c.SS, c.SP, c.PP]] = 4
     return np.asarray((groups * (widths[:, None] ** power)[:, None, :]).sum(axis=-3))
 
 
@@ -84,6 +113,12 @@ def prompt_qwk(sums: Sums) -> FloatArray:
     return np.moveaxis(qwk_of_sums(sums.prompts), 1, -1)
 
 
+def prompt_variance(sums: Sums) -> FloatArray:
+    """Return the variance of each prompt's QWK, shape (R, runs, P), at its size when drawn once."""
+    variance = np.moveaxis(qwk_variance(sums.prompts), 1, -1)
+    return np.asarray(variance * sums.drawn[:, None])
+
+
 def mean_of_lowest(values: FloatArray, drawn: IntArray, k: int) -> FloatArray:
     """Return the mean of the k lowest defined values, (..., P) to (...); of all if fewer than k.
 
@@ -96,6 +131,29 @@ def mean_of_lowest(values: FloatArray, drawn: IntArray, k: int) -> FloatArray:
     before = np.cumsum(times, axis=-1) - times
     taken = np.clip(k - before, 0, times)
     return _ratio((taken * ordered).sum(axis=-1), taken.sum(axis=-1))
+
+
+def shrunken_lowest(values: FloatArray, variance: FloatArray, drawn: IntArray) -> FloatArray:
+    """Return the lowest empirical-Bayes estimate of the defined values, (..., P) to (...).
+
+    The lowest of many noisy values is low by chance too. Each value y of sampling variance v moves
+    to m + t / (t + v) * (y - m) (Efron and Morris 1975): m is the mean of the values, t = max(0,
+    S^2 - mean v) the variance between prompts, S^2 the sample variance of the values. That is the
+    moment estimator with equal weights (DerSimonian and Kacker 2007, who derive DerSimonian and
+    Laird's from weights 1 / v). Equal ones, since a QWK near 1 brings a small v with it: weights
+    1 / v favour prompts that agree well, without bound where all essays agree, and simulated worst
+    prompts come out too high. A prompt drawn m times counts as m prompts; a single one stays put.
+    """
+    drawn = np.where(np.isnan(values), 0, drawn)
+    values, variance = np.nan_to_num(values), np.nan_to_num(variance)
+    n = drawn.sum(axis=-1, keepdims=True)
+    mean = _ratio((drawn * values).sum(axis=-1, keepdims=True), n)
+    spread = _ratio((drawn * (values - mean) ** 2).sum(axis=-1, keepdims=True), n - 1.0)
+    within = _ratio((drawn * variance).sum(axis=-1, keepdims=True), n)
+    between = np.maximum(np.nan_to_num(spread - within), 0)
+    kept = np.nan_to_num(_ratio(between, between + variance))
+    shrunk = np.where(drawn > 0, mean + kept * (values - mean), np.inf).min(axis=-1)
+    return np.where(n[..., 0] > 0, shrunk, np.nan)
 
 
 def mean_of_defined(values: FloatArray) -> FloatArray:

@@ -12,6 +12,14 @@ from essay_scoring.evaluation.plans import Check, GatePlan
 
 Result = Literal["passed", "failed", "undecided"]
 Outcome = Literal["pass", "fail", "inconclusive"]
+Decision = Literal["proceed", "defer", "inconclusive"]
+
+DECISIONS: dict[Outcome, Decision] = {
+    "pass": "proceed",
+    "fail": "defer",
+    "inconclusive": "inconclusive",
+}
+"""What follows for the candidate from how its gate ended."""
 
 TOLERANCE = 1e-12
 """A delta may miss its threshold by this much: 0.700 - 0.690 falls short of 0.010 by rounding."""
@@ -21,6 +29,7 @@ TOLERANCE = 1e-12
 class Finding:
     """What one check found: the delta with its 95% interval, the threshold, and the result.
 
+    `share_at_least` is P(delta >= threshold), the share of resamples, None without an interval.
     `within_noise` says that the interval holds the threshold: a point rule then decides by chance.
     """
 
@@ -33,6 +42,7 @@ class Finding:
     low: float | None
     high: float | None
     n: int
+    share_at_least: float | None
     result: Result
     within_noise: bool
 
@@ -47,9 +57,15 @@ class Verdict:
     outcome: Outcome
     findings: tuple[Finding, ...]
 
+    @property
+    def decision(self) -> Decision:
+        """Return what follows for the candidate: proceed, defer, or inconclusive."""
+        return DECISIONS[self.outcome]
+
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON-able dictionary."""
-        return asdict(self) | {"findings": [asdict(finding) for finding in self.findings]}
+        findings = [asdict(finding) for finding in self.findings]
+        return asdict(self) | {"decision": self.decision, "findings": findings}
 
 
 def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
@@ -57,7 +73,8 @@ def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
 
     `point`: a check passes where delta >= threshold. `interval`: it passes where the whole 95%
     interval lies at or above the threshold, fails where all of it lies below, and is undecided
-    otherwise; superiority must lie strictly above, so that no run is superior to itself. Raises
+    otherwise; superiority must lie strictly above, so that no run is superior to itself, while a
+    guardrail is a test of non-inferiority, which a run that equals its reference passes. Raises
     EvidenceError where a check has no delta, or no interval under the rule `interval`: what was
     not measured can neither pass nor fail.
     """
@@ -93,6 +110,7 @@ def _finding(plan: GatePlan, check: Check, comparison: Comparison) -> Finding:
         low=delta.low,
         high=delta.high,
         n=delta.n,
+        share_at_least=delta.share_at_least(check.delta_at_least),
         result=_result(plan, check, delta),
         within_noise=(
             delta.low is not None

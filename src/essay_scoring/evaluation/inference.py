@@ -1,0 +1,120 @@
+"""Tests of a paired difference over folds and over prompts, and a correction for several of them.
+
+A fold and a prompt are the units here, not an essay: scorers differ by prompt, and the training
+sets of cross-validation overlap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.scale import FloatArray
+
+N_FLIPS = 10_000
+"""How many sign flips are drawn where there are more; up to as many are enumerated."""
+
+ROUNDING = 1e-12
+"""By how much sums of the same numbers in another order may differ."""
+
+
+@dataclass(frozen=True)
+class CorrectedT:
+    """The corrected resampled t-test: mean difference over folds, 95% interval, two-sided p.
+
+    `test_train_ratio` is the mean over folds of held-out over training essays. `t` and `p` are None
+    where all folds differ by the same amount, other than zero, which has no meaningful error.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    t: float | None
+    p: float | None
+    n_folds: int
+    test_train_ratio: float
+
+
+@dataclass(frozen=True)
+class SignFlip:
+    """The sign-flip test: mean difference over prompts and its two-sided p.
+
+    `n_flips` counts the assignments of signs; `exact` says that they are all there are. With few
+    prompts no difference reaches a small p: it is at least 2 / 2^n_prompts.
+    """
+
+    estimate: float
+    p: float
+    n_prompts: int
+    n_flips: int
+    exact: bool
+
+
+def corrected_t(differences: FloatArray, sizes: FloatArray) -> CorrectedT | None:
+    """Return the test of `differences` (J,) between two scorers over J folds of `sizes` essays.
+
+    Nadeau and Bengio (2003), the corrected resampled t-test: the variance of the mean is
+    (1 / J + n_test / n_train) * S^2 with J - 1 degrees of freedom, since training sets overlap and
+    folds are no independent sample (S^2 / J finds differences far too often). None for fewer than
+    two folds or a fold without a difference.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    n_folds = len(differences)
+    if n_folds < 2 or not np.isfinite(differences).all():
+        return None
+    ratio = float((sizes / (sizes.sum() - sizes)).mean())
+    mean, spread = float(differences.mean()), float(differences.std(ddof=1))
+    error = math.sqrt(1 / n_folds + ratio) * spread
+    reach = float(stdtrit(n_folds - 1, 0.975)) * error
+    t: float | None = None
+    if error > ROUNDING or abs(mean) <= ROUNDING:
+        t = mean / error if error > ROUNDING else 0.0
+    p = None if t is None else 2 * float(stdtr(n_folds - 1, -abs(t)))
+    return CorrectedT(mean, mean - reach, mean + reach, t, p, n_folds, ratio)
+
+
+def sign_flip(differences: FloatArray, seed: int) -> SignFlip | None:
+    """Return the test of `differences` (P,), one a prompt, undefined ones (NaN) left out.
+
+    Under the null the scorers are exchangeable within each prompt, so that every assignment of
+    signs to the differences is as likely (Fisher 1935; Good 2005): p is the share of assignments
+    whose mean is at least as far from zero. All 2^P are enumerated up to N_FLIPS; beyond it
+    N_FLIPS are drawn and the observed one is counted among them, (b + 1) / (m + 1) (Phipson and
+    Smyth 2010). None without a prompt.
+    """
+    defined = differences[np.isfinite(differences)]
+    n_prompts = len(defined)
+    if not n_prompts:
+        return None
+    exact = 2.0**n_prompts <= N_FLIPS
+    if exact:
+        bits = np.arange(2**n_prompts)[:, None] >> np.arange(n_prompts) & 1
+    else:
+        rng = np.random.default_rng(derive_seed(seed, "sign flips"))
+        bits = rng.integers(0, 2, (N_FLIPS, n_prompts))
+    means = (2.0 * bits - 1) @ defined / n_prompts
+    estimate = float(defined.mean())
+    as_far = int((np.abs(means) >= abs(estimate) - ROUNDING).sum())
+    p = as_far / len(bits) if exact else (as_far + 1) / (len(bits) + 1)
+    return SignFlip(estimate, p, n_prompts, len(bits), exact)
+
+
+def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return p-values adjusted for being read together, by name and in the same order.
+
+    Holm (1979), step-down: the i-th smallest of m becomes the largest (m - j + 1) * p_(j) of all
+    j <= i, at most 1; the chance of any false finding stays below the level it is held against. A
+    test without a p-value stays without, yet counts among the m: it was asked.
+    """
+    known = sorted((p, name) for name, p in p_values.items() if p is not None)
+    adjusted: dict[str, float | None] = dict.fromkeys(p_values)
+    highest = 0.0
+    for place, (p, name) in enumerate(known):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p))
+        adjusted[name] = highest
+    return adjusted
