@@ -19,6 +19,7 @@ from essay_scoring.reports.study_table import (
 
 if TYPE_CHECKING:
     from essay_scoring.experiments.compare_runs import Judgement
+    from essay_scoring.experiments.register import Registration
 
 
 def print_run(folder: Path) -> None:
@@ -41,11 +42,37 @@ def print_judgement(judgement: Judgement) -> None:
     typer.echo(f"{plan.question}\n")
     rows = [check_row(check) for check in verdict.to_json()["findings"]]
     typer.echo(plain_table(CHECK_HEADER, rows))
-    typer.echo(f"\ngate {plan.name} ({plan.rule}, {plan.sha256[:12]}): {verdict.outcome}")
+    typer.echo(
+        f"\ngate {plan.name} ({plan.rule}, {plan.sha256[:12]}): {verdict.outcome}, "
+        f"decision {verdict.decision}"
+    )
     noisy = sum(finding.within_noise for finding in verdict.findings)
     if plan.rule == "point" and noisy:
         n = len(verdict.findings)
         typer.echo(f"{noisy} of {n} thresholds lie inside the 95% interval of their delta")
+
+
+def print_registration(registration: Registration) -> None:
+    """Print since when a plan is registered, and for which data and splits."""
+    typer.echo(
+        f"plan {registration.plan} ({registration.plan_sha256[:12]}) registered "
+        f"{registration.time}, entry {registration.entry}, for data "
+        f"{registration.data_sha256[:12]} and splits {registration.splits_sha256[:12]}"
+    )
+
+
+def print_comparison(record: dict[str, Any]) -> None:
+    """Print the gate of each candidate, then the tests of all of them."""
+    from essay_scoring.reports.comparison_report import UNREGISTERED
+    from essay_scoring.reports.comparison_tables import tests
+
+    typer.echo(f"{record['question']}\n")
+    for gate in record["gates"]:
+        _print_gate(gate)
+    for one in record["comparisons"]:
+        table = tests(one)
+        typer.echo(f"{table.caption}\n{plain_table(table.header, table.texts)}\n")
+    typer.echo(UNREGISTERED)
 
 
 def print_study(folder: Path) -> None:
@@ -56,13 +83,26 @@ def print_study(folder: Path) -> None:
         typer.echo(f"{section.scheme}, {section.n} essays")
         typer.echo(plain_table(HEADER, section.rows) + "\n")
     for gate in study["gates"]:
-        typer.echo(f"{gate['arm']}, gate {gate['plan']}: {gate['verdict']}")
-        if "reason" in gate:
-            typer.echo(f"  {gate['reason']}\n")
-        else:
-            typer.echo(plain_table(CHECK_HEADER, [check_row(c) for c in gate["checks"]]) + "\n")
+        _print_gate(gate)
+    for arm in study["arms"]:
+        if arm["ending"] == "not_run":
+            typer.echo(f"{arm['arm']} not run: {arm['reason']}")
     typer.echo(f"decision: {study['outcome']}. {study['reason']}")
     typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / 'report.html'}")
+
+
+def _print_gate(gate: dict[str, Any]) -> None:
+    """Print the verdict of a gate with its checks, or why its evidence is invalid."""
+    typer.echo(f"{gate['arm']}, gate {gate['plan']}: {gate['verdict']}")
+    if gate["reason"]:
+        typer.echo(f"  {gate['reason']}\n")
+        return
+    typer.echo(plain_table(CHECK_HEADER, [check_row(check) for check in gate["checks"]]))
+    noisy = sum(check["within_noise"] for check in gate["checks"])
+    if gate["rule"] == "point" and noisy:
+        n = len(gate["checks"])
+        typer.echo(f"{noisy} of {n} thresholds lie inside the 95% interval of their delta")
+    typer.echo("")
 
 
 def print_final(folder: Path) -> None:

@@ -1,9 +1,12 @@
-"""Commands that judge: compare-cv-runs and study. Their exit codes are the verdict."""
+"""Commands that judge: register, judge, compare-cv-runs, study; and tables of what they found.
+
+Exit codes are the verdict.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,48 +20,116 @@ from essay_scoring.cli.options import (
     workspace,
 )
 
+if TYPE_CHECKING:
+    from essay_scoring.core.progress import Progress
+    from essay_scoring.experiments.search.settings import Search
+    from essay_scoring.experiments.study import Outside
+    from essay_scoring.experiments.workspace import Workspace
+
+PlanFile = Annotated[Path, typer.Argument(help="A gate plan under configs/gates/.")]
+ReferenceRuns = Annotated[
+    list[Path], typer.Option(help="The reference's run folder; repeat it for several seeds.")
+]
+Out = Annotated[Path | None, typer.Option(help="Also write the judgement as JSON.")]
+
+_BEST_FIRST = ("pass", "inconclusive", "fail")
 _VERDICT_CODES = {"pass": 0, "fail": 3, "inconclusive": 4}
 _OUTCOME_CODES = {"proceed": 0, "defer": 3, "inconclusive": 4}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    app.command("register")(register)
+    app.command("judge")(judge)
     app.command("compare-cv-runs")(compare_cv_runs)
     app.command("study")(study)
+    app.command("tables")(tables)
+
+
+def register(
+    plan: PlanFile,
+    reference: ReferenceRuns,
+    runs_dir: RunsFolder = RUNS,
+) -> None:
+    """Write a gate plan down before its candidates run.
+
+    Appends plan hash, plan, data and split hashes (the reference's), code revision, git state and
+    time to RUNS/plan_register.jsonl, unless the plan stands there for them already. Each line
+    holds the hash of the one before; plan_register.head holds the last one's.
+    """
+    from essay_scoring.cli.display import print_registration
+    from essay_scoring.evaluation.plans import load_plan
+    from essay_scoring.experiments.judgement import register_with_runs
+
+    space = workspace(runs_dir, CACHE, None)
+    print_registration(register_with_runs(load_plan(plan), reference, space))
+    typer.echo(f"register: {space.register}")
+
+
+def judge(
+    plan: PlanFile,
+    reference: ReferenceRuns,
+    candidate: Annotated[
+        list[Path],
+        typer.Option(help="The candidate's run folder; repeat it for several seeds."),
+    ],
+    out: Out = None,
+    runs_dir: RunsFolder = RUNS,
+) -> int:
+    """Judge a candidate by a plan that was registered before it ran.
+
+    Refuses a plan edited since, a candidate that started earlier, a tree with changes, and runs of
+    other data, splits, folds, scheme or mapping. A run that failed, was changed after it ended or
+    misses an evidence rule is written to RUNS/attempts.jsonl and refused for ever after, under any
+    plan. Exits 0 for proceed, 3 for defer, 4 for invalid evidence or inconclusive.
+    """
+    from essay_scoring.cli.display import print_judgement, print_registration
+    from essay_scoring.core.files import write_json
+    from essay_scoring.evaluation.plans import load_plan
+    from essay_scoring.experiments.judgement import judge_registered
+
+    space = workspace(runs_dir, CACHE, None)
+    found = judge_registered(load_plan(plan), reference, candidate, space)
+    print_judgement(found.judgement)
+    print_registration(found.registration)
+    if out is not None:
+        write_json(out, found.to_json())
+    return _VERDICT_CODES[found.judgement.verdict.outcome]
 
 
 def compare_cv_runs(
     reference: Annotated[Path, typer.Argument(help="The reference's run folder.")],
-    candidate: Annotated[Path, typer.Argument(help="The candidate's run folder.")],
+    candidates: Annotated[list[Path], typer.Argument(help="Run folders of candidates.")],
     plan: Annotated[Path, typer.Option(help="A gate plan under configs/gates/.")],
-    out: Annotated[Path | None, typer.Option(help="Also write the judgement as JSON.")] = None,
+    out: Out = None,
+    report: Annotated[
+        Path | None, typer.Option(help="A folder for comparison.md and comparison.html.")
+    ] = None,
 ) -> int:
-    """Judge a candidate against a reference by a gate plan.
+    """Judge candidates against a reference by a gate plan, without a register.
 
-    Prints each delta with its 95% interval. Exits 0 when the gate passed, 3 when it failed, 4 when
-    the evidence is invalid or undecided. Writes nothing but --out.
+    Prints each delta with its 95% interval, and tests over folds and prompts, adjusted for several
+    candidates. Exits as the best of them: 0 when one passed the gate, 3 when all failed, 4 when
+    the evidence is invalid or undecided. Writes nothing but --out and --report. Asks neither when
+    the plan was written nor how the runs were made: a decision needs judge.
     """
-    from essay_scoring.cli.display import print_judgement
+    from essay_scoring.cli.display import print_comparison
     from essay_scoring.core.files import write_json
     from essay_scoring.evaluation.plans import load_plan
-    from essay_scoring.experiments.compare_runs import judge_runs, read_run
+    from essay_scoring.experiments.compare_runs import read_run
+    from essay_scoring.experiments.comparison_record import compare_candidates
+    from essay_scoring.reports.comparison_report import write_comparison_report
 
     gate = load_plan(plan)
-    judgement = judge_runs(read_run(reference), read_run(candidate), gate)
-    print_judgement(judgement)
+    record = compare_candidates(read_run(reference), [read_run(run) for run in candidates], gate)
+    print_comparison(record)
     if out is not None:
-        write_json(
-            out,
-            {
-                "plan": gate.name,
-                "plan_sha256": gate.sha256,
-                "reference": reference.name,
-                "candidate": candidate.name,
-                "verdict": judgement.verdict.to_json(),
-                "comparison": judgement.comparison.to_json(),
-            },
-        )
-    return _VERDICT_CODES[judgement.verdict.outcome]
+        write_json(out, record)
+    if report is not None:
+        for path in write_comparison_report(record, report):
+            typer.echo(str(path))
+    verdicts = {gate["verdict"] for gate in record["gates"]}
+    return _VERDICT_CODES[next(verdict for verdict in _BEST_FIRST if verdict in verdicts)]
 
 
 def study(
@@ -78,23 +149,24 @@ def study(
 ) -> int:
     """Run the arms of a study that are missing, judge the candidates in order, record a decision.
 
-    Writes the arms' run folders and RUNS/studies/<name>-<fingerprint>/: study.json, decision.md,
-    report.html. Exits 0 for proceed, 3 for defer, 4 for inconclusive.
+    An arm runs only if the ones before it ended as the study says; none can be skipped. Plans are
+    registered, and their power said, before any candidate starts. Writes the arms' run folders and
+    RUNS/studies/<name>-<fingerprint>/: study.json, decision.md, report.html. Exits 0 for proceed, 3
+    for defer, 4 for inconclusive or invalid evidence.
     """
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.core.files import read_json, write_json, write_text
-    from essay_scoring.experiments.study import Reporters, StudyRunner
+    from essay_scoring.experiments.study import StudyRunner
     from essay_scoring.experiments.study_plan import load_study
-    from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.reports.study_reports import write_study_reports
     from essay_scoring.reports.study_table import extract
 
+    space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
     runner = StudyRunner(
         load_study(file),
-        workspace(runs_dir, cache_dir, data_dir),
-        progress_display(),
-        reporters=Reporters(write_run_reports, write_study_reports),
+        space,
+        progress,
+        outside=_outside(space, progress),
         resume=resume_command(),
     )
     folder = runner.run()
@@ -105,3 +177,40 @@ def study(
     if results is not None:
         write_json(results, extract(found))
     return 0 if exit_zero else _OUTCOME_CODES[found["outcome"]]
+
+
+def _outside(space: Workspace, progress: Progress) -> Outside:
+    """Return the pages, the terminal and the search for a study."""
+    from essay_scoring.experiments.reporters import Reporters
+    from essay_scoring.experiments.search.runner import run_search
+    from essay_scoring.experiments.search.team import Team
+    from essay_scoring.experiments.study import Outside
+    from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.search_report import write_search_reports
+    from essay_scoring.reports.study_reports import write_study_reports
+
+    searching = Reporters(write_run_reports, write_search_reports)
+
+    def tune(search: Search) -> Path:
+        again = resume_command()
+        return run_search(search, space, progress, team=Team(), reporters=searching, resume=again)
+
+    return Outside(Reporters(write_run_reports, write_study_reports), typer.echo, tune)
+
+
+def tables(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A study folder, or what judge or compare-cv-runs wrote with --out."),
+    ],
+    out: Annotated[Path, typer.Option(help="A folder for the tables.")],
+) -> None:
+    """Write the tables of a comparison for papers and spreadsheets.
+
+    Writes NAME.csv, with every digit, and NAME.tex, a tabular that needs no package, for each table
+    that has rows: arms, checks, deltas, tests, seeds, worst-prompts, mixed-model, covariates.
+    """
+    from essay_scoring.reports.paper_tables import write_tables
+
+    for path in write_tables(source, out):
+        typer.echo(str(path))

@@ -18,7 +18,16 @@ import typer
 # Typer carries its own copy of Click and exports no base class of its usage errors.
 from typer._click.exceptions import ClickException, UsageError
 
-from essay_scoring.cli import data_commands, encoder_commands, judge_commands, run_commands
+from essay_scoring.cli import (
+    data_commands,
+    encoder_commands,
+    judge_commands,
+    launch_commands,
+    power_commands,
+    run_commands,
+    search_commands,
+    transformer_commands,
+)
 from essay_scoring.cli.options import resume_command
 from essay_scoring.core.errors import EssayScoringError, Interrupted
 
@@ -27,11 +36,22 @@ app = typer.Typer(
     help="Train essay scorers, hold whole prompts out, and judge what holds up.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain help wraps long options; tables cut their names off in a narrow window.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (data_commands, run_commands, judge_commands):
+for commands in (
+    data_commands,
+    run_commands,
+    transformer_commands,
+    judge_commands,
+    power_commands,
+    search_commands,
+    launch_commands,
+):
     commands.add_to(app)
 app.add_typer(encoder_commands.app, name="encoder")
+app.add_typer(launch_commands.app, name="remote")
 
 _BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
 
@@ -112,3 +132,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     for other in (signal.SIGINT, signal.SIGTERM):
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted(number)
+
+
+if __name__ == "__main__":
+    main()

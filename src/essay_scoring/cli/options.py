@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,12 @@ DataFolder = Annotated[
 
 RUNS = Path("runs")
 CACHE = Path("cache")
+
+
+def settings_given(flags: Mapping[str, object]) -> list[str]:
+    """Return the flags that were given as overrides, a.b=value; None is one that was not."""
+    given = {key: value for key, value in flags.items() if value is not None}
+    return [f"{key}={json.dumps(value, default=str)}" for key, value in given.items()]
 
 
 def resume_command(arguments: Sequence[str] | None = None) -> str:

@@ -18,12 +18,15 @@ from essay_scoring.cli.options import (
     RunsFolder,
     SchemeName,
     resume_command,
+    settings_given,
     workspace,
 )
 from essay_scoring.cli.progress_display import progress_display
 
 if TYPE_CHECKING:
     from essay_scoring.core.scale import ScoreScales
+    from essay_scoring.experiments.config import RunConfig
+    from essay_scoring.experiments.workspace import Workspace
 
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -50,6 +53,10 @@ def cv(
     scheme: Annotated[SchemeName | None, typer.Option(help="Override the scheme.")] = None,
     run_name: Annotated[str | None, typer.Option(help="Override the run's name.")] = None,
     splits_path: Annotated[Path | None, typer.Option(help="Use these splits.")] = None,
+    part: Annotated[
+        int | None,
+        typer.Option(help="Do only this part of the run: fits that can be done beside others."),
+    ] = None,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
@@ -59,21 +66,30 @@ def cv(
     Writes RUNS/<name>-<fingerprint>/: config.json, provenance.json, status.json, progress.json,
     run.log, models/, artifacts/ (cv_metrics.json, residuals_cv_val_oof.csv and .jsonl,
     truncation_coverage.json), reports/ (cv_report.md, residual_diagnostics.md, report.html) and,
-    last, manifest.json. The same command resumes what was interrupted.
+    last, manifest.json. The same command resumes what was interrupted. With --part it leaves its
+    fits alone in models/, for the whole command to find.
     """
-    from essay_scoring.cli.display import print_run
     from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.experiments.parts import run_part
+
+    flags = {"scheme": scheme, "name": run_name, "splits_path": splits_path}
+    settings = load_run_config(config, [*(overrides or []), *settings_given(flags)])
+    space = workspace(runs_dir, cache_dir, data_dir)
+    if part is None:
+        cross_validate(settings, space)
+    else:
+        folder = run_part(settings, space, progress_display(), part, resume=resume_command())
+        typer.echo(f"part {part} of {folder}")
+
+
+def cross_validate(config: RunConfig, space: Workspace) -> None:
+    """Do what is not done yet of a run, and print its figures."""
+    from essay_scoring.cli.display import print_run
     from essay_scoring.experiments.cv import run_cv
     from essay_scoring.reports.run_reports import write_run_reports
 
-    flags = {"scheme": scheme, "name": run_name, "splits_path": splits_path}
-    given = [f'{key}="{value}"' for key, value in flags.items() if value is not None]
     folder = run_cv(
-        load_run_config(config, [*(overrides or []), *given]),
-        workspace(runs_dir, cache_dir, data_dir),
-        progress_display(),
-        report=write_run_reports,
-        resume=resume_command(),
+        config, space, progress_display(), report=write_run_reports, resume=resume_command()
     )
     print_run(folder)
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json
+from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.settings import DataSettings
 from essay_scoring.features.settings import FeatureSettings
@@ -21,11 +22,15 @@ Baseline = Literal["mean", "length", "ridge"]
 
 
 class EvaluationSettings(Settings):
-    """What counts as a large prompt, how many of the worst are listed, bootstrap replicates."""
+    """What counts as a large prompt, how many of the worst are listed, bootstrap replicates.
+
+    `prompt_probe` asks for prompt_probe.json of a run that would otherwise have none.
+    """
 
     min_prompt_n: int = Field(default=30, ge=2)
     bottom_k: int = Field(default=5, ge=1)
     replicates: int = Field(default=2000, ge=100, le=100_000)
+    prompt_probe: bool = False
 
 
 class RunConfig(Settings):
@@ -111,6 +116,12 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
 def config_values(config: RunConfig) -> dict[str, Any]:
     """Return the config as plain JSON values: what config.json holds and what is fingerprinted."""
     return json.loads(config.model_dump_json())  # type: ignore[no-any-return]
+
+
+def run_folder_name(config: dict[str, Any], *, data: str, splits: str, code: str) -> str:
+    """Return the folder name of a config's plain values on data, splits and code (sha256 each)."""
+    identity = {"config": config, "data": data, "splits": splits, "code": code}
+    return f"{config['name']}-{fingerprint(identity)[:12]}"
 
 
 def _toml_value(text: str) -> Any:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ import numpy as np
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.essays import ScoredEssays
-from essay_scoring.core.files import read_json, try_lock, write_json
+from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.locked import open_locked
@@ -24,6 +21,7 @@ from essay_scoring.experiments import provenance
 from essay_scoring.experiments.artifacts import summary_of
 from essay_scoring.experiments.compare_runs import RunRecord, read_run
 from essay_scoring.experiments.config import config_values, load_run_config
+from essay_scoring.experiments.ledger import Ledger
 from essay_scoring.experiments.manifest import is_complete, require_intact
 from essay_scoring.experiments.run import Run, open_run
 from essay_scoring.experiments.session import session
@@ -57,7 +55,8 @@ def run_final_test(
     config = load_run_config(opening.run / "config.json")
     run = open_run(config, workspace, progress)
     _require_same(run, decided)
-    folder = workspace.runs / f"{opening.run.name}-final-{_number(opening, run, workspace.ledger)}"
+    number = _number(opening, run, Ledger(workspace.ledger))
+    folder = workspace.runs / f"{opening.run.name}-final-{number}"
     if is_complete(folder):
         return folder
     with session(folder, resume, progress) as opened:
@@ -105,40 +104,31 @@ def _require_same(run: Run, decided: RunRecord) -> None:
             )
 
 
-def _number(opening: Opening, run: Run, ledger: Path) -> int:
+def _number(opening: Opening, run: Run, ledger: Ledger) -> int:
     """Return the number of this opening, recording it unless it is the last one resumed."""
     key = {"locked_sha256": run.prepared.manifest["locked_sha256"], "run": opening.run.name}
-    with try_lock(ledger.with_suffix(".lock")) as held:
-        if not held:
-            raise EvidenceError("another process is opening the locked test", where=str(ledger))
-        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-        past = [e for e in map(json.loads, lines) if e["locked_sha256"] == key["locked_sha256"]]
+    with ledger.held() as entries:
+        past = [entry for entry in entries if entry["locked_sha256"] == key["locked_sha256"]]
         if past and opening.again is None:
-            if past[-1]["run"] == opening.run.name and not _was_finished(opening, past, ledger):
+            last = f"{opening.run.name}-final-{len(past)}"
+            if past[-1]["run"] == opening.run.name and not is_complete(ledger.path.parent / last):
                 return len(past)
             raise EvidenceError(
                 f"the locked test was opened {len(past)} time(s), last on {past[-1]['time']} "
                 f"for {past[-1]['run']}",
-                where=str(ledger),
+                where=str(ledger.path),
                 mend="keep that figure, or open it --again with a reason",
             )
-        entry = {
-            **key,
-            "study": opening.study.name,
-            "opening": len(past) + 1,
-            "reason": opening.again or "the decided run",
-            "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "git": provenance.git_state(),
-        }
-        with ledger.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry, sort_keys=True) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        ledger.append(
+            {
+                **key,
+                "study": opening.study.name,
+                "opening": len(past) + 1,
+                "reason": opening.again or "the decided run",
+                "git": provenance.git_state(),
+            }
+        )
         return len(past) + 1
-
-
-def _was_finished(opening: Opening, past: list[dict[str, Any]], ledger: Path) -> bool:
-    return is_complete(ledger.parent / f"{opening.run.name}-final-{len(past)}")
 
 
 def _score(run: Run, decided: RunRecord, locked: ScoredEssays) -> Predictions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essay_scoring.core.errors import EvidenceError
+from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import file_sha256
 
@@ -31,7 +31,7 @@ def require_intact(folder: Path) -> None:
             where=str(folder),
             mend="finish it with the command in its status.json",
         )
-    recorded: dict[str, str] = read_json(folder / MANIFEST)["files"]
+    recorded = _recorded(folder)
     present = {str(path.relative_to(folder)): path for path in _files(folder)}
     if odd := sorted(recorded.keys() ^ present.keys()):
         raise EvidenceError(
@@ -46,6 +46,18 @@ def require_intact(folder: Path) -> None:
                 where=str(path),
                 mend="restore the file or run again",
             )
+
+
+def _recorded(folder: Path) -> dict[str, str]:
+    """Return the checksums of a manifest; raise EvidenceError for one that holds none."""
+    try:
+        return dict(read_json(folder / MANIFEST)["files"])
+    except (InputError, KeyError, TypeError, ValueError):
+        raise EvidenceError(
+            f"{MANIFEST} is not as it was written",
+            where=str(folder),
+            mend="restore the folder or run again",
+        ) from None
 
 
 def _files(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from typing import Any
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError, Interrupted
 from essay_scoring.core.files import read_json, try_lock, write_json
 from essay_scoring.core.progress import Progress, ProgressEvent
+from essay_scoring.experiments.ledger import now
 from essay_scoring.experiments.manifest import LOCK, is_complete, write_manifest
 
 HEARTBEAT_SECONDS = 5.0
@@ -26,12 +27,16 @@ log = logging.getLogger("essay_scoring")
 
 
 @contextlib.contextmanager
-def session(folder: Path, resume: str, progress: Progress) -> Iterator[Session]:
+def session(
+    folder: Path, resume: str, progress: Progress, *, shared: bool = False
+) -> Iterator[Session]:
     """Hold a run folder while working in it; on success write its manifest.
 
     Raises BusyError when another live process holds it. However the work ends, status.json says
     so: `complete`, `interrupted` (with the `resume` command) or `failed` (with the error's type).
     A process that is killed leaves `running` behind, which `read_status` tells from a live one.
+    `shared`: other processes work in the folder too, under locks of their own, so what is half
+    written is theirs, and is left alone until all work is done.
     """
     with try_lock(folder / LOCK) as held:
         if not held:
@@ -41,14 +46,20 @@ def session(folder: Path, resume: str, progress: Progress) -> Iterator[Session]:
                 where=str(folder),
                 mend="wait for it, and see it with: essay-scoring status",
             )
-        _sweep(folder)
+        if not shared:
+            _sweep(folder)
         with _log_to(folder / "run.log"), Session(folder, resume, progress) as opened:
             yield opened
+        if shared:
+            _sweep(folder)
         write_manifest(folder)
 
 
 class Session:
-    """Keeps status.json and progress.json of a run folder true while work goes on."""
+    """Keeps status.json and progress.json of a run folder true while work goes on.
+
+    `started` is this session's start; `sessions` holds that and the host of every one so far.
+    """
 
     def __init__(self, folder: Path, resume: str, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
@@ -60,6 +71,7 @@ class Session:
             "pid": os.getpid(),
             "host": platform.node(),
             "started": _now(),
+            "sessions": [*_sessions(folder), {"started": now(), "host": platform.node()}],
             "resume": resume,
         }
         self._told = 0.0
@@ -131,6 +143,22 @@ def read_status(folder: Path) -> dict[str, Any]:
     progress = folder / "progress.json"
     status["progress"] = read_json(progress) if progress.is_file() else None
     return status
+
+
+def first_start(folder: Path) -> str | None:
+    """Return when the first process entered a run folder, however often it was resumed since."""
+    sessions = _sessions(folder)
+    return str(sessions[0]["started"]) if sessions else None
+
+
+def hosts(folder: Path) -> set[str]:
+    """Return every host that worked in a run folder."""
+    return {str(entry["host"]) for entry in _sessions(folder)}
+
+
+def _sessions(folder: Path) -> list[dict[str, Any]]:
+    """Return when and where each process entered the folder, in order."""
+    return list(_status_file(folder).get("sessions", []))
 
 
 def _sweep(folder: Path) -> None:

@@ -33,3 +33,13 @@ class Workspace:
     def ledger(self) -> Path:
         """The record of every opening of a locked test."""
         return self.runs / "locked_test_ledger.jsonl"
+
+    @property
+    def register(self) -> Path:
+        """The record of gate plans, each written down before its candidates ran."""
+        return self.runs / "plan_register.jsonl"
+
+    @property
+    def attempts(self) -> Path:
+        """The record of runs that failed or were no valid evidence, kept and refused for ever."""
+        return self.runs / "attempts.jsonl"

@@ -1,4 +1,4 @@
-"""Processes that share out the essays of a batch, and end with the process that started them."""
+"""Processes that share out work, and end with the process that started them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.machine import cores
 
 WORKERS_VARIABLE = "ESSAY_SCORING_WORKERS"
-"""Environment variable: how many processes read essays; 1 keeps the work in this process."""
+"""Environment variable: how many processes share work; 1 keeps it in this process."""
 
 FEWEST_TO_SHARE = 8
 """Batches of fewer essays are read in this process: starting workers takes seconds."""
@@ -28,6 +29,9 @@ _MOST_WORKERS = 8
 _ESSAYS_AT_A_TIME = 2
 
 RowsOf = Callable[[Sequence[str]], Matrix]
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def worker_count() -> int:
@@ -57,7 +61,18 @@ def map_essays(rows_of: RowsOf, texts: Sequence[str]) -> Matrix:
         return rows_of(texts)
     starts = range(0, len(texts), _ESSAYS_AT_A_TIME)
     parts = [list(texts[start : start + _ESSAYS_AT_A_TIME]) for start in starts]
-    return np.concatenate(_WORKERS.results(rows_of, parts))
+    return np.concatenate(list(_WORKERS.results(rows_of, parts)))
+
+
+def map_parts(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+    """Yield `work(part)` of each part in order, computed in worker processes.
+
+    `work` is a module's function; parts and results travel between processes. A single worker, or
+    a single part, is computed in this process.
+    """
+    if len(parts) < 2 or worker_count() == 1:
+        return map(work, parts)
+    return _WORKERS.results(work, parts)
 
 
 def close_workers() -> None:
@@ -73,17 +88,18 @@ class _Workers:
         self._pool: ProcessPoolExecutor | None = None
         self._owner = 0
 
-    def results(self, rows_of: RowsOf, parts: list[list[str]]) -> list[Matrix]:
-        """Return `rows_of` of each part in order; on any failure the rest is not begun."""
+    def results(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+        """Yield `work` of each part in order; on any failure the rest is not begun."""
         pool = self._ready()
-        futures: list[Future[Matrix]] = []
+        futures: list[Future[Result]] = []
         try:
-            futures = [pool.submit(rows_of, part) for part in parts]
-            return [future.result() for future in futures]
+            futures = [pool.submit(work, part) for part in parts]
+            for future in futures:
+                yield future.result()
         except BrokenProcessPool:
             self.close()
             raise InputError(
-                "a worker process that reads essays was ended from outside",
+                "a worker process was ended from outside",
                 mend=f"free memory, guard a script of your own with if __name__ == '__main__', "
                 f"or set {WORKERS_VARIABLE}=1; then run the same command again",
             ) from None
@@ -116,11 +132,16 @@ _WORKERS = _Workers()
 
 
 def _settle() -> None:
-    """Prepare a worker: leave Ctrl-C to the parent, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    """Prepare a worker."""
+    end_with_parent()
     # spaCy imports torch where it finds it: a second and 0.15 GB a worker, for nothing here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+
+
+def end_with_parent() -> None:
+    """Leave Ctrl-C to the parent of this process, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
 
 
 def _follow_parent() -> None:

@@ -111,6 +111,15 @@ def _drawings(run: RunFolder) -> Row:
         return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
 
 
+def standalone(drawing: str) -> str:
+    """Return a drawing of `figures` as an SVG file of its own, in the colours of the pages."""
+    palette = environment().get_template("palette.css.jinja").render()
+    style = f"{palette}\nsvg {{ background: var(--paper); font-family: sans-serif; }}"
+    head = '<svg xmlns="http://www.w3.org/2000/svg" '
+    opened = drawing.replace("<svg ", head, 1).replace(">", f">\n<style>\n{style}\n</style>", 1)
+    return f"{opened}\n"
+
+
 def environment() -> Environment:
     """Return templates that escape whatever they are given and refuse names they are not."""
     environment = Environment(

@@ -1,0 +1,162 @@
+"""Commands that run elsewhere: launch, and remote status, logs, cancel, fetch, run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from essay_scoring.cli.options import RUNS, ConfigFile, Overrides, RunsFolder
+
+if TYPE_CHECKING:
+    from essay_scoring.launch.remote import Remote
+
+app = typer.Typer(
+    help="Launched runs: status, logs, cancel, fetch; and run, for any command on the host.",
+    no_args_is_help=True,
+)
+
+ProfileFile = Annotated[
+    Path,
+    typer.Option(
+        "--profile", envvar="ESSAY_SCORING_PROFILE", help="A host profile: configs/profiles/*.toml."
+    ),
+]
+RunName = Annotated[str, typer.Argument(help="The run folder's name, as launch printed it.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command that is not one of `remote`."""
+    app.command("launch")(launch)
+
+
+def launch(
+    config: ConfigFile,
+    profile: ProfileFile,
+    overrides: Overrides = None,
+    plan: Annotated[
+        list[Path] | None,
+        typer.Option(help="A gate plan whose hash goes into the receipt. Repeatable."),
+    ] = None,
+    array: Annotated[
+        bool,
+        typer.Option("--array/--no-array", help="Slurm: a job for each fold, seed and baseline."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print exactly what would run there, and do nothing.")
+    ] = False,
+) -> None:
+    """Start a run on another machine, detached, once every check of the preflight holds there.
+
+    Prints the run's name. The host gets RUNS/<run>/ with receipt.json. Exits 2 when a check
+    failed, 5 when the run is live there. The same command resumes a run that crashed.
+    """
+    from essay_scoring.evaluation.plans import load_plan
+    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.launch import launching
+    from essay_scoring.launch.profile import load_profile
+
+    order = launching.order_of(
+        load_run_config(config, overrides or []), load_profile(profile), array=array
+    )
+    plans = {each.name: each.sha256 for each in map(load_plan, plan or [])}
+    if dry_run:
+        typer.echo(launching.dry_run(order), nl=False)
+        return
+    launched = launching.launch(order, plans)
+    if launched.jobs is None:
+        typer.echo(f"complete on {order.profile.where}: {launched.run}")
+    else:
+        typer.echo(f"launched on {order.profile.where} ({launched.jobs}): {launched.run}")
+    typer.echo(f"next: essay-scoring remote fetch {launched.run} --profile {profile}")
+
+
+@app.command()
+def status(run: RunName, profile: ProfileFile) -> None:
+    """Say how a launched run stands, from the scheduler or what its driver recorded.
+
+    One of queued, running, complete, failed, cancelled, killed. Writes nothing.
+    """
+    typer.echo(_remote(profile, run).state().line())
+
+
+@app.command()
+def logs(
+    run: RunName,
+    profile: ProfileFile,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until the run ends, then say how.")
+    ] = False,
+) -> int:
+    """Print the driver's log. With --follow, exits 0 if the run completed, 4 if it did not."""
+    from essay_scoring.core.errors import InputError
+
+    remote = _remote(profile, run)
+    if follow:
+        state = remote.follow(_write)
+        typer.echo(state.line(), err=True)
+        return 0 if state.word == "complete" else 4
+    text = remote.log()
+    if text is None:
+        raise InputError("it has no log", where=run, mend="see: essay-scoring remote status")
+    _write(text)
+    return 0
+
+
+@app.command()
+def cancel(run: RunName, profile: ProfileFile) -> None:
+    """End a launched run and wait until it has ended. What it finished is kept, to resume from."""
+    typer.echo(f"{run}: {_remote(profile, run).cancel()}")
+
+
+@app.command()
+def fetch(run: RunName, profile: ProfileFile, runs_dir: RunsFolder = RUNS) -> None:
+    """Copy a finished run folder here and verify its manifest: RUNS/<run>/, whole or not at all.
+
+    Exits 5 while the run goes on, 4 if it did not complete or the copy is not intact.
+    """
+    from essay_scoring.launch.fetching import fetch as fetch_run
+
+    typer.echo(f"run: {fetch_run(_remote(profile, run), runs_dir)}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    profile: ProfileFile,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A command and its arguments, after --.")
+    ] = None,
+    shell: Annotated[
+        str | None, typer.Option(help="A bash script to run instead.", metavar="SCRIPT")
+    ] = None,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="In the container, with the program's environment.")
+    ] = False,
+) -> int:
+    """Run any command in the working folder on the host, its arguments untouched.
+
+    Exits with the command's exit code; 255 when the host is not reached.
+    """
+    from essay_scoring.core.errors import InputError
+    from essay_scoring.launch.profile import load_profile
+    from essay_scoring.launch.remote import run_there
+
+    if (shell is None) == (not command):
+        raise InputError("give either a command after -- or --shell", where="remote run")
+    argv = command if shell is None else ["bash", "-c", shell]
+    sys.stdout.flush()
+    return run_there(load_profile(profile), argv or [], inside=inside)
+
+
+def _remote(profile: Path, run: str) -> Remote:
+    from essay_scoring.launch.profile import load_profile
+    from essay_scoring.launch.remote import Remote
+
+    return Remote(load_profile(profile), run)
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

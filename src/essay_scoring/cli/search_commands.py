@@ -1,0 +1,160 @@
+"""Commands that search: xgb-sweep and optuna-sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from essay_scoring.cli.options import (
+    CACHE,
+    RUNS,
+    CacheFolder,
+    ConfigFile,
+    DataFolder,
+    Overrides,
+    RunsFolder,
+    resume_command,
+    workspace,
+)
+from essay_scoring.cli.progress_display import progress_display
+
+NONE_FEASIBLE = 3
+"""The exit code of a search in which no trial kept the guardrails: as of a failed gate."""
+
+
+class ObjectiveName(StrEnum):
+    """What is maximised."""
+
+    WORST_THEN_MEAN = "worst_prompt_qwk_then_mean_qwk"
+    BOTTOM_K_MEAN = "bottom_k_mean"
+    SHRUNKEN_WORST = "shrunken_worst"
+    MEAN_QWK = "mean_qwk"
+
+
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, help="Processes on this machine; they share its cores between them."
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("xgb-sweep")(xgb_sweep)
+    app.command("optuna-sweep")(optuna_sweep)
+
+
+def xgb_sweep(
+    config: ConfigFile,
+    grid: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file with a table [grid] of lists.", show_default="54 cells"),
+    ] = None,
+    objective: Annotated[
+        ObjectiveName, typer.Option(help="What cells are ranked by.")
+    ] = ObjectiveName.WORST_THEN_MEAN,
+    overrides: Overrides = None,
+    workers: Workers = 1,
+    runs_dir: RunsFolder = RUNS,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Cross-validate every cell of a grid around a config, and rank them.
+
+    Without --grid: max_depth 3, 4, 5 x min_child_weight 5, 10, 20 x reg_lambda 2, 5, 10 x reg_alpha
+    0, 1. Writes RUNS/searches/<name>-grid-<fingerprint>/: trials/ (each cell as soon as it is
+    finished), artifacts/ (sweep.json, selected_params.json), reports/ (sweep_summary.md,
+    report.html). The same command resumes, and started twice it shares the work.
+    """
+    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.experiments.search.grid import GridSweep, load_grid, run_grid
+    from essay_scoring.experiments.search.team import Team
+    from essay_scoring.reports.search_report import grid_summary, write_grid_reports
+
+    sweep = GridSweep(load_run_config(config, overrides or []), load_grid(grid), objective.value)
+    folder = run_grid(
+        sweep,
+        workspace(runs_dir, cache_dir, data_dir),
+        progress_display(),
+        team=Team(workers),
+        report=write_grid_reports,
+        resume=resume_command(),
+    )
+    _print(folder, grid_summary)
+
+
+def optuna_sweep(
+    search: Annotated[Path, typer.Argument(help="A search under configs/search/.")],
+    overrides: Overrides = None,
+    flat: Annotated[
+        bool, typer.Option("--flat", help="Report the folds that select, and say so.")
+    ] = False,
+    allow_tail_regression: Annotated[
+        bool,
+        typer.Option("--allow-tail-regression", help="Let a trial trade a tail for the objective."),
+    ] = False,
+    trials_beyond_cap: Annotated[
+        str | None, typer.Option(help="Why more than 50 trials are asked for.", metavar="REASON")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of a database for the trials.", show_default="a journal file"),
+    ] = None,
+    workers: Workers = 1,
+    runs_dir: RunsFolder = RUNS,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> int:
+    """Search hyperparameters by cross-validation, and say what the best is worth.
+
+    Each outer fold is reported by what a search on the other folds selects; --flat leaves that out.
+    Writes RUNS/searches/<name>-<fingerprint>/: journal.log (Optuna's), trials/, artifacts/
+    (optuna_trials.json, selected_params.json, search.json), reports/ (optuna_summary.md,
+    report.html), progress.json; and the stability runs. The same command resumes, and started
+    twice, here or on another machine that shares the folder, it shares the work. Exits 3 when no
+    trial kept the guardrails.
+    """
+    from essay_scoring.core.files import read_json
+    from essay_scoring.experiments.reporters import Reporters
+    from essay_scoring.experiments.search.runner import run_search
+    from essay_scoring.experiments.search.settings import load_search
+    from essay_scoring.experiments.search.team import Team
+    from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.search_report import search_summary, write_search_reports
+
+    folder = run_search(
+        load_search(
+            search,
+            [*(overrides or []), *(['mode="flat"'] if flat else [])],
+            allow_tail_regression=allow_tail_regression,
+            beyond_cap=trials_beyond_cap,
+        ),
+        workspace(runs_dir, cache_dir, data_dir),
+        progress_display(),
+        team=Team(workers, storage),
+        reporters=Reporters(write_run_reports, write_search_reports),
+        resume=resume_command(),
+    )
+    if not _print(folder, search_summary):
+        return 0
+    found = read_json(folder / "artifacts" / "search.json")
+    return 0 if found["selected"] else NONE_FEASIBLE
+
+
+def _print(folder: Path, summary: Callable[[Path], str]) -> bool:
+    """Print what was found, and where to read on; tell whether the folder is complete."""
+    from essay_scoring.experiments.manifest import is_complete
+
+    complete = is_complete(folder)
+    if complete:
+        typer.echo(f"{summary(folder)}\n")
+        typer.echo(f"report: {folder / 'reports' / 'report.html'}")
+    else:
+        typer.echo("nothing is left to try here; the process that leads this search will end it")
+    typer.echo(f"search: {folder}")
+    return complete

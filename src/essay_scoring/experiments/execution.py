@@ -1,0 +1,53 @@
+"""How a run was executed: what evidence rules are answered by."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+from essay_scoring.experiments.cross_validation import JobResult
+from essay_scoring.experiments.run import Run
+from essay_scoring.features.pooling import device_in_use, resolve_precision
+from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.transformer.precision import resolve
+
+
+def execution_record(run: Run, jobs: Sequence[JobResult]) -> dict[str, Any]:
+    """Return device, host, precision, whether all training was finite, and how the scorer trained.
+
+    The device is where encoders run; the last part is the scorer's own, empty for most families.
+    """
+    device, name = _device()
+    return {
+        "device": device,
+        "device_name": name,
+        "host": platform.node(),
+        "precision": _precision(run),
+        "finite": all(map(_is_finite, jobs)),
+        **run.config.scorer.evidence(),
+    }
+
+
+def _device() -> tuple[str, str | None]:
+    """Return cpu, cuda or rocm, and the name of the GPU; torch tells AMD's from NVIDIA's."""
+    if device_in_use() == "cpu":
+        return "cpu", None
+    import torch
+
+    return "cuda" if torch.version.hip is None else "rocm", torch.cuda.get_device_name()
+
+
+def _precision(run: Run) -> str:
+    """Return in which numbers the scorer's own network computes, or else the columns' encoder."""
+    scorer = run.config.scorer
+    if isinstance(scorer, TransformerSettings):
+        return resolve(scorer.mixed_precision, device_in_use())
+    return resolve_precision(run.config.features.encoder.precision)
+
+
+def _is_finite(job: JobResult) -> bool:
+    """Tell whether a job's losses and predictions are all finite numbers."""
+    curves = (value for curve in job.curve.values() for value in curve)
+    return all(map(math.isfinite, (*curves, *job.raw)))

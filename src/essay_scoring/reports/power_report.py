@@ -1,0 +1,255 @@
+"""What a gate plan can tell, as a table on the terminal, Markdown, a figure and a page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.files import write_json, write_text
+from essay_scoring.evaluation.power_curve import POWER
+from essay_scoring.experiments.power import FIGURES
+from essay_scoring.reports.figures import ACCENT, INK, QUIET, SECOND, drawn
+from essay_scoring.reports.html import environment, standalone
+from essay_scoring.reports.study_table import (
+    MISSING,
+    markdown_table,
+    number,
+    plain_table,
+    with_interval,
+)
+from essay_scoring.reports.words import share
+
+Row = dict[str, Any]
+Table = tuple[str, tuple[str, ...], list[list[str]]]
+"""A caption, a header and rows, every cell already text."""
+
+SCENARIOS = {
+    "equal": "equal",
+    "everywhere": "better everywhere",
+    "worst_prompts": "better on its worst prompts only",
+    "low_tail": "better in the low tail only",
+}
+
+_GAINED_IN = {
+    "everywhere": "pooled QWK",
+    "worst_prompts": "QWK of those prompts",
+    "low_tail": "low-tail agreement",
+}
+
+
+def write_power_reports(record: Row, folder: Path) -> list[Path]:
+    """Write power.json, power.md, power.html and, with matplotlib, power.svg; return the paths."""
+    write_json(folder / "power.json", record)
+    texts = {"power.md": power_markdown(record), "power.html": power_page(record)}
+    with contextlib.suppress(MissingExtraError):
+        texts["power.svg"] = standalone(drawn(curves(record), "power", record["conclusion"]))
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in ("power.json", *texts)]
+
+
+def power_text(record: Row) -> str:
+    """Return the record for a terminal."""
+    parts = [record["conclusion"], basis(record)]
+    parts += [f"{caption}\n{plain_table(head, rows)}" for caption, head, rows in tables(record)]
+    return "\n\n".join(parts)
+
+
+def power_markdown(record: Row) -> str:
+    """Return the record as Markdown."""
+    parts = [f"# Power of {record['plan']['name']}", record["conclusion"], basis(record)]
+    for caption, head, rows in tables(record):
+        parts += [f"## {caption}", markdown_table(head, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def power_page(record: Row) -> str:
+    """Return the record as one self-contained page."""
+    return (
+        environment()
+        .get_template("power.html.jinja")
+        .render(
+            record=record,
+            basis=basis(record),
+            tables=tables(record),
+            drawings=_drawings(record),
+        )
+    )
+
+
+def basis(record: Row) -> str:
+    """Return in a sentence what was simulated and how it was judged."""
+    correlation, how = record["correlation"], "estimates are held against the thresholds"
+    if record["plan"]["rule"] == "interval":
+        how = f"95% intervals of {record['replicates']} resamples are held against the thresholds"
+    return (
+        f"Simulated from run {record['reference']['run']}: every pair of scorers has new prompts, "
+        f"essays and errors; errors correlate {correlation['value']:.2f} "
+        f"({correlation['source']}); {how}."
+    )
+
+
+def tables(record: Row) -> list[Table]:
+    """Return the tables of a record: conditions, checks, candidates, and how like the reference."""
+    return [_conditions(record), _checks(record), _candidates(record), _resemblance(record)]
+
+
+def _conditions(record: Row) -> Table:
+    """Return one row for each condition, with what the whole plan does in it."""
+    rows = []
+    for trial in record["trials"]:
+        equal = trial["candidates"][0]
+        cells = [str(trial[key]) for key in ("essays", "prompts", "large_prompts")]
+        detects = _detected(trial, "everywhere", None) if len(trial["candidates"]) > 1 else MISSING
+        rows.append([trial["name"], *cells, _rate(equal), str(equal["n"]), detects])
+    lead = next(row["metric"] for row in record["trials"][0]["detectable"] if row["check"] is None)
+    header = ("condition", "essays", "prompts", "judged alone", "passes equals [95%]", "pairs")
+    return (
+        "What the plan does, and what more data would buy",
+        (*header, f"detects in {FIGURES[lead]} [95%]"),
+        rows,
+    )
+
+
+def _checks(record: Row) -> Table:
+    """Return one row for each check: equal scorers, and the smallest detectable true delta."""
+    trial, rows = record["trials"][0], []
+    equal = trial["candidates"][0]["checks"]
+    scenarios = list(dict.fromkeys(row["scenario"] for row in trial["detectable"]))
+    for place, (check, seen) in enumerate(zip(record["plan"]["checks"], equal, strict=True)):
+        cells = [check["metric"], check["kind"], f"≥ {number(check['delta_at_least'], sign=True)}"]
+        cells += [share(seen["rate"]), number(seen["sd_delta"])]
+        rows.append(cells + [_detected(trial, scenario, place) for scenario in scenarios])
+    header = ("check", "kind", "threshold", "passes equals", "noise (SD)")
+    return (
+        f"Smallest true delta that each check passes {POWER:.0%} of the time [95%]",
+        (*header, *(SCENARIOS[scenario] for scenario in scenarios)),
+        rows,
+    )
+
+
+def _candidates(record: Row) -> Table:
+    """Return one row for each candidate that was simulated as things are."""
+    rows = []
+    for one in record["trials"][0]["candidates"]:
+        scenario, gain = one["scenario"], MISSING
+        if scenario in _GAINED_IN:
+            gain = f"{number(one['gain'], sign=True)} {_GAINED_IN[scenario]}"
+        cells = [SCENARIOS[scenario], gain, _rate(one), str(one["n"])]
+        cells += [
+            f"{check['rate']:.0%} at {number(check['true_delta'], sign=True)}"
+            for check in one["checks"]
+        ]
+        rows.append(cells)
+    names = (FIGURES[check["metric"]] for check in record["plan"]["checks"])
+    header = ("candidate", "true gain", "plan passes [95%]", "pairs", *names)
+    return "How often the plan, and each check at its true delta, passes a candidate", header, rows
+
+
+def _resemblance(record: Row) -> Table:
+    """Return the reference's figures beside those of simulated references."""
+    rows = [
+        [
+            FIGURES[row["metric"]],
+            number(row["observed"]),
+            with_interval({**row, "estimate": row["simulated"]}),
+        ]
+        for row in record["population"]["figures"]
+    ]
+    header = ("figure", "reference", "simulated references [95%]")
+    return "How like the reference the simulated ones are", header, rows
+
+
+def curves(record: Row) -> Callable[[Any], None]:
+    """Return a drawing of how often the plan passes, by the candidate's true gain."""
+    candidates = record["trials"][0]["candidates"]
+    colours = {"everywhere": ACCENT, "worst_prompts": SECOND, "low_tail": INK}
+
+    def draw(axes: Any) -> None:
+        axes.axhline(100 * POWER, color=QUIET, linestyle=(0, (4, 3)), linewidth=1)
+        for scenario, colour in colours.items():
+            own = [one for one in candidates if one["scenario"] in ("equal", scenario)]
+            gains = [one["gain"] for one in own]
+            low, rate, high = ([100 * one[k] for one in own] for k in ("low", "rate", "high"))
+            axes.vlines(gains, low, high, color=colour, linewidth=1.5, alpha=0.5)
+            label = f"{SCENARIOS[scenario]} ({_GAINED_IN[scenario]})"
+            axes.plot(gains, rate, color=colour, marker="o", markersize=3.5, label=label)
+        axes.set_ylim(-2, 102)
+        axes.set_ylabel("passed by the plan, %")
+        axes.set_xlabel("true gain of the candidate, in the figure named")
+        axes.figure.legend(loc="outside upper left", fontsize=8)
+
+    return draw
+
+
+def more_data(record: Row) -> Callable[[Any], None]:
+    """Return a drawing of the smallest true delta that the plan detects in each condition.
+
+    An arrow begins at the largest delta tried where that was not enough.
+    """
+    found = [(trial["name"], _whole(trial)) for trial in record["trials"] if _whole(trial)]
+
+    def draw(axes: Any) -> None:
+        for place, (_, row) in enumerate(found):
+            low, high = (row["tried"] if row[k] is None else row[k] for k in ("low", "high"))
+            axes.hlines(place, low, high, color=ACCENT, linewidth=1.5, alpha=0.5)
+            beyond = row["delta"] is None
+            at, mark = (row["tried"], ">") if beyond else (row["delta"], "o")
+            axes.plot([at], [place], color=ACCENT, marker=mark, markersize=5)
+        axes.set_yticks(range(len(found)), [name for name, _ in found])
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.set_xlabel(f"detected in {FIGURES[found[0][1]['metric']]}")
+
+    return draw
+
+
+def _drawings(record: Row) -> Row:
+    """Return the figures as markup, or how to get them."""
+    wanted = {
+        "curves": (curves(record), "Share of candidates passed, by true gain, for each scenario"),
+        "more": (more_data(record), "Smallest true delta detected, with more essays or prompts"),
+    }
+    try:
+        return {
+            name: Markup(drawn(draw, name, text))  # noqa: S704
+            for name, (draw, text) in wanted.items()
+        } | {"missing": None}
+    except MissingExtraError as error:
+        return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
+
+
+def _rate(row: Row) -> str:
+    """Return a share with its interval."""
+    return f"{share(row['rate'])} [{share(row['low'])}, {share(row['high'])}]"
+
+
+def _whole(trial: Row) -> Row:
+    """Return what the whole plan detects of candidates better everywhere, nothing if not tried."""
+    rows = [row for row in trial["detectable"] if row["check"] is None]
+    return next((row for row in rows if row["scenario"] == "everywhere"), {})
+
+
+def _detected(trial: Row, scenario: str, check: int | None) -> str:
+    """Return a smallest detectable delta: beyond what was tried, or no more than nothing."""
+    rows = [
+        row for row in trial["detectable"] if row["scenario"] == scenario and row["check"] == check
+    ]
+    if not rows:
+        return MISSING
+    row = rows[0]
+    if row["delta"] is None:
+        return f"> {number(row['tried'], sign=True)}"
+    if row["delta"] <= 0:
+        return "none needed"
+    high = (
+        f"> {number(row['tried'], sign=True)}"
+        if row["high"] is None
+        else number(row["high"], sign=True)
+    )
+    return f"{number(row['delta'], sign=True)} [{number(row['low'], sign=True)}, {high}]"
