@@ -7,9 +7,10 @@ import fcntl
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from essay_scoring.core.errors import InputError
 
@@ -60,13 +61,33 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def try_lock(path: Path) -> Iterator[bool]:
-    """Yield whether this process now holds the lock; the system frees it when the process ends."""
+def try_lock(path: Path, *, shared: bool = False, patience: float = 0.0) -> Iterator[bool]:
+    """Yield whether this process now holds the lock; the system frees it when the process ends.
+
+    Several processes may hold a `shared` lock at once, and no other one meanwhile. Whoever asks
+    whether a lock is free holds it for that moment: `patience` (seconds) outlasts such a look.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    deadline = time.monotonic() + patience
+    with path.open("a+") as stream:
+        while not (held := _take(stream, kind)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield held
+
+
+def _take(stream: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(stream, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def wait_lock(path: Path) -> Iterator[None]:
+    """Hold the lock, waiting for whoever has it; the system frees it when the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -15,11 +15,13 @@ class Job:
     """One fit of a run: its name, for messages, and a folder where it may keep checkpoints.
 
     What lies in `work` survives a kill and is given to the next process that takes up the job; it
-    is deleted once the job is done. None keeps nothing.
+    is deleted once the job is done. None keeps nothing. `member` asks for that one member of a seed
+    ensemble alone.
     """
 
     name: str = "fit"
     work: Path | None = None
+    member: int | None = None
 
 
 @dataclass(frozen=True)

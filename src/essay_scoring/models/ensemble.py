@@ -28,16 +28,26 @@ class EnsembleScorer:
 
     def predict(self, essays: Essays) -> FloatArray:
         """Return the mean of the members' raw predictions, shape (n,)."""
-        raw: FloatArray = np.mean([member.predict(essays) for member in self.members], axis=0)
-        return raw
+        return mean_of([member.predict(essays) for member in self.members])
 
     def save(self, folder: Path) -> None:
         """Write each member into `member-0`, ..., then a card that counts them."""
         for number, member in enumerate(self.members):
             member.save(member_folder(folder, number))
-        first = read_card(member_folder(folder, 0))
-        count = {"members": len(self.members), "files": {}, "facts": {}}
-        write_card(folder, first.model_copy(update=count))
+        write_ensemble_card(folder, len(self.members))
+
+
+def write_ensemble_card(folder: Path, members: int) -> None:
+    """Write the card of an ensemble whose members lie in its folder already."""
+    first = read_card(member_folder(folder, 0))
+    count = {"members": members, "files": {}, "facts": {}}
+    write_card(folder, first.model_copy(update=count))
+
+
+def mean_of(raw: Sequence[FloatArray]) -> FloatArray:
+    """Return the mean of the members' raw predictions, (n,) each, shape (n,)."""
+    mean: FloatArray = np.mean(raw, axis=0)
+    return mean
 
 
 def member_folder(folder: Path, number: int) -> Path:

@@ -1,0 +1,1 @@
+"""Floor 7: the same run somewhere else: preflight, detached start, status, fetch."""

@@ -1,0 +1,178 @@
+"""The state of a launch, drawn from what the scheduler says and what the driver recorded.
+
+Log text is never read for it. What cannot be told is an error, not a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.launch.transport import UnreachableError
+
+Word = Literal["complete", "running", "queued", "failed", "cancelled", "killed"]
+_LIVE = {"RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"}
+_QUEUED = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
+_FINAL_JOBS = ("train", "join")
+_SEEN = re.compile(r"^SEEN (\S+)(?: (.*))?$")
+
+
+@dataclass
+class Observed:
+    """What observe.sh saw. Jobs by name; of each job the states and reasons of its tasks."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    parts: dict[int, int] = field(default_factory=dict)
+    jobs: dict[str, str] = field(default_factory=dict)
+    queue: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+    def number(self, name: str) -> int | None:
+        """Return a fact that is a whole number, None where it is not there or is none."""
+        value = self.facts.get(name, "")
+        return int(value) if value.lstrip("-").isdigit() else None
+
+
+@dataclass(frozen=True)
+class State:
+    """How a launch stands, and why in a few words; `code` is the exit code it ended with."""
+
+    word: Word
+    detail: str = ""
+    code: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.word not in ("running", "queued")
+
+    def line(self) -> str:
+        """Return the state on one line."""
+        return f"{self.word}: {self.detail}" if self.detail else self.word
+
+
+def read_observation(text: str, where: str) -> Observed:
+    """Return what was seen; InputError if there is no such launch, or the host did not say all."""
+    seen = Observed()
+    for line in text.splitlines():
+        if found := _SEEN.match(line):
+            _note(seen, found[1], found[2] or "")
+    if "absent" in seen.facts:
+        raise InputError(f"there is no {seen.facts['absent'].removeprefix('a ')}", where=where)
+    if "all" not in seen.facts:
+        raise InputError("the host did not say how the launch stands", where=where)
+    return seen
+
+
+def _note(seen: Observed, name: str, value: str) -> None:
+    first, _, rest = value.partition(" ")
+    if name == "part" and first.isdigit() and rest.isdigit():
+        seen.parts[int(first)] = int(rest)
+    elif name == "job":
+        seen.jobs[first] = rest
+    elif name == "queue":
+        state, _, reason = rest.partition(" ")
+        seen.queue.setdefault(first, []).append((state, reason))
+    else:
+        seen.facts[name] = value
+
+
+def state_of(seen: Observed, where: str) -> State:
+    """Return the state; UnreachableError where the scheduler that would know it does not answer."""
+    code = seen.number("code")
+    if code is not None:
+        return _ended(code, seen)
+    if seen.facts.get("backend") == "slurm":
+        return _scheduled(seen, where)
+    if "driver" in seen.facts:
+        return State("running", _heard(seen))
+    if "worker" in seen.facts:
+        return State("running", "its driver was killed, the run goes on without it")
+    return State("killed", "its driver ended without recording an exit code")
+
+
+def _ended(code: int, seen: Observed) -> State:
+    """Return the state that a recorded exit code means."""
+    reason = seen.facts.get("reason", "")
+    if code == 0 and "manifest" not in seen.facts:
+        return State("failed", "it ended with code 0 but left no complete run", code)
+    if code == 0:
+        return State("complete", "", code)
+    if reason in ("terminated", "interrupted"):
+        return State("cancelled", reason, code)
+    if reason:
+        return State("failed", f"{reason} (exit code {code})", code)
+    return State("failed", _meaning(code), code)
+
+
+def _scheduled(seen: Observed, where: str) -> State:
+    """Return the state of jobs whose last has recorded no end."""
+    if "scheduler" not in seen.facts:
+        raise UnreachableError(
+            "the scheduler does not answer, so the state is not known",
+            where=where,
+            mend="ask again later",
+        )
+    tasks = {name: seen.queue.get(number, []) for name, number in seen.jobs.items()}
+    for name, states in tasks.items():
+        if fault := _fault(name, states, seen):
+            return fault
+    live = [name for name, states in tasks.items() if any(s in _LIVE for s, _ in states)]
+    if live:
+        return State("running", f"job {', '.join(live)}{_progress(seen)}")
+    waiting = [(n, r) for n, states in tasks.items() for s, r in states if s in _QUEUED]
+    if waiting:
+        name, reason = waiting[0]
+        return State("queued", f"job {name} ({reason}){_progress(seen)}")
+    return _forgotten(seen)
+
+
+def _fault(name: str, states: list[tuple[str, str]], seen: Observed) -> State | None:
+    """Return what ended a job badly, None if nothing did."""
+    for state, reason in states:
+        if state == "CANCELLED" or state.startswith("CANCELLED"):
+            return State("cancelled", f"job {name}")
+        if state not in {*_LIVE, *_QUEUED, "COMPLETED"}:
+            said = seen.facts.get("canary_reason") if name == "canary" else None
+            return State("failed", f"job {name}: {state}" + (f", {said}" if said else ""))
+        if state in _QUEUED and reason == "DependencyNeverSatisfied":
+            return State("failed", f"job {name} never starts: one before it failed")
+    return None
+
+
+def _forgotten(seen: Observed) -> State:
+    """Return the state when the scheduler has forgotten the jobs: what they recorded decides."""
+    canary = seen.number("canary")
+    if canary:
+        said = seen.facts.get("canary_reason", _meaning(canary))
+        return State("failed", f"job canary: {said}", canary)
+    bad = {part: code for part, code in seen.parts.items() if code}
+    if bad:
+        part, code = min(bad.items())
+        return State("failed", f"part {part}: {_meaning(code)}", code)
+    return State("killed", "the scheduler knows it no more, and it recorded no exit code")
+
+
+def _progress(seen: Observed) -> str:
+    done = sum(code == 0 for code in seen.parts.values())
+    return f", {done} part(s) done" if seen.parts else ""
+
+
+def _heard(seen: Observed) -> str:
+    """Return how long ago the driver was last heard of."""
+    now, beat = seen.number("now"), seen.number("heartbeat")
+    return "" if now is None or beat is None else f"last heard {max(0, now - beat)} s ago"
+
+
+def _meaning(code: int) -> str:
+    """Return an exit code of the program in words."""
+    words = {
+        1: "an error in the program, or a number that was not finite",
+        2: "bad input",
+        4: "invalid evidence",
+        5: "another process was doing the run",
+        137: "killed",
+    }
+    said = words.get(code)
+    return f"exit code {code}, {said}" if said else f"exit code {code}"

@@ -1,0 +1,157 @@
+# Starts a run, after host.sh: all of it, or nothing is left behind.
+# Arguments: RUN RECEIPT PARTS. RECEIPT is JSON in base64 in which @JOB@ and @TIME@ are still to be filled in; PARTS
+# are the numbers of the parts of an array that are missing, with commas, or `whole`.
+# Defined before: starter inside_runs limit minutes canary_minutes beat, the arrays entry sbatch program part_program
+# join_program folders, and the functions write_config, write_driver and write_canary.
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2317 # defined by the lines put before; starters are called by their names
+
+refuse() {
+    undo
+    printf 'REFUSED %s %s\n' "$1" "${2//$'\n'/ }"
+    exit 0
+}
+
+undo() { # end what was started and take back the receipt
+    [[ -z $started ]] || "end_$starter"
+    if [[ -n $receipt_is_ours ]]; then
+        rm -f -- "$runs/$run/receipt.json"
+        if [[ -f $launch/receipt.before ]]; then mv -f -- "$launch/receipt.before" "$runs/$run/receipt.json"; fi
+    fi
+}
+
+write_receipt() { # write_receipt JOB
+    local text
+    text=$(base64 -d <<<"$receipt") || return 1
+    text=${text//@JOB@/$1}
+    text=${text//@TIME@/$(date -u +%FT%TZ)}
+    mkdir -p -- "$runs/$run" || return 1
+    rm -f -- "$launch/receipt.before"
+    if [[ -f $runs/$run/receipt.json ]]; then
+        cp -p -- "$runs/$run/receipt.json" "$launch/receipt.before" || return 1
+    fi
+    receipt_is_ours=1
+    printf '%s\n' "$text" >"$runs/$run/.receipt.new" && mv -f -- "$runs/$run/.receipt.new" "$runs/$run/receipt.json"
+}
+
+drive() { # drive PLACE COMMAND...: the words that run a command there
+    local place=$1
+    shift
+    words=(bash "$launch/drive.sh" "$launch$place" "$inside_launch$place" "$limit" "$beat" "${#entry[@]}" "${entry[@]}" "$@")
+}
+
+start_local() {
+    drive "" "${program[@]}" "$inside_launch/config.json" "${folders[@]}"
+    started=1
+    setsid --fork "${words[@]}" </dev/null >/dev/null 2>&1
+}
+
+end_local() {
+    end_driver
+}
+
+start_screen() {
+    drive "" "${program[@]}" "$inside_launch/config.json" "${folders[@]}"
+    started=1
+    "$screen" -dmS "$run" "${words[@]}"
+}
+
+end_screen() {
+    end_driver
+    "$screen" -S "$run" -X quit >/dev/null 2>&1
+}
+
+end_driver() {
+    held "$launch/lock" && kill -TERM "$(cat -- "$launch/driver")" 2>/dev/null
+}
+
+await_driver() { # a started driver shows its heartbeat
+    local tries
+    for ((tries = 0; tries < 300; tries++)); do
+        if [[ -f $launch/heartbeat || -f $launch/exit_code ]]; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+queue() { # queue NAME FLAGS...: submit `words` as a job; its number is left in `job`
+    local name=$1
+    shift
+    job=$(sbatch --parsable --no-requeue --job-name="$run" --chdir="$folder" --open-mode=append \
+        --output="$launch/slurm-%A-%a.log" "${sbatch[@]}" "$@" "${words[@]:1}" 2>"$launch/sbatch.err") ||
+        refuse submit "sbatch refused the $name job: $(cat -- "$launch/sbatch.err")"
+    job=${job%%;*}
+    [[ $job =~ ^[0-9]+$ ]] || refuse submit "sbatch gave no job number for the $name job"
+    jobs+=("$name" "$job")
+    started=1
+}
+
+start_slurm() {
+    local after=(--kill-on-invalid-dep=yes)
+    # Held, so that nothing runs before the receipt lies in the run folder.
+    saved=("${entry[@]}")
+    entry=()
+    drive /canary bash "$launch/canary.sh"
+    entry=("${saved[@]}")
+    queue canary --hold --time="$canary_minutes"
+    held_job=$job
+    if [[ $parts != whole ]]; then
+        drive /parts "${part_program[@]}" "$inside_launch/config.json" "${folders[@]}"
+        mkdir -p -- "$launch/parts"
+        queue array "${after[@]}" --dependency="afterok:$job" --array="$parts" --time="$minutes"
+        drive "" "${join_program[@]}" "$inside_launch/config.json" "${folders[@]}"
+        queue join "${after[@]}" --dependency="afterok:$job" --time="$minutes"
+    else
+        drive "" "${program[@]}" "$inside_launch/config.json" "${folders[@]}"
+        queue train "${after[@]}" --dependency="afterok:$job" --time="$minutes"
+    fi
+}
+
+end_slurm() {
+    local at
+    for ((at = 1; at < ${#jobs[@]}; at += 2)); do scancel "${jobs[at]}" >/dev/null 2>&1; done
+}
+
+read_back_slurm() { # every job is known to the scheduler; then the first may go
+    local at
+    for ((at = 1; at < ${#jobs[@]}; at += 2)); do
+        scontrol show job "${jobs[at]}" >/dev/null 2>&1 || refuse submit "the scheduler does not know job ${jobs[at]}"
+    done
+    scontrol release "$held_job" >/dev/null 2>&1 || refuse submit "the scheduler did not release job $held_job"
+}
+
+main() {
+    unset SLURM_ARRAY_TASK_ID # a launch from inside an array is no task of it
+    run=$1
+    receipt=$2
+    parts=$3
+    started=
+    receipt_is_ours=
+    jobs=()
+    [[ $run =~ ^[a-z0-9][a-z0-9_.-]*$ ]] || { echo "REFUSED submit $run is no name of a run" && return 0; }
+    enter || refuse submit "there is no folder $folder"
+    launch=$runs/$launches/$run
+    inside_launch=$inside_runs/$launches/$run
+    mkdir -p -- "$launch" || refuse submit "$launch cannot be made"
+    exec 8>>"$launch/submit.lock"
+    flock -n 8 || refuse live "another launch of $run is being submitted"
+    who=$(who_lives "$run")
+    [[ -z $who ]] || refuse live "$who"
+    rm -rf -- "$launch"/{exit_code,reason,heartbeat,driver,jobs,canary,parts}
+    if ! { write_config "$launch/config.json" && write_driver "$launch/drive.sh" && write_canary "$launch/canary.sh"; }; then
+        refuse submit "$launch cannot be written"
+    fi
+    printf '%s\n' "$backend" >"$launch/backend"
+    if [[ $starter = slurm ]]; then
+        start_slurm
+        write_receipt "$(printf '%s=%s ' "${jobs[@]}")" || refuse submit "the receipt cannot be written"
+        printf '%s %s\n' "${jobs[@]}" >"$launch/jobs"
+        read_back_slurm
+    else
+        write_receipt "session=$run" || refuse submit "the receipt cannot be written"
+        # The driver must not inherit the lock of this submission.
+        "start_$starter" 8>&- || refuse submit "it could not be started"
+        await_driver || refuse submit "its driver did not come up within 30 s"
+    fi
+    printf 'LAUNCHED %s\n' "${jobs[*]:-session $run}"
+}

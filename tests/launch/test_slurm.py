@@ -1,0 +1,239 @@
+"""A real Slurm of one node, reached over a real ssh."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from essay_scoring.core.errors import BusyError, InputError
+from essay_scoring.core.files import read_json
+from essay_scoring.experiments.manifest import require_intact
+from essay_scoring.launch.fetching import fetch
+from essay_scoring.launch.invocation import LAUNCHES
+from essay_scoring.launch.transport import UnreachableError
+from tests.launch import slurm_cluster
+from tests.launch.hosts import SSHD, Checkout, SshDaemon, await_that
+from tests.launch.launches import (
+    Site,
+    await_state,
+    finish,
+    quick_config,
+    require_same_run,
+    run_here,
+    transformer_config,
+)
+from tests.launch.slurm_cluster import Cluster
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(slurm_cluster.missing() is not None, reason=str(slurm_cluster.missing())),
+    pytest.mark.skipif(SSHD is None, reason="openssh-server is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster.make(tmp_path_factory.mktemp("slurm"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def login(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshDaemon]:
+    """The login node: its logins find the cluster's commands."""
+    daemon = SshDaemon.make(tmp_path_factory.mktemp("login") / "sshd", cluster.environment)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def site(checkout: Checkout, tmp_path: Path, login: SshDaemon, cluster: Cluster) -> Iterator[Site]:
+    yield Site.make(checkout, tmp_path, backend="slurm", ssh=login.ssh, slurm={"cpus": 1})
+    left = jobs(cluster)
+    cluster.run("scancel", "--user=root")
+    await_that(lambda: not jobs(cluster))
+    assert not left
+
+
+def jobs(cluster: Cluster) -> str:
+    """Return the jobs that have not ended."""
+    return cluster.run("squeue", "--noheader").strip()
+
+
+def metrics(folder: Path) -> Any:
+    """Return cv_metrics.json without what no two runs share: how long the fits took."""
+    found = read_json(folder / "artifacts" / "cv_metrics.json")
+    for fit in found["fits"]:
+        del fit["seconds"]
+    return found
+
+
+def test_a_canary_goes_before_the_training_job(site: Site, tmp_path: Path) -> None:
+    launched = site.launch()
+    assert launched.jobs is not None
+    names = launched.jobs.split()[::2]
+    assert names == ["canary", "train"]
+    remote = site.remote(launched)
+    finish(remote)
+    fetched = fetch(remote, tmp_path / "fetched")
+    require_same_run(fetched, run_here(quick_config(), tmp_path / "here"))
+    said = (site.runs / LAUNCHES / launched.run / "canary" / "driver.log").read_text("utf-8")
+    assert "CHECK canary ok" in said
+
+
+def test_a_transformer_trained_there_predicts_what_one_trained_here_does(
+    site: Site, tmp_path: Path, trained_here: Path
+) -> None:
+    remote = site.remote(site.launch(transformer_config()))
+    finish(remote)
+    require_same_run(fetch(remote, tmp_path / "fetched"), trained_here)
+
+
+def test_an_array_over_folds_and_seeds_is_the_sequential_run(site: Site, tmp_path: Path) -> None:
+    config = quick_config("training.ensemble=2", 'baselines=["mean"]')
+    launched = site.launch(config, array=True)
+    remote = site.remote(launched)
+    finish(remote)
+    fetched = fetch(remote, tmp_path / "fetched")
+    require_intact(fetched)
+    receipt = read_json(fetched / "receipt.json")
+    # 5 folds of 2 seeds each, and one baseline.
+    assert len(receipt["parts"]) == 11
+    tasks = sorted((site.runs / LAUNCHES / launched.run / "parts").iterdir())
+    assert len(tasks) == 11
+    here = run_here(config, tmp_path / "here")
+    assert json.dumps(metrics(fetched)) == json.dumps(metrics(here))
+    for model in (here / "models").rglob("*.safetensors"):
+        assert model.read_bytes() == (fetched / model.relative_to(here)).read_bytes()
+
+
+def test_an_array_of_a_run_that_stopped_does_only_what_is_missing(
+    site: Site, cluster: Cluster
+) -> None:
+    site.gate.touch()
+    launched = site.launch(array=True)
+    remote = site.remote(launched)
+    folder = site.runs / LAUNCHES / launched.run
+    await_that(lambda: list(folder.glob("parts/*/pid")))
+    with pytest.raises(BusyError, match=r"job \d+.* of smoke-length-\w+ is queued or running"):
+        site.launch(array=True)
+    [*_, pid] = folder.glob("parts/*/pid")
+    os.kill(int(pid.read_text("ascii")), signal.SIGKILL)
+    await_state(remote, "failed")
+    remote.cancel()
+    assert not jobs(cluster)
+    site.gate.unlink()
+    again = site.launch(array=True)
+    assert again.run == launched.run
+    finish(remote)
+
+
+def test_a_canary_that_fails_keeps_training_from_starting(site: Site, cluster: Cluster) -> None:
+    config = quick_config()
+    machine = {"free_disk_gib": 0.01, "modules": ["no_such_module"]}
+    site.changes["machine"] = machine
+    launched = site.launch(config)
+    remote = site.remote(launched)
+    await_state(remote, "failed")
+    assert "no_such_module cannot be imported" in remote.state().detail
+    await_that(lambda: not jobs(cluster))
+    assert not (site.runs / launched.run / "status.json").exists()
+
+
+def test_a_gpu_that_no_node_has_is_refused(site: Site) -> None:
+    site.changes["slurm"] = {"gres": "gpu:1"}
+    with pytest.raises(InputError, match="resources: "):
+        site.launch()
+    assert not list(site.runs.glob("smoke*"))
+
+
+def test_a_partition_that_does_not_exist_is_refused(site: Site) -> None:
+    site.changes["slurm"] = {"partition": "nowhere"}
+    with pytest.raises(InputError, match="scheduler: the scheduler knows no partition nowhere"):
+        site.launch()
+
+
+def test_a_drained_node_is_refused_and_a_queued_run_says_why(site: Site, cluster: Cluster) -> None:
+    cluster.take_node("drain")
+    try:
+        with pytest.raises(InputError, match="no node of the partition can take jobs: drained"):
+            site.launch()
+    finally:
+        cluster.resume_node()
+    site.gate.touch()
+    launched = site.launch()
+    remote = site.remote(launched)
+    await_that((site.runs / launched.run / "status.json").exists)
+    cluster.take_node("down")
+    try:
+        await_that(lambda: remote.state().is_over)
+        assert remote.state().word in ("failed", "cancelled", "killed")
+        assert remote.cancel()
+    finally:
+        site.gate.unlink()
+        cluster.resume_node()
+    await_that(site.is_idle)
+
+
+def test_a_cancelled_run_has_ended(site: Site, cluster: Cluster) -> None:
+    site.gate.touch()
+    launched = site.launch()
+    remote = site.remote(launched)
+    await_that((site.runs / launched.run / "status.json").exists)
+    assert remote.cancel() == "it has ended"
+    assert remote.state().word == "cancelled"
+    assert not jobs(cluster)
+    await_that(site.is_idle)
+
+
+def test_a_time_limit_ends_a_run(site: Site, cluster: Cluster) -> None:
+    site.changes["time_limit_minutes"] = 0.05
+    site.gate.touch()
+    remote = site.remote(site.launch())
+    await_state(remote, "failed")
+    assert "time limit" in remote.state().detail
+    await_that(lambda: not jobs(cluster))
+
+
+def test_while_the_scheduler_is_down_nothing_is_known_and_nothing_is_lost(
+    site: Site, cluster: Cluster
+) -> None:
+    site.gate.touch()
+    launched = site.launch()
+    remote = site.remote(launched)
+    await_that((site.runs / launched.run / "status.json").exists)
+    cluster.stop("slurmctld")
+    try:
+        with pytest.raises(UnreachableError, match="the scheduler does not answer"):
+            remote.state()
+        with pytest.raises(UnreachableError, match="the scheduler does not answer"):
+            remote.follow(lambda _: None, poll=0.1, patience=1)
+        with pytest.raises(InputError, match="scheduler: the scheduler does not answer"):
+            site.launch()
+    finally:
+        cluster.start_controller()
+    site.gate.unlink()
+    finish(remote)
+    await_that(lambda: not jobs(cluster))
+
+
+def test_the_end_is_told_after_the_scheduler_has_forgotten(site: Site, cluster: Cluster) -> None:
+    launched = site.launch()
+    remote = site.remote(launched)
+    finish(remote)
+    await_that(lambda: not jobs(cluster))
+    cluster.stop("slurmctld")
+    try:
+        assert remote.state().line() == "complete"
+    finally:
+        cluster.start_controller()
