@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.experiments.config import RunConfig, load_run_config
 from essay_scoring.experiments.run import open_run
 from essay_scoring.experiments.workspace import Workspace
+
+# Read when torch is first imported: on a busy machine threads that spin take turns with others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "configs" / "smoke"

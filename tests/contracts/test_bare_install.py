@@ -18,7 +18,17 @@ from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from tests.conftest import ROOT, SMOKE, smoke_config
 
-HEAVY = ("torch", "transformers", "xgboost", "catboost", "optuna", "spacy", "lt_py", "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "xgboost",
+    "catboost",
+    "optuna",
+    "spacy",
+    "lt_py",
+    "matplotlib",
+)
 MAIN = "from essay_scoring.cli.main import main; main()"
 
 
@@ -118,4 +128,17 @@ def test_a_missing_extra_names_its_install_line(
     assert done.returncode == 2
     assert "pip install 'essay-scoring[" in done.stderr
     assert done.stderr.count("\n") <= 4
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["cv", "transformer-finetune"])
+def test_fine_tuning_without_torch_names_its_install_line(
+    bare: BareEnvironment, command: str, tmp_path: Path
+) -> None:
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(tmp_path / "cache")]
+    config = [str(SMOKE / "transformer.toml"), "--set", 'baselines=["mean"]']
+    done = bare.python(MAIN, command, *config, *folders)
+    assert done.returncode == 2, done.stderr
+    assert "'torch' is not installed" in done.stderr
+    assert "pip install 'essay-scoring[transformer]'" in done.stderr
     assert "Traceback" not in done.stderr

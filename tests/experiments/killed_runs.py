@@ -1,6 +1,6 @@
 """Kill a run at random moments and resume it: a process of its own, since it forks.
 
-Usage: python -m tests.experiments.killed_runs FOLDER CACHE KILLS
+Usage: python -m tests.experiments.killed_runs FOLDER CACHE KILLS FAMILY [OVERRIDE ...]
 Prints one JSON line: the bytes' hashes of every ending, and what was done twice.
 """
 
@@ -18,24 +18,29 @@ from pathlib import Path
 
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress
+from essay_scoring.experiments.config import RunConfig
 from essay_scoring.experiments.cv import run_cv
 from essay_scoring.experiments.manifest import is_complete, require_intact
+from essay_scoring.experiments.provenance import code_revision
 from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from tests.conftest import smoke_config
 
 # What a run imports when it needs it, imported once here: forked children then start at once.
-PRELOADED = ("matplotlib.figure", "pyarrow.parquet", "sklearn.model_selection", "xgboost")
+PRELOADED = ("matplotlib.figure", "pyarrow.parquet", "sklearn.model_selection")
+FAMILY_PRELOADED = {
+    "xgboost": ("xgboost",),
+    "transformer": ("peft", "transformers", "essay_scoring.models.transformer.training"),
+}
 RESULTS = ("artifacts/residuals_cv_val_oof.csv", "artifacts/residuals_cv_val_oof.jsonl")
 
 
-def start(space: Workspace) -> int:
+def start(space: Workspace, config: RunConfig) -> int:
     """Start the run in a forked child, which has everything imported; return its pid."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            config = smoke_config("xgboost", "evaluation.replicates=100")
             run_cv(config, space, Progress(), report=write_run_reports, resume="again")
             code = 0
         finally:
@@ -43,9 +48,9 @@ def start(space: Workspace) -> int:
     return pid
 
 
-def finish(space: Workspace) -> Path:
+def finish(space: Workspace, config: RunConfig) -> Path:
     """Run to the end and return the folder."""
-    _, status = os.waitpid(start(space), 0)
+    _, status = os.waitpid(start(space, config), 0)
     if os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit("a resumed run failed")
     [folder] = [path for path in space.runs.iterdir() if path.is_dir()]
@@ -53,15 +58,17 @@ def finish(space: Workspace) -> Path:
     return folder
 
 
-def kill_and_resume(space: Workspace, after: float) -> tuple[list[str], int, bool]:
+def kill_and_resume(
+    space: Workspace, config: RunConfig, after: float
+) -> tuple[list[str], int, bool]:
     """Return the results' hashes, how many finished jobs were redone, and whether the kill came."""
-    pid = start(space)
+    pid = start(space, config)
     time.sleep(after)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     done = {path: path.stat().st_ino for path in space.runs.rglob("models/**/job.json")}
     cut_short = not any(is_complete(path) for path in space.runs.glob("*"))
-    folder = finish(space)
+    folder = finish(space, config)
     redone = sum(path.stat().st_ino != inode for path, inode in done.items())
     return hashes(folder), redone, cut_short
 
@@ -71,15 +78,16 @@ def hashes(folder: Path) -> list[str]:
     return [file_sha256(folder / name) for name in RESULTS]
 
 
-def main(folder: Path, cache: Path, kills: int) -> None:
+def main(folder: Path, cache: Path, kills: int, config: RunConfig) -> None:
     """Run once uninterrupted, then until `kills` kills cut a run short; print what came of it."""
-    for name in PRELOADED:
+    for name in (*PRELOADED, *FAMILY_PRELOADED[config.scorer.family]):
         import_module(name)
+    code_revision()  # asked for once: sources edited while this runs would make other runs
     whole = Workspace(folder / "whole", cache, folder)
-    finish(whole)  # warms the file cache, so that the next one's duration is typical
+    finish(whole, config)  # warms the file cache, so that the next one's duration is typical
     shutil.rmtree(whole.runs)
     began = time.monotonic()
-    expected = hashes(finish(whole))
+    expected = hashes(finish(whole, config))
     duration = time.monotonic() - began
     draw = random.Random(20)
     endings, redone, cut_short = [], 0, 0
@@ -88,7 +96,7 @@ def main(folder: Path, cache: Path, kills: int) -> None:
         if cut_short == kills:
             break
         space = Workspace(folder / f"killed-{attempt}", cache, folder)
-        result, again, was_cut = kill_and_resume(space, duration * draw.random())
+        result, again, was_cut = kill_and_resume(space, config, duration * draw.random())
         endings.append(result)
         redone += again
         cut_short += was_cut
@@ -101,4 +109,5 @@ def main(folder: Path, cache: Path, kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    chosen = smoke_config(sys.argv[4], "evaluation.replicates=100", *sys.argv[5:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), chosen)

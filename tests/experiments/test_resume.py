@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from essay_scoring.core.progress import Progress
 from essay_scoring.experiments.manifest import is_complete, require_intact
 from essay_scoring.experiments.run import open_run
@@ -32,8 +34,19 @@ def folder_of(space: Workspace, *overrides: str) -> Path:
     return space.runs / run.folder_name
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, warm_cache: Path) -> None:
-    arguments = [str(tmp_path), str(warm_cache), str(KILLS)]
+SMALL = ('baselines=["mean"]', "scorer.epochs=2")
+FAMILIES = [
+    pytest.param("xgboost", KILLS, (), id="xgboost"),
+    # Killed in the middle of a fold it goes on from the last epoch.
+    pytest.param("transformer", 6, SMALL, id="transformer", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("family", "kills", "overrides"), FAMILIES)
+def test_a_killed_run_resumes_to_the_same_bytes(
+    family: str, kills: int, overrides: tuple[str, ...], tmp_path: Path, warm_cache: Path
+) -> None:
+    arguments = [str(tmp_path), str(warm_cache), str(kills), family, *overrides]
     done = subprocess.run(
         [sys.executable, "-m", "tests.experiments.killed_runs", *arguments],
         cwd=ROOT,
@@ -44,7 +57,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, warm_cache: Path
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout.splitlines()[-1])
-    assert outcome["cut_short"] == KILLS
+    assert outcome["cut_short"] == kills
     assert outcome["endings"] == [outcome["expected"]] * len(outcome["endings"])
     assert outcome["redone"] == 0
 

@@ -86,7 +86,8 @@ def test_saved_models_predict_what_the_run_says(finished: tuple[str, Path, Works
     run = open_run(smoke_config(family), space, Progress())
     # In the company of the whole corpus, as the run had them: rounding depends on the batch.
     run.columns.warm(run.prepared.train.essays)
-    context = ScorerContext(run.prepared.train.scales, run.columns, run.config.seed, 1)
+    scales, columns = run.prepared.train.scales, run.columns
+    context = ScorerContext(scales, columns, run.config.seed, 1, space.cache)
     raw_of = dict(
         zip(read_run(folder).predictions.ids, read_run(folder).predictions.raw, strict=True)
     )

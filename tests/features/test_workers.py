@@ -39,6 +39,16 @@ def test_many_essays_leave_this_process_and_few_stay() -> None:
     assert set(few[:, 0]) == {np.float32(os.getpid())}
 
 
+def test_parts_of_any_work_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [["x" * length] for length in range(5)]
+    assert [rows[0, 0] for rows in workers.map_parts(worker_rows.lengths, parts)] == [0, 1, 2, 3, 4]
+    away = {rows[0, 0] for rows in workers.map_parts(worker_rows.process_ids, parts)}
+    assert np.float32(os.getpid()) not in away
+    monkeypatch.setenv(workers.WORKERS_VARIABLE, "1")
+    here = {rows[0, 0] for rows in workers.map_parts(worker_rows.process_ids, parts)}
+    assert here == {np.float32(os.getpid())}
+
+
 def test_one_worker_stays_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(workers.WORKERS_VARIABLE, "1")
     ids = workers.map_essays(worker_rows.process_ids, TEXTS)

@@ -25,8 +25,24 @@ UNION = get_args(get_args(ScorerSettings)[0])
 FAMILIES = {family.model_fields["family"].default: family for family in UNION}
 EVERY = pytest.mark.parametrize("family", FAMILIES)
 COLUMNAR = pytest.mark.parametrize("family", ["ridge", "xgboost", "catboost"])
-QUICK = {"xgboost": {"rounds": 20, "min_child_weight": 1}, "catboost": {"rounds": 20}}
+QUICK: dict[str, dict[str, Any]] = {
+    "xgboost": {"rounds": 20, "min_child_weight": 1},
+    "catboost": {"rounds": 20},
+    "transformer": {
+        "layer": 1,
+        "max_length": 128,
+        "chunk_overlap_tokens": 8,
+        "epochs": 1,
+        "mixed_precision": "none",
+    },
+}
 TRAIN, DEV, HELD_OUT = made_essays(90), made_essays(40, seed=1), made_essays(30, seed=2)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the folder `cache` of a context be a fresh one."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
 
 
 def fitted(family: str, ensemble: int = 1, **changes: Any) -> Scorer:

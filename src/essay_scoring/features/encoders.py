@@ -126,12 +126,14 @@ def verify_encoder(name: str, cache: Path, sha256: str | None = None) -> Encoder
     return _check(folder, name, sha256 or _hash_of(folder / WEIGHTS), _RESTORE)
 
 
-def resolve_encoder(settings: EncoderSettings, cache: Path) -> EncoderFolder:
+def resolve_encoder(
+    settings: EncoderSettings, cache: Path, key: str = "features.encoder.sha256"
+) -> EncoderFolder:
     """Return the folder of the encoder that settings name, its weights hashed and as pinned.
 
     Nothing of the encoder is loaded. Raises InputError when it is absent, when a folder or hub
     encoder has no `sha256` in the settings (the message states the hash to paste), and, with both
-    hashes, when the weights are not the pinned ones.
+    hashes, when the weights are not the pinned ones; `key` is where a config pins the hash.
     """
     known = REGISTRY.get(settings.name)
     if known is not None:
@@ -139,7 +141,7 @@ def resolve_encoder(settings: EncoderSettings, cache: Path) -> EncoderFolder:
             raise InputError(
                 f"the settings pin sha256 {settings.sha256} for {settings.name}, "
                 f"the registry pins {known.sha256}",
-                mend="leave features.encoder.sha256 out",
+                mend=f"leave {key} out",
             )
         return _check(_present_folder(known, cache), known.name, known.sha256, _RESTORE)
     folder = _unregistered_folder(settings.name, cache)
@@ -147,7 +149,7 @@ def resolve_encoder(settings: EncoderSettings, cache: Path) -> EncoderFolder:
         raise InputError(
             f"the encoder {settings.name!r} has no pinned hash",
             where=str(folder),
-            mend=f'if you trust it, set features.encoder.sha256 = "{_hash_of(folder / WEIGHTS)}"',
+            mend=f'if you trust it, set {key} = "{_hash_of(folder / WEIGHTS)}"',
         )
     return _check(folder, settings.name, settings.sha256, _RESTORE)
 

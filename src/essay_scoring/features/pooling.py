@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.scale import IntArray
 from essay_scoring.features.encoders import EncoderFolder
+from essay_scoring.features.loading import check_length, drop_layers, load_model
 from essay_scoring.features.tokens import Chunk, batches_by_length, chunk_texts, load_tokenizer
 
 Precision = Literal["fp32", "bf16"]
@@ -93,11 +93,11 @@ def resolve_precision(asked: Literal["auto", "fp32", "bf16"]) -> Precision:
     """Return the precision in use: `auto` is bf16 on a GPU or a CPU that multiplies it natively."""
     if asked != "auto":
         return asked
-    return "bf16" if device_in_use() == "cuda" or _cpu_has_bf16() else "fp32"
+    return "bf16" if device_in_use() == "cuda" or cpu_has_bf16() else "fp32"
 
 
 @cache
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
     """Tell whether this CPU has bf16 instructions; unknown (no /proc/cpuinfo) is no."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -123,7 +123,7 @@ class PooledEncoder:
         self._precision = resolve_precision(reading.precision)
         self._tokenizer = load_tokenizer(folder.path)
         self._model = _load_cut(folder.path, reading, self._precision)
-        _check_length(self._model, reading.max_length, folder.path)
+        check_length(self._model, reading.max_length, folder.path, "features.encoder.max_length")
         pad = self._tokenizer.pad_token_id
         self._pad = pad if pad is not None else self._model.config.pad_token_id or 0
 
@@ -144,7 +144,7 @@ class PooledEncoder:
         sums = np.zeros(shape, dtype=np.float32)
         counts = np.zeros(len(texts), dtype=np.int64)
         lengths = [len(chunk.ids) for chunk in chunks]
-        with _flushed_denormals():
+        with flushed_denormals():
             for batch in batches_by_length(lengths, TOKENS_PER_BATCH[device_in_use()]):
                 part = [chunks[i] for i in batch]
                 owners = [chunk.text for chunk in part]
@@ -180,90 +180,14 @@ class PooledEncoder:
 
 def _load_cut(folder: Path, reading: Reading, precision: Precision) -> Any:
     """Return the encoder with the layers after the highest one read dropped, ready to read with."""
-    try:
-        import torch
-        from transformers import AutoModel
-    except ImportError as error:
-        raise MissingExtraError(error.name or "torch", "transformer") from None
-    try:
-        with _quiet_transformers():
-            model, loading = AutoModel.from_pretrained(
-                folder,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
-                attn_implementation=reading.attention,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"transformers cannot load the encoder ({error})",
-            where=str(folder),
-            mend="use an encoder that transformers supports without remote code",
-        ) from None
-    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
-    if missing:
-        # transformers would fill these with random numbers and only log it.
-        raise InputError(
-            f"model.safetensors lacks {len(missing)} weights of the encoder, such as {missing[0]}",
-            where=str(folder),
-            mend="use a checkpoint of the whole encoder",
-        )
-    _drop_layers(model, max(reading.layers))
-    return model.to(device_in_use()).eval()
-
-
-def _drop_layers(model: Any, depth: int) -> None:
-    """Keep the first `depth` layers (at least one) of the model's one stack of layers."""
-    from torch.nn import ModuleList
-
-    total = int(model.config.num_hidden_layers)
-    stacks = [
-        (name, stack)
-        for name, stack in model.named_modules()
-        if isinstance(stack, ModuleList) and len(stack) == total
-    ]
-    if not stacks:
-        return
-    name, stack = min(stacks, key=lambda item: item[0].count("."))
-    parent, _, attribute = name.rpartition(".")
-    setattr(model.get_submodule(parent), attribute, stack[: max(1, depth)])
-
-
-def _check_length(model: Any, max_length: int, folder: Path) -> None:
-    """Raise InputError if chunks of `max_length` tokens have no positions to stand on."""
-    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    if table is None:
-        return
-    offset = 0 if table.padding_idx is None else table.padding_idx + 1
-    positions = table.num_embeddings - offset
-    if max_length > positions:
-        raise InputError(
-            f"max_length {max_length} exceeds the encoder's {positions} positions",
-            where=str(folder),
-            mend=f"set features.encoder.max_length to at most {positions}",
-        )
+    dtype = "bfloat16" if precision == "bf16" else "float32"
+    model = load_model(folder, dtype, attention=reading.attention)
+    drop_layers(model, max(reading.layers))
+    return model.to(device_in_use())
 
 
 @contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence the loading bar and report of transformers, and give back what was set before."""
-    from transformers.utils import logging as theirs
-
-    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
-    theirs.set_verbosity(logging.ERROR)
-    theirs.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        theirs.set_verbosity(level)
-        if bars:
-            theirs.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-@contextlib.contextmanager
-def _flushed_denormals() -> Iterator[None]:
+def flushed_denormals() -> Iterator[None]:
     """Treat denormal numbers as zero for a while: they slow a CPU tenfold and carry nothing."""
     import torch
 

@@ -113,10 +113,13 @@ def _counted(
     return counted
 
 
-def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def batches_by_length(
+    lengths: Sequence[int], budget: int, most: int | None = None
+) -> list[list[int]]:
     """Return positions in batches of similar length, longest first, the same for the same lengths.
 
-    A batch holds at most `budget` tokens after padding to its longest (or one single item).
+    A batch holds at most `budget` tokens after padding to its longest (or one single item), and at
+    most `most` items.
     """
     batches: list[list[int]] = []
     room = 0
@@ -124,6 +127,7 @@ def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
         if room == 0:
             batches.append([])
             room = max(1, budget // max(1, lengths[position]))
+            room = room if most is None else min(room, most)
         batches[-1].append(position)
         room -= 1
     return batches

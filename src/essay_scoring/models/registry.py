@@ -31,6 +31,8 @@ def build_scorer(
 ) -> Scorer:
     """Return an unfitted scorer; `training.ensemble` > 1 gives members with seeds seed + i."""
     family = _family(settings)
+    if context.job.member is not None:
+        return family(settings, training, _of_member(context, context.job.member))
     if training.ensemble == 1:
         return family(settings, training, context)
     members = (_of_member(context, number) for number in range(training.ensemble))

@@ -18,12 +18,14 @@ MappingName = Literal["round_half_band", "qwk_cutpoints_lfo", "qwk_cutpoints_inn
 class TrainingSettings(Settings):
     """What every family shares, so that a candidate differs from its reference in one setting.
 
+    `weight_power` is the power of median / count that weights rise with: 0.5 is the square root.
     `dev_share` is the share of the training essays cut, by whole groups, for early stopping;
     `ensemble` averages the raw predictions of that many seeds, base seed + i.
     """
 
     weighting: Weighting = "none"
     weight_cap: float = Field(default=3.0, ge=1.0)
+    weight_power: float = Field(default=0.5, gt=0, le=2)
     mapping: MappingName = "qwk_cutpoints_lfo"
     dev_share: float = Field(default=0.15, gt=0.0, lt=0.5)
     ensemble: int = Field(default=1, ge=1, le=50)
@@ -141,6 +143,7 @@ class TransformerSettings(FamilySettings):
     head_learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    schedule: Literal["linear", "cosine"] = "linear"
     clip_norm: float = Field(default=1.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     batch_size: int = Field(default=8, ge=1)

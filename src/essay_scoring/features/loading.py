@@ -1,0 +1,129 @@
+"""Encoders from their folders to models: verified to be whole, and cut after a layer."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.errors import InputError, MissingExtraError
+
+
+def load_model(
+    folder: Path, dtype: str, *, attention: str | None = None, dropout: float | None = None
+) -> Any:
+    """Return the encoder of a folder in `dtype` ("float32"), in evaluation mode, on the CPU.
+
+    `attention` names a kernel and `dropout` replaces every rate of dropout. Raises InputError if
+    transformers cannot load it without remote code or pickles, or if weights of it are missing (a
+    sentence pooler's aside).
+    """
+    try:
+        import torch
+        from transformers import AutoConfig, AutoModel
+    except ImportError as error:
+        raise MissingExtraError(error.name or "torch", "transformer") from None
+    try:
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            if dropout is not None:
+                _set_dropout(config, dropout)
+            model, loading = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=getattr(torch, dtype),
+                attn_implementation=attention,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"transformers cannot load the encoder ({error})",
+            where=str(folder),
+            mend="use an encoder that transformers supports without remote code",
+        ) from None
+    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
+    if missing:
+        # transformers would fill these with random numbers and only log it.
+        raise InputError(
+            f"model.safetensors lacks {len(missing)} weights of the encoder, such as {missing[0]}",
+            where=str(folder),
+            mend="use a checkpoint of the whole encoder",
+        )
+    return model.eval()
+
+
+def _set_dropout(config: Any, rate: float) -> None:
+    """Replace every rate of dropout of a model yet to be made."""
+    for name, value in config.to_dict().items():
+        if "dropout" in name and isinstance(value, int | float) and not isinstance(value, bool):
+            setattr(config, name, rate)
+
+
+def layer_stack(model: Any) -> tuple[str, Any] | None:
+    """Return the name and the ModuleList of the model's one stack of layers, or None."""
+    from torch.nn import ModuleList
+
+    total = int(model.config.num_hidden_layers)
+    stacks = [
+        (name, stack)
+        for name, stack in model.named_modules()
+        if isinstance(stack, ModuleList) and len(stack) == total
+    ]
+    return min(stacks, key=lambda item: item[0].count("."), default=None)
+
+
+def drop_layers(model: Any, depth: int) -> None:
+    """Keep the first `depth` layers (at least one) of the model's one stack of layers."""
+    found = layer_stack(model)
+    if found is None:
+        return
+    name, stack = found
+    parent, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(parent), attribute, stack[: max(1, depth)])
+
+
+def check_length(model: Any, max_length: int, folder: Path, setting: str) -> None:
+    """Raise InputError if chunks of `max_length` tokens have no positions to stand on.
+
+    `setting` is the key of a config that says how long they are.
+    """
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    if table is None:
+        return
+    positions = table.num_embeddings - first_position(model)
+    if max_length > positions:
+        raise InputError(
+            f"max_length {max_length} exceeds the encoder's {positions} positions",
+            where=str(folder),
+            mend=f"set {setting} to at most {positions}",
+        )
+
+
+def first_position(model: Any) -> int:
+    """Return the number of a chunk's first position: some encoders count from padding + 1."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else int(padding) + 1
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence the loading bar and report of transformers, and give back what was set before."""
+    from transformers.utils import logging as theirs
+
+    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity(logging.ERROR)
+    theirs.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        if bars:
+            theirs.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,48 @@
+"""From settings to invariance methods: the one list of them."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import torch
+
+from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.scale import IntArray
+from essay_scoring.models.invariance.adversarial import AdversarialLoss
+from essay_scoring.models.invariance.group_dro import GroupDroLoss
+from essay_scoring.models.invariance.prompt_head import PromptHeadLoss
+from essay_scoring.models.invariance.settings import (
+    Adversarial,
+    GroupDro,
+    InvarianceSettings,
+    NoInvariance,
+    PromptHead,
+)
+from essay_scoring.models.invariance.step import Invariance, MeanLoss
+
+
+def build_invariance(
+    settings: InvarianceSettings, *, group_sizes: IntArray, n_bands: int, width: int, seed: int
+) -> Invariance:
+    """Return the method, on the CPU: what it learns is drawn from the seed, and nothing else is.
+
+    `group_sizes` (G,) counts the training essays of each prompt, `n_bands` the score bands, `width`
+    the representation's columns.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "invariance"))
+        match settings:
+            case NoInvariance():
+                return MeanLoss()
+            case Adversarial():
+                return AdversarialLoss(
+                    settings, group_sizes=group_sizes, n_bands=n_bands, width=width
+                )
+            case PromptHead():
+                return PromptHeadLoss(
+                    settings, group_sizes=group_sizes, n_bands=n_bands, width=width
+                )
+            case GroupDro():
+                return GroupDroLoss(settings, group_sizes=group_sizes)
+            case _:
+                assert_never(settings)

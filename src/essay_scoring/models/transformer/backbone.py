@@ -1,0 +1,164 @@
+"""An encoder cut after a layer: chunks of token ids in, the hidden states of their tokens out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from essay_scoring.features.loading import first_position
+from essay_scoring.features.tokens import batches_by_length
+from essay_scoring.models.transformer.cut import Cut
+from essay_scoring.models.transformer.tokens import TokenIds
+
+Layout = Literal["packed", "equal", "padded"]
+"""How chunks lie in a pass: end to end, with others of their very length, or padded to one."""
+
+TOKENS_PER_GROUP = {"packed": 4096, "equal": 2048, "padded": 16_384}
+"""Tokens of one call of the model; larger ones leave a CPU's caches or fill a GPU's memory."""
+
+
+class Backbone(nn.Module):
+    """A model and how it is called; states are read from layer `first` on.
+
+    `stack` is the name of its stack of layers; `layout` may be changed.
+    """
+
+    def __init__(self, model: Any, stack: str, cut: Cut, layout: Layout) -> None:
+        super().__init__()
+        self.model, self.stack, self.cut, self.layout = model, stack, cut, layout
+        self._position = first_position(model)
+        # What stands there is never read, but must have an embedding.
+        self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
+        self._seen: dict[int, Tensor] = {}
+        self._given: Tensor | None = None
+        for number in range(cut.first, cut.depth):
+            hook = partial(self._before_layer, number)
+            self.layers[number].register_forward_pre_hook(hook, with_kwargs=True)
+
+    @property
+    def layers(self) -> Any:
+        """The model's stack of layers."""
+        return self.model.get_submodule(self.stack)
+
+    @property
+    def width(self) -> int:
+        """How wide a hidden state is."""
+        return int(self.model.config.hidden_size)
+
+    def forward(
+        self, chunks: Sequence[TokenIds], given: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
+        """Return the states after `first`, first + 1, ..., `depth` layers: each (tokens, width).
+
+        Tokens lie in the order of the chunks. `given` holds the states (length, width) of each
+        chunk after `first` layers, which are then not asked.
+        """
+        pieces: list[list[Tensor]] = [[] for _ in chunks]
+        for members in self._groups([len(chunk) for chunk in chunks]):
+            part = None if given is None else [given[i] for i in members]
+            states = self._states([chunks[i] for i in members], part)
+            for at, member in enumerate(members):
+                pieces[member] = [state[at] for state in states]
+        return [torch.cat(layer) for layer in zip(*pieces, strict=True)]
+
+    def _groups(self, lengths: Sequence[int]) -> list[list[int]]:
+        """Return which chunks go into one call."""
+        budget = TOKENS_PER_GROUP[self.layout]
+        if self.layout == "equal":
+            same = {n: [i for i, m in enumerate(lengths) if m == n] for n in sorted({*lengths})}
+            return [
+                rows[at : at + max(1, budget // n)]
+                for n, rows in same.items()
+                for at in range(0, len(rows), max(1, budget // n))
+            ]
+        if self.layout == "padded":
+            return batches_by_length(lengths, budget)
+        groups: list[list[int]] = []
+        room = 0
+        for number, length in enumerate(lengths):
+            if length > room:
+                groups.append([])
+                room = budget
+            groups[-1].append(number)
+            room -= length
+        return groups
+
+    def _states(
+        self, chunks: Sequence[TokenIds], given: Sequence[Tensor] | None
+    ) -> list[list[Tensor]]:
+        """Return, for each layer read, the states (length, width) of each chunk of one call."""
+        lengths = [len(chunk) for chunk in chunks]
+        device = next(self.model.parameters()).device
+        tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
+        if self.layout == "packed":
+            states = self._call(
+                None if given is None else torch.cat(list(given))[None],
+                **_packed(tokens, self._position),
+            )
+            return [list(torch.split(state[0], lengths)) for state in states]
+        padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=self._pad)
+        inputs = {"input_ids": padded}
+        if min(lengths) < max(lengths):
+            ends = torch.tensor(lengths, device=device)[:, None]
+            inputs["attention_mask"] = (torch.arange(max(lengths), device=device) < ends).long()
+        below = None
+        if given is not None:
+            below = nn.utils.rnn.pad_sequence(list(given), batch_first=True)
+        states = self._call(below, **inputs)
+        return [[row[:n] for row, n in zip(state, lengths, strict=True)] for state in states]
+
+    def _call(self, given: Tensor | None, **inputs: Any) -> list[Tensor]:
+        """Return the states after `first`, first + 1, ..., `depth` layers, of one call."""
+        self._seen, self._given = {}, given
+        try:
+            last = self.model(**inputs).last_hidden_state
+            return [*(self._seen[i] for i in range(self.cut.first, self.cut.depth)), last]
+        finally:
+            self._seen, self._given = {}, None
+
+    def _before_layer(
+        self, number: int, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Note what enters a layer, and put the given states there instead where it is the first.
+
+        What enters layer i is the output of layer i - 1 with all that the model does in between.
+        """
+        named = not args
+        states = kwargs["hidden_states"] if named else args[0]
+        if self._given is not None and number == self.cut.first:
+            states = self._given.to(states.dtype)
+        self._seen[number] = states
+        if named:
+            return args, {**kwargs, "hidden_states": states}
+        return (states, *args[1:]), kwargs
+
+    def checkpoint_layers(self) -> None:
+        """Compute the states within the layers that learn again when gradients need them."""
+        for number in range(self.cut.first, self.cut.depth):
+            layer = self.layers[number]
+            layer.forward = partial(_checkpointed, layer, layer.forward)
+
+
+def _packed(tokens: Sequence[Tensor], position: int) -> dict[str, Any]:
+    """Return the inputs of a call for chunks that lie end to end."""
+    positions = [torch.arange(len(chunk), device=chunk.device) + position for chunk in tokens]
+    bounds = [0]
+    for chunk in tokens:
+        bounds.append(bounds[-1] + len(chunk))
+    return {
+        "input_ids": torch.cat(list(tokens))[None],
+        "position_ids": torch.cat(positions)[None],
+        "cu_seq_lens_q": tuple(bounds),
+    }
+
+
+def _checkpointed(layer: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
+    """Run a layer, keeping only its inputs while it trains."""
+    if not (layer.training and torch.is_grad_enabled()):
+        return forward(*args, **kwargs)
+    return checkpoint(forward, *args, use_reentrant=False, **kwargs)

@@ -1,0 +1,142 @@
+"""The network: essays in, standardised targets and one representation each out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.features.encoders import EncoderFolder
+from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.transformer.backbone import Backbone
+from essay_scoring.models.transformer.loading import load_backbone
+from essay_scoring.models.transformer.lora import make_trainable
+from essay_scoring.models.transformer.pooling import (
+    AttentionPooling,
+    LayerMix,
+    MeanPooling,
+    counted_tokens,
+)
+from essay_scoring.models.transformer.tokens import TokenisedEssay
+from essay_scoring.models.transformer.trunk import Trunk
+
+Named = list[tuple[str, nn.Parameter]]
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a forward pass gives, in fp32: `values` (n, heads), `representations` (n, width)."""
+
+    values: Tensor
+    representations: Tensor
+
+
+class EssayNetwork(nn.Module):
+    """An encoder, its pooling, a pooler and a linear head; build it with `build_network`.
+
+    `adapter` is peft's configuration of the encoder's adapters, None without them.
+    """
+
+    def __init__(
+        self, backbone: Backbone, settings: TransformerSettings, n_heads: int, adapter: Any | None
+    ) -> None:
+        super().__init__()
+        self.backbone, self.adapter = backbone, adapter
+        self.width = backbone.width
+        layers = backbone.cut.depth - backbone.cut.first + 1
+        self.mix = LayerMix(layers) if settings.reading == "mix" else None
+        attentive = settings.pooling == "attention"
+        self.pooling = AttentionPooling(self.width) if attentive else MeanPooling()
+        self.pooler = nn.Sequential(nn.Linear(self.width, self.width), nn.Tanh())
+        self.head = nn.Linear(self.width, n_heads)
+        self._trunk: Trunk | None = None
+
+    def read_from(self, trunk: Trunk | None) -> None:
+        """Take the states below the layers that learn from a trunk, or compute them."""
+        self._trunk = trunk
+
+    def forward(self, essays: Sequence[TokenisedEssay]) -> Output:
+        """Return values and representations of n > 0 essays; run it inside autocast, or not.
+
+        What an essay gets does not depend on the others but for rounding.
+        """
+        device = self.head.weight.device
+        chunks = [chunk for essay in essays for chunk in essay.ids]
+        given = None
+        if self._trunk is not None:
+            stored = (part for essay in essays for part in self._trunk.states(essay))
+            given = [part.to(device) for part in stored]
+        states = self.backbone(chunks, given)
+        with torch.autocast(device.type, enabled=False):
+            read = states[-1].float() if self.mix is None else self.mix(states)
+            pooled = self.pooling(read, counted_tokens(essays, device))
+            representations = self.pooler(pooled)
+            return Output(self.head(representations), representations)
+
+    def parameter_groups(self) -> dict[str, Named]:
+        """Return what learns by name: "encoder", and "head" (mix, pooling, pooler and head)."""
+        groups: dict[str, Named] = {"encoder": [], "head": []}
+        for name, parameter in self._trained():
+            groups["encoder" if name.startswith("backbone.") else "head"].append((name, parameter))
+        return groups
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return a copy of all that differs from the base weights: on the CPU, contiguous."""
+        return {
+            name: parameter.detach().cpu().clone().contiguous()
+            for name, parameter in self._trained()
+        }
+
+    def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `trained_state` returned; InputError if a name or a shape differs."""
+        mine = dict(self._trained())
+        for name in sorted(mine.keys() ^ state.keys()):
+            what = "lacks" if name in mine else "has an unknown"
+            raise _misfit(f"the trained state {what} {name}")
+        for name, parameter in mine.items():
+            if parameter.shape != state[name].shape:
+                shapes = f"{tuple(state[name].shape)}, not {tuple(parameter.shape)}"
+                raise _misfit(f"{name} of the trained state has shape {shapes}")
+        with torch.no_grad():
+            for name, parameter in mine.items():
+                parameter.copy_(state[name])
+
+    def _trained(self) -> Named:
+        """Return the parameters that learn."""
+        return [(name, value) for name, value in self.named_parameters() if value.requires_grad]
+
+
+def _misfit(what: str) -> InputError:
+    return InputError(what, mend="load it with the settings that it was trained with")
+
+
+def build_network(
+    settings: TransformerSettings,
+    encoder: EncoderFolder,
+    n_heads: int,
+    seed: int,
+    *,
+    device: str = "cpu",
+    trunk: Trunk | None = None,
+) -> EssayNetwork:
+    """Return the network on `device`, in training mode, the same for the same seed.
+
+    `trunk` is needed with, and only with, settings.cache_trunk. Global random state stays as it is.
+    Raises InputError where the encoder does not fit the settings.
+    """
+    if settings.cache_trunk != (trunk is not None):
+        raise ValueError("a trunk goes with settings.cache_trunk")
+    backbone = load_backbone(settings, encoder, device, "whole" if trunk is None else "above")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_seed(seed, "init"))
+        adapter = make_trainable(backbone, settings)
+        network = EssayNetwork(backbone, settings, n_heads, adapter)
+    if settings.gradient_checkpointing:
+        backbone.checkpoint_layers()
+    network.read_from(trunk)
+    return network.to(device).train()

@@ -1,0 +1,219 @@
+"""The family of fine-tuned transformers: from essays to a trained network, saved and loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from essay_scoring.core.contracts import FitReport, Matrix
+from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.files import write_bytes, write_json
+from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
+from essay_scoring.features.pooling import device_in_use
+from essay_scoring.models.card import Card, saved_fact, saved_file
+from essay_scoring.models.family import FamilyScorer, fitted
+from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.transformer.finite import Place
+from essay_scoring.models.transformer.precision import Arithmetic, resolve
+
+if TYPE_CHECKING:
+    from essay_scoring.models.transformer.canary import CanaryReport
+    from essay_scoring.models.transformer.lessons import LabelScale, Lessons
+    from essay_scoring.models.transformer.network import EssayNetwork
+    from essay_scoring.models.transformer.reading import Readings
+    from essay_scoring.models.transformer.tokens import TokenisedEssay
+    from essay_scoring.models.transformer.training import Training
+    from essay_scoring.models.transformer.trunk import Trunk
+
+_STATE, _RECORD, _ADAPTER = "trained.safetensors", "training.json", "adapter"
+_PACKAGES = ("torch", "transformers", "tokenizers", "peft")
+
+
+class TransformerScorer(FamilyScorer[TransformerSettings]):
+    """A pretrained encoder fine-tuned on `train`, kept as it was at the epoch best on `dev`."""
+
+    network: EssayNetwork | None = None
+    _trunk: Trunk | None = None
+
+    def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
+        """Train; `rounds` is the epoch kept, `curve` holds the losses of all epochs on both."""
+        require_packages()
+        from essay_scoring.models.transformer.surroundings import note_allocator, surroundings
+
+        note_allocator(self.arithmetic.device)
+        with surroundings(self.context.threads, self.arithmetic.device):
+            training, scale = self._prepare(train, dev)
+            standing = training.run(self._identity(training.lessons, training.dev))
+        self.network = training.learner.network
+        self.facts = {
+            "mean": float(scale.standardiser.mean[0]),
+            "deviation": float(scale.standardiser.deviation[0]),
+            "heads": 1 + len(scale.traits),
+            "epochs": standing.best,
+        }
+        return FitReport(standing.best, dict(standing.curve))
+
+    def canary(self, train: ScoredEssays, dev: ScoredEssays) -> CanaryReport:
+        """Take one step of this model on the first batch of `train`; learn nothing from it.
+
+        Raises NotFiniteError if the loss, a gradient, a weight or an output is not finite.
+        """
+        require_packages()
+        from essay_scoring.models.transformer.surroundings import surroundings
+
+        with surroundings(self.context.threads, self.arithmetic.device):
+            return self._prepare(train, dev)[0].canary()
+
+    def predict_targets(self, essays: Essays) -> FloatArray:
+        """Return predictions on the training scale, shape (n,), not clipped to it."""
+        values = self._read(essays, "predicting").values[:, 0].astype(np.float64)
+        targets: FloatArray = values * self.facts["deviation"] + self.facts["mean"]
+        return targets
+
+    def representations(self, essays: Essays) -> Matrix:
+        """Return what the head reads of each essay, shape (n, width), float32."""
+        return self._read(essays, "representing").representations
+
+    def write(self, folder: Path) -> Sequence[str]:
+        """Write what was learnt, how it was computed, and with LoRA an adapter that peft reads."""
+        from essay_scoring.models.transformer.state import save_adapter, state_bytes
+
+        network = fitted(self.network)
+        write_bytes(folder / _STATE, state_bytes(network.trained_state()))
+        write_json(folder / _RECORD, {"schema": 1, **vars(self.arithmetic)})
+        adapter = save_adapter(network, folder / _ADAPTER)
+        return (_STATE, _RECORD, *(f"{_ADAPTER}/{name}" for name in adapter))
+
+    def read(self, folder: Path, card: Card) -> None:
+        """Build the network and give it what was learnt; InputError if that does not fit it."""
+        require_packages()
+        from essay_scoring.models.transformer.state import read_state
+
+        heads = int(saved_fact(folder, card, "heads"))
+        for name in ("mean", "deviation"):
+            saved_fact(folder, card, name)
+        network = self._build(heads)
+        network.load_trained_state(read_state(saved_file(folder, card, _STATE)))
+        self.network = network
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """Where this scorer computes and in which numbers; InputError for fp16 on a CPU."""
+        device = device_in_use()
+        return Arithmetic(device, resolve(self.settings.mixed_precision, device))
+
+    @cached_property
+    def _encoder(self) -> EncoderFolder:
+        cache = self.context.cache / "encoders"
+        return resolve_encoder(self.settings.encoder, cache, "scorer.sha256")
+
+    def _build(self, heads: int) -> EssayNetwork:
+        """Return the untrained network of this scorer's seed, its trunk at hand."""
+        from essay_scoring.models.transformer.network import build_network
+        from essay_scoring.models.transformer.trunk import Trunk
+
+        settings, precision = self.settings, self.arithmetic.precision
+        if settings.cache_trunk:
+            self._trunk = Trunk(settings, self._encoder, precision, self.context.cache)
+        return build_network(
+            settings,
+            self._encoder,
+            heads,
+            self.context.seed,
+            device=self.arithmetic.device,
+            trunk=self._trunk,
+        )
+
+    def _tokenise(self, essays: Essays) -> list[TokenisedEssay]:
+        """Return essays as the network reads them, the trunk's states prepared."""
+        from essay_scoring.models.transformer.tokens import tokenise
+
+        tokenised = tokenise(essays, self._encoder, self.settings, self.context.cache)
+        if self._trunk is not None:
+            self._trunk.prepare(tokenised, self.context.progress)
+        return tokenised
+
+    def _prepare(self, train: ScoredEssays, dev: ScoredEssays) -> tuple[Training, LabelScale]:
+        """Return the training of these essays, ready to run, and the scale of its labels."""
+        from essay_scoring.models.invariance.build import build_invariance
+        from essay_scoring.models.transformer.learner import Learner
+        from essay_scoring.models.transformer.lessons import LabelScale, Lessons
+        from essay_scoring.models.transformer.training import Training
+
+        settings, context = self.settings, self.context
+        scale = LabelScale.of(train, with_traits=settings.trait_weight > 0)
+        network = self._build(1 + len(scale.traits))
+        tokenised = self._tokenise(train.essays)
+        lessons = Lessons.of(train, tokenised, scale, self.weights(train))
+        ahead = Lessons.of(dev, self._tokenise(dev.essays), scale, np.ones(len(dev)))
+        invariance = build_invariance(
+            settings.invariance,
+            group_sizes=lessons.group_sizes,
+            n_bands=int(lessons.bands.max()) + 1,
+            width=network.width,
+            seed=context.seed,
+        ).to(self.arithmetic.device)
+        learner = Learner(network, invariance, settings, self.arithmetic)
+        training = Training(learner, lessons, ahead, context.seed, context.job, context.progress)
+        return training, scale
+
+    def _read(self, essays: Essays, doing: str) -> Readings:
+        """Return what the fitted network says of essays, in their order."""
+        from essay_scoring.models.transformer.reading import Reader
+        from essay_scoring.models.transformer.surroundings import surroundings
+
+        network, arithmetic = fitted(self.network), self.arithmetic
+        place = Place(self.context.job.name, doing, arithmetic)
+        with surroundings(self.context.threads, arithmetic.device):
+            tokenised = self._tokenise(essays)
+            reader = Reader(self.settings.tokens_per_pass, place)
+            return reader.read(network, tokenised, essays.prompts)
+
+    def _identity(self, train: Lessons, dev: Lessons) -> str:
+        """Return the hash of all that decides what training comes to."""
+        return fingerprint(
+            {
+                "settings": self.settings.model_dump(mode="json"),
+                "training": self.training.model_dump(mode="json"),
+                "seed": self.context.seed,
+                "threads": self.context.threads,
+                "encoder": [self._encoder.sha256, self._encoder.definition_sha256],
+                "arithmetic": vars(self.arithmetic),
+                "torch": version("torch"),
+                "train": _digest(train),
+                "dev": _digest(dev),
+            }
+        )
+
+
+def require_packages() -> None:
+    """Raise MissingExtraError unless all that fine-tuning needs is installed; import nothing.
+
+    Where torch is not loaded yet, its threads will sleep while they wait for each other. Spinning,
+    as they do by default, they take turns with other processes: an epoch on two cores of a busy
+    machine took three times as long.
+    """
+    for package in _PACKAGES:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "transformer")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _digest(lessons: Lessons) -> str:
+    """Return a hash of the essays and of everything that is learnt from them."""
+    digest = hashlib.sha256()
+    digest.update("\n".join(essay.key for essay in lessons.essays).encode())
+    for array in (lessons.labels, lessons.weights, lessons.groups, lessons.bands):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""The scaler of fp16, tried in fp32, and training on a GPU where there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from essay_scoring.core.errors import NotFiniteError
+from essay_scoring.core.progress import Progress
+from essay_scoring.experiments.fine_tuning import run_canary
+from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.models.transformer.canary import send_canary
+from essay_scoring.models.transformer.learner import Learner, Moment
+from essay_scoring.models.transformer.lessons import Lessons
+from tests.conftest import smoke_config
+
+from .bag import PLACE, learner, made_lessons, network_of, settings
+
+NAN = float("nan")
+ROWS = np.arange(8)
+
+
+def scaled(lessons: Lessons, scale: float) -> Learner:
+    """Return a learner whose losses are scaled."""
+    taught = learner(lessons, settings(clip_norm=0.1))
+    taught.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    return taught
+
+
+def overflow(taught: Learner, times: int) -> None:
+    """Let the head's gradient overflow that many times."""
+    left = [times]
+
+    def once(gradient: torch.Tensor) -> torch.Tensor:
+        left[0] -= 1
+        return gradient * float("inf") if left[0] >= 0 else gradient
+
+    network_of(taught).head.weight.register_hook(once)  # type: ignore[no-untyped-call]
+
+
+def test_gradients_are_clipped_as_they_are_without_the_scale() -> None:
+    """Clipping scaled gradients would make every step as long as the clip."""
+    lessons = made_lessons(8)
+    plain, other = learner(lessons, settings(clip_norm=0.1)), scaled(lessons, 1024.0)
+    for taught in (plain, other):
+        taught.step(lessons, ROWS, Moment(0, 2, PLACE))
+    for name, value in plain.network.trained_state().items():
+        torch.testing.assert_close(other.network.trained_state()[name], value)
+
+
+def test_a_step_whose_scaled_gradient_overflows_is_left_out() -> None:
+    lessons = made_lessons(8)
+    taught = scaled(lessons, 1024.0)
+    before = taught.network.trained_state()
+    overflow(taught, 1)
+    taught.step(lessons, ROWS, Moment(0, 2, PLACE))
+    assert taught.scaler.get_scale() == 512.0
+    after = taught.network.trained_state()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    fresh = scaled(lessons, 4.0)
+    fresh.load_state(taught.state())
+    assert fresh.scaler.get_scale() == 512.0
+
+
+def test_gradients_that_overflow_unscaled_stop_training() -> None:
+    lessons = made_lessons(8)
+    taught = scaled(lessons, 2.0)
+    overflow(taught, 9)
+    taught.step(lessons, ROWS, Moment(0, 2, PLACE))
+    with pytest.raises(NotFiniteError, match="the gradient of the network is not finite"):
+        taught.step(lessons, ROWS, Moment(1, 2, PLACE))
+
+
+def test_a_canary_goes_on_until_a_step_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons = made_lessons(8)
+    taught = learner(lessons, settings(batch_size=8))
+    overflow(taught, 2)
+    make = Learner.__init__
+
+    def made(sent: Learner, *given: Any) -> None:
+        make(sent, *given)
+        sent.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+
+    scales: list[float] = []
+    step = Learner.step
+
+    def watched(sent: Learner, *given: Any) -> float:
+        scales.append(sent.scaler.get_scale())
+        return step(sent, *given)
+
+    monkeypatch.setattr(Learner, "__init__", made)
+    monkeypatch.setattr(Learner, "step", watched)
+    send_canary(taught, lessons, ROWS, PLACE)
+    # The first two steps changed nothing but the scale.
+    assert scales == [16.0, 8.0, 4.0]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["none", "bf16", "fp16"])
+def test_the_canary_comes_back_on_a_gpu(precision: str, tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    config = smoke_config("transformer", f"scorer.mixed_precision={precision}")
+    report = run_canary(config, Workspace(tmp_path, tmp_path / "cache", tmp_path), Progress())
+    assert report.arithmetic.device == "cuda"
+    assert np.isfinite(report.loss)
