@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.reports.cells import number
 from essay_scoring.reports.html import forest, heat, run_page
 from essay_scoring.reports.run_folder import read_run_folder
-from essay_scoring.reports.study_table import number
 from tests.evaluation.made import MIXED, made_predictions
 from tests.reports.made_run import HOSTILE, hostile_run, write_made_run
 from tests.reports.pages import Page

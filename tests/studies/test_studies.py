@@ -6,64 +6,28 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
-from essay_scoring.core.progress import Progress
+from essay_scoring.evaluation.plans import load_plan
 from essay_scoring.experiments.manifest import require_intact
-from essay_scoring.experiments.study import Reporters, StudyRunner, decide
-from essay_scoring.experiments.study_plan import load_study
+from essay_scoring.experiments.study_plan import Study, load_study
 from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
-from essay_scoring.reports.run_reports import write_run_reports
-from essay_scoring.reports.study_reports import write_study_reports
 from essay_scoring.reports.study_table import extract, sections
-from tests.conftest import ROOT, SMOKE
-
-GATE = """
-name = "small"
-question = "Is it better?"
-scheme = "prompt_holdout"
-rule = "point"
-min_prompt_n = 5
-bottom_k = 2
-[[checks]]
-metric = "mean_qwk"
-kind = "{kind}"
-delta_at_least = {margin}
-"""
-
-STUDY = """
-name = "small"
-question = "Is anything better than the length of an essay?"
-stop_after_pass = {stop}
-[reference]
-name = "reference"
-config = "{smoke}/length.toml"
-[[candidates]]
-name = "easy"
-config = "{smoke}/mean.toml"
-gates = ["easy.toml"]
-[[candidates]]
-name = "hard"
-config = "{smoke}/ridge.toml"
-gates = ["hard.toml"]
-"""
+from tests.conftest import ROOT
+from tests.studies.made import arm, endings, gates, outcome_of, run_study, study_file
 
 
-def study_file(folder: Path, *, easy: float, hard: float, stop: bool = True) -> Path:
-    for name, margin in (("easy", easy), ("hard", hard)):
-        kind = "superiority" if margin >= 0 else "guardrail"
-        write_text(folder / f"{name}.toml", GATE.format(margin=margin, kind=kind))
-    write_text(folder / "study.toml", STUDY.format(smoke=SMOKE, stop=str(stop).lower()))
-    return folder / "study.toml"
-
-
-def run_study(path: Path, space: Workspace) -> Path:
-    reporters = Reporters(write_run_reports, write_study_reports)
-    study = load_study(path)
-    return StudyRunner(study, space, Progress(), reporters=reporters, resume="again").run()
+def two_arms(folder: Path, *, easy: str, hard: str, top: tuple[str, ...] = ()) -> Path:
+    return study_file(
+        folder,
+        arm("easy", gates(easy)),
+        arm("hard", gates(hard), family="ridge"),
+        top=top,
+        changed=["evaluation.replicates=100"],
+    )
 
 
 def test_a_study_ends_in_a_recorded_decision(tmp_path: Path, space: Workspace) -> None:
-    folder = run_study(study_file(tmp_path, easy=2.0, hard=2.0), space)
+    folder = run_study(two_arms(tmp_path, easy="hard", hard="hard"), space)
     require_intact(folder)
     study = read_json(folder / "study.json")
     assert study["outcome"] == "defer"
@@ -76,29 +40,53 @@ def test_a_study_ends_in_a_recorded_decision(tmp_path: Path, space: Workspace) -
         assert run["run"] in record
         require_intact(space.runs / run["run"])
     assert "**defer**" in record
-    assert sections(extract(study)) == sections(study)
-    assert decision_record(extract(study), folder.name) == record
     assert study["decided_run"] == study["runs"][0]["run"]
 
 
+def test_the_extract_is_enough_for_the_record(tmp_path: Path, space: Workspace) -> None:
+    folder = run_study(two_arms(tmp_path, easy="easy", hard="hard"), space)
+    study = read_json(folder / "study.json")
+    short = extract(study)
+    assert sections(short) == sections(study)
+    assert decision_record(short) == (folder / "decision.md").read_text(encoding="utf-8")
+    assert "prompts" not in short["runs"][0]["summary"]
+
+
 def test_it_stops_at_the_first_arm_that_passes(tmp_path: Path, space: Workspace) -> None:
-    study = read_json(run_study(study_file(tmp_path, easy=-2.0, hard=2.0), space) / "study.json")
+    study = outcome_of(two_arms(tmp_path, easy="easy", hard="hard"), space)
     assert (study["outcome"], study["decided_arm"]) == ("proceed", "easy")
     assert {run["arm"] for run in study["runs"]} == {"reference", "easy"}
+    assert study["arms"][1]["ending"] == "not_run"
+    assert study["arms"][1]["reason"] == "'easy' passed"
 
 
 def test_it_runs_what_is_missing_and_skips_what_is_complete(
     tmp_path: Path, space: Workspace
 ) -> None:
-    first = run_study(study_file(tmp_path, easy=-2.0, hard=2.0), space)
+    first = run_study(two_arms(tmp_path, easy="easy", hard="hard"), space)
     made = {path: path.stat().st_mtime_ns for path in space.runs.glob("*/manifest.json")}
     assert len(made) == 2
+    before = (first / "study.json").stat().st_mtime_ns
     assert run_study(tmp_path / "study.toml", space) == first
-    other = run_study(study_file(tmp_path, easy=-2.0, hard=2.0, stop=False), space)
+    assert (first / "study.json").stat().st_mtime_ns == before
+    goes_on = ("stop_after_pass = false",)
+    other = run_study(two_arms(tmp_path, easy="easy", hard="hard", top=goes_on), space)
     assert other != first
     for path, time in made.items():
         assert path.stat().st_mtime_ns == time
     assert len(list(space.runs.glob("*/manifest.json"))) == 3
+
+
+def test_a_study_whose_run_was_deleted_is_run_again(tmp_path: Path, space: Workspace) -> None:
+    path = two_arms(tmp_path, easy="easy", hard="hard")
+    first = run_study(path, space)
+    (deleted,) = space.runs.glob("easy-*")
+    (deleted / "manifest.json").unlink()
+    assert run_study(path, space) == first
+    require_intact(deleted)
+    require_intact(first)
+    [now] = [run for run in read_json(first / "study.json")["runs"] if run["arm"] == "easy"]
+    assert now["run"] == deleted.name
 
 
 @pytest.mark.parametrize(
@@ -110,77 +98,135 @@ def test_it_runs_what_is_missing_and_skips_what_is_complete(
         (("[[candidates]]", "[[candidate]]"), "candidate"),
         (('gates = ["easy.toml"]', "gates = []"), "gates"),
         (
-            ('gates = ["easy.toml"]', 'gates = ["easy.toml"]\nset = ["data.splits.seed=1"]'),
+            ('100"]\ngates = ["easy.toml"]', '100", "data.splits.seed=1"]\ngates = ["easy.toml"]'),
             "other data",
         ),
+        (('gates = ["hard.toml"]', 'gates = ["hard.toml"]\nseeds = [1, 1]'), "seed is there twice"),
+        (('gates = ["hard.toml"]', 'gates = ["hard.toml"]\nseeds = [1, 2]'), "seed_tolerance"),
+        (("power_simulations = 0", "skip = ['easy']"), "unknown key"),
     ],
 )
 def test_a_wrong_study_file_is_refused_before_anything_runs(
     tmp_path: Path, change: tuple[str, str], message: str
 ) -> None:
-    path = study_file(tmp_path, easy=0.0, hard=0.0)
+    path = two_arms(tmp_path, easy="easy", hard="hard")
     write_text(path, path.read_text(encoding="utf-8").replace(*change))
     with pytest.raises(InputError, match=message):
         load_study(path)
 
 
-def gate(arm: str, verdict: str, *, within_noise: bool = False) -> dict[str, object]:
-    return {"arm": arm, "verdict": verdict, "checks": [{"within_noise": within_noise}]}
+def test_power_is_said_before_any_candidate_starts(tmp_path: Path, space: Workspace) -> None:
+    path = two_arms(tmp_path, easy="easy", hard="hard")
+    text = path.read_text(encoding="utf-8")
+    write_text(path, text.replace("power_simulations = 0", "power_simulations = 40"))
+    heard: list[tuple[str, list[str]]] = []
+
+    def say(line: str) -> None:
+        heard.append((line, [folder.name for folder in space.runs.glob("easy-*")]))
+
+    folder = run_study(path, space, say=say)
+    study = read_json(folder / "study.json")
+    assert [line for line, _ in heard] == [plan["power"] for plan in study["plans"]]
+    assert all(not there for _, there in heard)
+    assert "passes two equal scorers" in heard[0][0]
+    record = (folder / "decision.md").read_text(encoding="utf-8")
+    assert all(line in record for line, _ in heard)
 
 
-def test_a_pass_inside_the_noise_is_called_one() -> None:
-    sure, lucky = gate("a", "pass"), gate("a", "pass", within_noise=True)
-    assert "could as well" not in decide("ref", ["a"], [sure])[2]
-    assert "1 of 2 thresholds lie inside the 95% interval" in decide("ref", ["a"], [sure, lucky])[2]
+def test_plans_are_registered_before_their_candidates_start(
+    tmp_path: Path, space: Workspace
+) -> None:
+    study = outcome_of(two_arms(tmp_path, easy="hard", hard="hard"), space)
+    for plan in study["plans"]:
+        for run in study["runs"][1:]:
+            status = read_json(space.runs / run["run"] / "status.json")
+            assert plan["registered"]["time"] < status["sessions"][0]["started"]
 
 
-@pytest.mark.parametrize(
-    ("gates", "outcome", "decided"),
-    [
-        ([gate("a", "pass"), gate("a", "pass")], "proceed", "a"),
-        ([gate("a", "pass"), gate("a", "fail")], "defer", "ref"),
-        ([gate("a", "fail"), gate("b", "pass")], "proceed", "b"),
-        ([gate("a", "invalid")], "inconclusive", "ref"),
-        ([gate("a", "inconclusive"), gate("a", "pass")], "inconclusive", "ref"),
-        ([gate("a", "invalid"), gate("a", "fail")], "defer", "ref"),
-        ([gate("a", "fail"), gate("b", "inconclusive")], "inconclusive", "ref"),
-        ([], "inconclusive", "ref"),
-    ],
-)
-def test_decisions(gates: list[dict[str, object]], outcome: str, decided: str) -> None:
-    arms = list(dict.fromkeys(str(entry["arm"]) for entry in gates)) or ["a"]
-    assert decide("ref", arms, gates)[:2] == (outcome, decided)
+COMMITTED = sorted((ROOT / "configs" / "studies").glob("*.toml"))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "studies").glob("*.toml")), ids=str)
-def test_every_committed_study_reads_in_full(path: Path) -> None:
-    study = load_study(path)
-    for arm in (study.settings.reference, *study.settings.candidates, *study.settings.context):
-        for scheme in study.schemes:
-            assert study.config(arm, scheme).scheme == scheme
+@pytest.fixture(params=COMMITTED, ids=lambda path: path.stem)
+def committed(request: pytest.FixtureRequest) -> Study:
+    return load_study(request.param)
 
 
-def test_the_reference_of_every_study_is_the_contracts() -> None:
-    for path in (ROOT / "configs" / "studies").glob("*.toml"):
-        study = load_study(path)
-        config = study.config(study.settings.reference, "prompt_holdout")
-        scorer = config.scorer.model_dump()
-        assert scorer == {
-            "family": "xgboost",
-            "mode": "regression",
-            "max_depth": 3,
-            "min_child_weight": 20.0,
-            "reg_lambda": 5.0,
-            "reg_alpha": 1.0,
-            "gamma": 0.0,
-            "learning_rate": 0.03,
-            "colsample_bytree": 0.6,
-            "subsample": 0.8,
-            "rounds": 1500,
-            "patience": 100,
-        }
-        assert config.features.drop == ("has_conclusion", "clause_count", "flesch_kincaid")
-        assert config.training.weighting == "sqrt_inv_freq"
-        assert config.training.mapping == "qwk_cutpoints_lfo"
-        assert config.training.weight_cap == 3.0
-        assert config.seed == 42
+def test_every_committed_study_reads_in_full(committed: Study) -> None:
+    for one in committed.settings.arms:
+        for scheme in committed.schemes:
+            assert committed.config(one, scheme).scheme == scheme
+
+
+def test_the_reference_of_every_study_is_the_contracts(committed: Study) -> None:
+    config = committed.config(committed.settings.reference, "prompt_holdout")
+    scorer = config.scorer.model_dump()
+    assert scorer == {
+        "family": "xgboost",
+        "mode": "regression",
+        "max_depth": 3,
+        "min_child_weight": 20.0,
+        "reg_lambda": 5.0,
+        "reg_alpha": 1.0,
+        "gamma": 0.0,
+        "learning_rate": 0.03,
+        "colsample_bytree": 0.6,
+        "subsample": 0.8,
+        "rounds": 1500,
+        "patience": 100,
+    }
+    assert config.features.drop == ("has_conclusion", "clause_count", "flesch_kincaid")
+    assert config.training.weighting == "sqrt_inv_freq"
+    assert config.training.mapping == "qwk_cutpoints_lfo"
+    assert config.training.weight_cap == 3.0
+    assert config.seed == 42
+
+
+@pytest.mark.parametrize("name", ["g3_synthetic", "g3_ellipse_local"])
+def test_the_studies_of_g3_are_in_the_strict_order(name: str) -> None:
+    study = load_study(ROOT / "configs" / "studies" / f"{name}.toml")
+    g1, plain, adversarial, dro = study.settings.candidates
+    methods = [
+        study.config(one, "prompt_holdout").scorer.model_dump().get("invariance", {}).get("method")
+        for one in (g1, plain, adversarial, dro, *study.settings.context)
+    ]
+    assert methods == [None, "none", "adversarial", "group_dro", "prompt_head"]
+    missed = ("fail", "unstable", "inconclusive")
+    assert plain.runs_if == {g1.name: missed}
+    assert adversarial.runs_if == {plain.name: ("pass", *missed)}
+    assert dro.runs_if == {adversarial.name: missed}
+    [control] = study.settings.context
+    assert control.runs_if == {adversarial.name: ("pass", *missed)}
+    alike = [
+        study.config(one, "prompt_holdout").scorer.model_dump(exclude={"invariance"})
+        for one in (plain, adversarial, dro, control)
+    ]
+    assert alike == [alike[0]] * 4
+
+
+def test_the_quickstarts_gate_is_the_primary_one_on_any_tree() -> None:
+    """A newcomer who changed a line still gets a decision, by the same checks."""
+    folder = ROOT / "configs" / "gates"
+    own, primary = (
+        load_plan(folder / f"{x}.toml") for x in ("quickstart", "prompt_holdout_primary")
+    )
+    same = ("checks", "scheme", "rule", "min_prompt_n", "bottom_k", "evidence", "reference")
+    assert [getattr(own, key) for key in same] == [getattr(primary, key) for key in same]
+    assert own.allow_dirty
+    study = load_study(ROOT / "configs" / "studies" / "quickstart.toml")
+    assert {plan.sha256 for plans in study.plans.values() for plan in plans} == {own.sha256}
+
+
+def test_a_context_arm_is_shown_and_compared_but_judged_by_no_gate(
+    tmp_path: Path, space: Workspace
+) -> None:
+    path = study_file(
+        tmp_path, arm("a", gates("hard")), arm("beside", family="ridge", kind="context")
+    )
+    study = outcome_of(path, space)
+    assert endings(study) == {"beside": None, "a": "fail"}
+    assert {gate["arm"] for gate in study["gates"]} == {"a"}
+    [compared] = study["comparisons"]
+    assert {one["arm"]: one["holm"]["prompt_test"] for one in compared["arms"]} == {
+        "beside": None,
+        "a": compared["arms"][1]["prompt_test"]["p"],
+    }

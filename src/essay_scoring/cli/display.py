@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from essay_scoring.core.files import read_json
-from essay_scoring.reports.study_table import (
-    CHECK_HEADER,
-    HEADER,
-    check_row,
-    plain_table,
-    sections,
-    summary_row,
-)
+from essay_scoring.reports.cells import plain_table
+from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 
 if TYPE_CHECKING:
     from essay_scoring.experiments.compare_runs import Judgement
@@ -46,10 +40,7 @@ def print_judgement(judgement: Judgement) -> None:
         f"\ngate {plan.name} ({plan.rule}, {plan.sha256[:12]}): {verdict.outcome}, "
         f"decision {verdict.decision}"
     )
-    noisy = sum(finding.within_noise for finding in verdict.findings)
-    if plan.rule == "point" and noisy:
-        n = len(verdict.findings)
-        typer.echo(f"{noisy} of {n} thresholds lie inside the 95% interval of their delta")
+    _print_noise(plan.rule, [finding.within_noise for finding in verdict.findings])
 
 
 def print_registration(registration: Registration) -> None:
@@ -98,11 +89,16 @@ def _print_gate(gate: dict[str, Any]) -> None:
         typer.echo(f"  {gate['reason']}\n")
         return
     typer.echo(plain_table(CHECK_HEADER, [check_row(check) for check in gate["checks"]]))
-    noisy = sum(check["within_noise"] for check in gate["checks"])
-    if gate["rule"] == "point" and noisy:
-        n = len(gate["checks"])
-        typer.echo(f"{noisy} of {n} thresholds lie inside the 95% interval of their delta")
+    _print_noise(gate["rule"], [check["within_noise"] for check in gate["checks"]])
     typer.echo("")
+
+
+def _print_noise(rule: str, within: list[bool]) -> None:
+    """Print how many thresholds a point rule might as well have decided otherwise."""
+    if rule == "point" and any(within):
+        typer.echo(
+            f"{sum(within)} of {len(within)} thresholds lie inside the 95% interval of their delta"
+        )
 
 
 def print_final(folder: Path) -> None:

@@ -18,7 +18,9 @@ from essay_scoring.evaluation.summary import covariates, summarise
 from essay_scoring.experiments import provenance
 from essay_scoring.experiments.config import Baseline, EvaluationSettings, config_values
 from essay_scoring.experiments.cross_validation import JobResult, gather
+from essay_scoring.experiments.execution import execution_record
 from essay_scoring.experiments.mapping import MappedRun, map_run, plain_mapping
+from essay_scoring.experiments.prompt_probe import is_probed, prompt_probe
 from essay_scoring.experiments.run import Run
 
 
@@ -59,7 +61,7 @@ def summary_of(predictions: Predictions, settings: EvaluationSettings, seed: int
 def write_artifacts(
     run: Run, folder: Path, scored: Scored, baselines: dict[Baseline, Scored]
 ) -> None:
-    """Write cv_metrics.json, the residual files and truncation_coverage.json under artifacts/."""
+    """Write cv_metrics.json, the residual files and what else the run has under artifacts/."""
     artifacts = folder / "artifacts"
     measured = _covariate_values(run)
     predictions = scored.mapped.predictions
@@ -78,10 +80,13 @@ def write_artifacts(
                 for name, other in baselines.items()
             },
             "fits": [_fit_record(job) for job in scored.jobs],
+            "execution": execution_record(run, scored.jobs),
         },
     )
     if run.reads_encoder:
         write_json(artifacts / "truncation_coverage.json", run.truncation_coverage())
+    if is_probed(run.config):
+        write_json(artifacts / "prompt_probe.json", prompt_probe(run, folder / "models"))
 
 
 def metrics_record(identity: dict[str, Any], predictions: Predictions) -> dict[str, Any]:

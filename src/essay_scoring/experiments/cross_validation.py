@@ -88,17 +88,22 @@ class JobResult:
 
 
 def run_job(
-    design: Design, folds: Sequence[int], build: Callable[[Job], Scorer], folder: Path
+    design: Design,
+    folds: Sequence[int],
+    build: Callable[[Job], Scorer],
+    folder: Path,
+    *,
+    keep_model: bool = True,
 ) -> JobResult:
     """Return the result of training without `folds`; read it from `folder` if it lies there.
 
-    The fitted model is saved beside the result, in `folder`/model. Checkpoints lie in a hidden
-    folder beside it until the job is done.
+    The fitted model is saved beside the result, in `folder`/model, if `keep_model`. Checkpoints lie
+    in a hidden folder beside it until the job is done.
     """
     work = folder.with_name(f".{folder.name}-work")
-    if (folder / "job.json").is_file():
+    if is_done(folder):
         shutil.rmtree(work, ignore_errors=True)
-        return _read_job(folder)
+        return read_job(folder)
     started = time.perf_counter()
     held_out = design.held_out_rows(folds)
     fit, dev = design.training_rows(folds)
@@ -116,7 +121,7 @@ def run_job(
         n_dev=len(dev),
         seconds=round(time.perf_counter() - started, 3),
     )
-    _write_job(folder, result, scorer)
+    write_job(folder, result, scorer.save if keep_model else None)
     shutil.rmtree(work, ignore_errors=True)
     return result
 
@@ -129,17 +134,24 @@ def gather(design: Design, results: Sequence[JobResult]) -> FloatArray:
     return np.array([value_of[essay] for essay in design.train.essays.ids], dtype=np.float64)
 
 
-def _write_job(folder: Path, result: JobResult, scorer: Scorer) -> None:
-    """Write the model and the result into a hidden folder, then give it its name."""
+def write_job(folder: Path, result: JobResult, save: Callable[[Path], None] | None) -> None:
+    """Write the model, if any, and the result into a hidden folder, then give it its name."""
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
-    scorer.save(unfinished / "model")
+    if save is not None:
+        save(unfinished / "model")
     write_json(unfinished / "job.json", asdict(result))
     unfinished.rename(folder)
 
 
-def _read_job(folder: Path) -> JobResult:
+def is_done(folder: Path) -> bool:
+    """Tell whether a job was finished."""
+    return (folder / "job.json").is_file()
+
+
+def read_job(folder: Path) -> JobResult:
+    """Return the result of a finished job."""
     values: dict[str, Any] = read_json(folder / "job.json")
     for name in ("folds", "ids", "raw"):
         values[name] = tuple(values[name])

@@ -13,7 +13,8 @@ from essay_scoring.experiments.artifacts import Scored, write_artifacts
 from essay_scoring.experiments.config import Baseline, RunConfig, config_values
 from essay_scoring.experiments.cross_validation import Design, JobResult, gather, run_job
 from essay_scoring.experiments.manifest import is_complete
-from essay_scoring.experiments.mapping import inner_pairs, map_run, plain_mapping
+from essay_scoring.experiments.mapping import map_run, plain_mapping
+from essay_scoring.experiments.parts import fold_jobs, forget_parts, inner_jobs, join_members
 from essay_scoring.experiments.run import BASELINES, Run, open_run, provenance_of
 from essay_scoring.experiments.session import Session, session
 from essay_scoring.experiments.workspace import Workspace
@@ -60,15 +61,14 @@ def _cross_validate(
     """Return the mapped out-of-fold predictions of the run's scorer and of its baselines."""
     design, models = run.design, folder / "models"
     build, mapping = partial(run.build, run.config.scorer), run.config.training.mapping
-    single = {f"fold-{fold}": [fold] for fold in design.folds}
+    single = fold_jobs(design)
+    join_members(run, folder)
     opened.stage("cross-validation")
     with opened.progress.stage(folder.name, len(single), "folds") as advance:
         jobs = _jobs(design, single, build, models, advance)
     inner: list[JobResult] = []
     if mapping == "qwk_cutpoints_inner":
-        # A model trained without folds j and k predicts j where k is the outer fold, and k where
-        # j is.
-        pairs = {f"inner-{a}-{b}": [a, b] for a, b in inner_pairs(design.folds)}
+        pairs = inner_jobs(design)
         opened.stage("inner cross-validation")
         with opened.progress.stage("inner folds", len(pairs), "fits") as advance:
             inner = _jobs(design, pairs, build, models, advance)
@@ -81,6 +81,7 @@ def _cross_validate(
             own = _jobs(design, single, build, models / "baselines" / name, advance)
         mapped = map_run(plain_mapping(mapping), design, gather(design, own), [])
         baselines[name] = Scored(mapped, own)
+    forget_parts(folder)
     return scored, baselines
 
 

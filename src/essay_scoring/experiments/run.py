@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.contracts import Scorer
-from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.machine import cores
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import Splits, read_splits
 from essay_scoring.experiments import provenance
-from essay_scoring.experiments.config import Baseline, RunConfig, config_values
+from essay_scoring.experiments.config import (
+    Baseline,
+    RunConfig,
+    config_values,
+    run_folder_name,
+)
 from essay_scoring.experiments.cross_validation import Design
 from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
@@ -31,7 +35,9 @@ from essay_scoring.models.settings import (
     MeanSettings,
     RidgeSettings,
     ScorerSettings,
+    TransformerSettings,
 )
+from essay_scoring.models.transformer.precision import resolve
 
 BASELINES: dict[Baseline, ScorerSettings] = {
     "mean": MeanSettings(),
@@ -88,13 +94,12 @@ class Run:
     @property
     def folder_name(self) -> str:
         """`<name>-<fingerprint>` over config, data, splits and code."""
-        identity = {
-            "config": config_values(self.config),
-            "data": self.prepared.data_sha256,
-            "splits": self.splits.sha256,
-            "code": provenance.code_revision(),
-        }
-        return f"{self.config.name}-{fingerprint(identity)[:12]}"
+        return run_folder_name(
+            config_values(self.config),
+            data=self.prepared.data_sha256,
+            splits=self.splits.sha256,
+            code=provenance.code_revision(),
+        )
 
     @property
     def needs_columns(self) -> bool:
@@ -108,9 +113,21 @@ class Run:
         scorer, sets = self.config.scorer, self.config.features.sets
         return scorer.encoder is not None or (self.needs_columns and "embeddings" in sets)
 
+    @property
+    def precision(self) -> str:
+        """In which numbers the scorer's own network computes, or else the columns' encoder."""
+        scorer = self.config.scorer
+        if isinstance(scorer, TransformerSettings):
+            return resolve(scorer.mixed_precision, device_in_use())
+        return resolve_precision(self.config.features.encoder.precision)
+
     def build(self, settings: ScorerSettings, job: Job) -> Scorer:
         """Return an unfitted scorer of this run's scales, columns and seed."""
-        context = ScorerContext(
+        return build_scorer(settings, self.config.training, self.context(job))
+
+    def context(self, job: Job) -> ScorerContext:
+        """Return what a scorer of this run is given besides its settings."""
+        return ScorerContext(
             scales=self.prepared.train.scales,
             columns=self.columns,
             seed=self.config.seed,
@@ -119,7 +136,6 @@ class Run:
             progress=self.progress,
             job=job,
         )
-        return build_scorer(settings, self.config.training, context)
 
 
 def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run:
@@ -151,6 +167,6 @@ def provenance_of(run: Run) -> dict[str, Any]:
         "versions": provenance.package_versions(),
         "machine": provenance.machine(),
         "device": device_in_use(),
-        "precision": resolve_precision(run.config.features.encoder.precision),
+        "precision": run.precision,
         "seeds": {"run": run.config.seed, "splits": run.config.data.splits.seed},
     }

@@ -21,6 +21,9 @@ from essay_scoring.experiments.ledger import now
 from essay_scoring.experiments.manifest import LOCK, is_complete, write_manifest
 
 HEARTBEAT_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Longer than anyone who only asks how a run stands holds its lock."""
+
 _PROGRESS_SECONDS = 0.5
 
 log = logging.getLogger("essay_scoring")
@@ -38,7 +41,7 @@ def session(
     `shared`: other processes work in the folder too, under locks of their own, so what is half
     written is theirs, and is left alone until all work is done.
     """
-    with try_lock(folder / LOCK) as held:
+    with try_lock(folder / LOCK, patience=LOOK_SECONDS) as held:
         if not held:
             pid = _status_file(folder).get("pid", "unknown")
             raise BusyError(

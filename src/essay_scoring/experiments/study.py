@@ -1,43 +1,51 @@
-"""`study`: run what is missing, judge in order, record a decision."""
+"""`study`: run what is missing, judge in a strict order, record a decision."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from essay_scoring.core.errors import EvidenceError, NotFiniteError
-from essay_scoring.core.files import write_json
-from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.data.splits import Scheme
-from essay_scoring.evaluation.plans import GatePlan
 from essay_scoring.experiments import provenance
-from essay_scoring.experiments.compare_runs import RunRecord, judge_runs, read_run
 from essay_scoring.experiments.config import config_values
-from essay_scoring.experiments.cv import WriteReports, run_cv
-from essay_scoring.experiments.manifest import is_complete
+from essay_scoring.experiments.manifest import MANIFEST, is_complete
+from essay_scoring.experiments.reporters import Reporters
 from essay_scoring.experiments.run import open_run
 from essay_scoring.experiments.session import Session, session
-from essay_scoring.experiments.study_plan import Arm, Candidate, Study
+from essay_scoring.experiments.study_arms import ArmRunner, Planned
+from essay_scoring.experiments.study_gates import Gatekeeper
+from essay_scoring.experiments.study_outcomes import (
+    ArmRecord,
+    Decision,
+    after_tuning,
+    decide,
+    why_not,
+)
+from essay_scoring.experiments.study_plan import Candidate, Ending, Study
+from essay_scoring.experiments.study_record import Findings, study_record
+from essay_scoring.experiments.study_start import power_line, put_in_force
+from essay_scoring.experiments.tuning import Tune, tuning_round
 from essay_scoring.experiments.workspace import Workspace
-
-Outcome = Literal["proceed", "defer", "inconclusive"]
-Role = Literal["reference", "candidate", "context"]
 
 
 @dataclass(frozen=True)
-class Reporters:
-    """Who writes the pages of a run folder and of a study folder."""
+class Outside:
+    """What a study is given from above: who writes pages, who hears each plan's power, who tunes.
 
-    run: WriteReports
-    study: Callable[[Path], object]
+    `say` is told before any candidate starts; `tune` runs a search and returns its folder.
+    """
+
+    reporters: Reporters
+    say: Callable[[str], None]
+    tune: Tune
 
 
 class StudyRunner:
-    """Runs the arms of a study and keeps what it finds, in the order of the study file."""
+    """Runs the arms of a study in the order of its file, and keeps what it finds."""
 
     def __init__(
         self,
@@ -45,138 +53,122 @@ class StudyRunner:
         workspace: Workspace,
         progress: Progress,
         *,
-        reporters: Reporters,
+        outside: Outside,
         resume: str,
     ) -> None:
-        self._study, self._workspace = study, workspace
-        self._progress, self._reporters, self._resume = progress, reporters, resume
-        self._runs: dict[tuple[str, Scheme], RunRecord] = {}
-        self._rows: list[dict[str, Any]] = []
-        self._gates: list[dict[str, Any]] = []
+        self._study, self._workspace, self._progress = study, workspace, progress
+        self._outside, self._resume = outside, resume
+        self._arms = ArmRunner(workspace, progress, outside.reporters.run, resume, {}, [])
+        self._reference = Planned.of(study, study.settings.reference, "reference")
+        tolerance = study.settings.seed_tolerance
+        self._keeper = Gatekeeper(self._arms, self._reference, tolerance)
+        self._found = Findings()
 
     def run(self) -> Path:
-        """Return the complete study folder, doing only what is not done yet."""
+        """Return the complete study folder, doing only what is not done yet.
+
+        A finished study stands while the runs it rests on do. One that met invalid evidence is
+        judged again: the evidence may have been made anew.
+        """
         folder = self._folder()
-        if is_complete(folder):
+        if is_complete(folder) and self._stands(folder):
             return folder
         with session(folder, self._resume, self._progress) as opened:
+            (folder / MANIFEST).unlink(missing_ok=True)
             write_json(folder / "config.json", self._identity())
-            self._run_all(opened)
-            write_json(folder / "study.json", self._record())
+            self._run_arms(opened)
+            decision = self._decide(opened)
+            found = (self._arms, self._keeper, self._found)
+            write_json(
+                folder / "study.json", study_record(folder.name, self._study, *found, decision)
+            )
             opened.stage("reports")
-            self._reporters.study(folder)
+            self._outside.reporters.study(folder)
         return folder
 
-    def _run_all(self, opened: Session) -> None:
-        settings, schemes = self._study.settings, self._study.schemes
-        for scheme in schemes:
-            self._run_arm(settings.reference, "reference", scheme, opened)
-        for arm in settings.context:
-            self._run_arm(arm, "context", schemes[0], opened)
-        for candidate in settings.candidates:
-            # Every gate is judged, also after one failed: the record shows all of the evidence.
-            passed = [self._judge(candidate, plan, opened) for plan in self._plans(candidate)]
-            if all(passed) and settings.stop_after_pass:
-                break
+    def _run_arms(self, opened: Session) -> None:
+        """Run the reference, put the plans in force, then take the candidates in their order."""
+        study, ended = self._study, self._found.ended
+        for plan in study.distinct_plans:
+            self._arms.require_startable(self._reference, plan)
+        for scheme in study.schemes:
+            opened.stage(f"reference {self._reference.name}, {scheme}")
+            self._arms.run(self._reference, scheme)
+        self._start(opened)
+        self._run_context(opened)
+        for candidate in study.settings.candidates:
+            stop = study.settings.stop_after_pass
+            if why := why_not(candidate, self._endings(), stop_after_pass=stop):
+                ended[candidate.name] = ArmRecord(candidate.name, "candidate", "not_run", why)
+            else:
+                arm = Planned.of(study, candidate, "candidate")
+                ended[candidate.name] = self._judge(arm, candidate, opened)
+            self._run_context(opened)
 
-    def _judge(self, candidate: Candidate, plan: GatePlan, opened: Session) -> bool:
-        """Judge a candidate by one plan, record the verdict, and tell whether it passed."""
-        gate = {
-            "arm": candidate.name,
-            "plan": plan.name,
-            "plan_sha256": plan.sha256,
-            "scheme": plan.scheme,
-            "rule": plan.rule,
-        }
-        try:
-            run = self._run_arm(candidate, "candidate", plan.scheme, opened)
-            reference = self._runs[self._study.settings.reference.name, plan.scheme]
-            judgement = judge_runs(reference, run, plan)
-        except (EvidenceError, NotFiniteError) as error:
-            self._gates.append({**gate, "verdict": "invalid", "reason": error.line()})
-            return False
-        self._gates.append(
-            {
-                **gate,
-                "verdict": judgement.verdict.outcome,
-                "candidate_run": run.folder.name,
-                "reference_run": reference.folder.name,
-                "checks": judgement.verdict.to_json()["findings"],
-                "comparison": judgement.comparison.to_json(),
-            }
-        )
-        return judgement.verdict.outcome == "pass"
+    def _start(self, opened: Session) -> None:
+        """Register every plan before any candidate starts, and say what each can tell."""
+        opened.stage("plans")
+        space, simulations = self._workspace, self._study.settings.power_simulations
+        for plan in self._study.distinct_plans:
+            reference = self._arms.runs[self._reference.name, plan.scheme]
+            in_force = put_in_force(plan, reference, space)
+            line = power_line(plan, reference[0], space, self._progress, simulations)
+            self._found.plans.append({**in_force, "power": line})
+            self._outside.say(line)
 
-    def _run_arm(self, arm: Arm, role: Role, scheme: Scheme, opened: Session) -> RunRecord:
-        """Return an arm's finished run under a scheme, running it if it is missing."""
-        if (arm.name, scheme) in self._runs:
-            return self._runs[arm.name, scheme]
-        opened.stage(f"{role} {arm.name}, {scheme}")
-        folder = run_cv(
-            self._study.config(arm, scheme),
-            self._workspace,
-            self._progress,
-            report=self._reporters.run,
-            resume=self._resume,
-        )
-        run = self._runs[arm.name, scheme] = read_run(folder)
-        self._rows.append(
-            {
-                "arm": arm.name,
-                "role": role,
-                "scheme": scheme,
-                "run": folder.name,
-                "manifest_sha256": run.manifest_sha256,
-                "family": run.metrics["family"],
-                "mapping": run.metrics["mapping"],
-                "summary": run.metrics["summary"],
-                "baselines": run.metrics["baselines"] if role == "reference" else {},
-                "seconds": sum(fit["seconds"] for fit in run.metrics["fits"]),
-            }
-        )
-        return run
+    def _judge(self, arm: Planned, candidate: Candidate, opened: Session) -> ArmRecord:
+        opened.stage(f"{arm.role} {arm.name}")
+        return self._keeper.judge(arm, self._study.plans[candidate.name])
 
-    def _plans(self, candidate: Candidate) -> tuple[GatePlan, ...]:
-        return self._study.plans[candidate.name]
+    def _run_context(self, opened: Session) -> None:
+        """Run the context arms whose conditions have become clear, each once."""
+        ended, endings = self._found.ended, self._endings()
+        for arm in self._study.settings.context:
+            if arm.name in ended or not arm.runs_if.keys() <= endings.keys():
+                continue
+            if why := why_not(arm, endings):
+                ended[arm.name] = ArmRecord(arm.name, "context", None, f"not run: {why}")
+                continue
+            opened.stage(f"context {arm.name}")
+            planned = Planned.of(self._study, arm, "context")
+            ended[arm.name] = self._keeper.show(planned, self._study.distinct_plans[0])
 
-    def _record(self) -> dict[str, Any]:
-        """Return study.json: what was asked, run, found and decided."""
-        settings = self._study.settings
-        outcome, decided, reason = decide(
-            settings.reference.name, [arm.name for arm in settings.candidates], self._gates
-        )
-        scheme = self._study.schemes[0]
-        decided_run = self._runs.get((decided, scheme))
-        return {
-            "schema": 1,
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "name": settings.name,
-            "question": settings.question,
-            "outcome": outcome,
-            "reason": reason,
-            "decided_arm": decided,
-            "decided_run": decided_run.folder.name if decided_run else None,
-            "data": self._runs[settings.reference.name, scheme].metrics["data"],
-            "runs": self._rows,
-            "gates": self._gates,
-            "code_revision": provenance.code_revision(),
-            "git": provenance.git_state(),
-            "machine": provenance.machine(),
-            "versions": provenance.package_versions(),
-        }
+    def _decide(self, opened: Session) -> Decision:
+        """Return the decision, made anew after the tuning round of a candidate that passed."""
+        ended, study = self._found.ended, self._study
+        found = decide(self._reference.name, list(ended.values()), self._keeper.gates)
+        search = study.searches.get(found.arm)
+        if search is None:
+            return found
+        [candidate] = [arm for arm in study.settings.candidates if arm.name == found.arm]
+        opened.stage(f"tuning {candidate.name}")
+        done = tuning_round(candidate.name, search, self._outside.tune)
+        self._found.tuning = done.record
+        if done.selected is None:
+            return after_tuning(found, None, self._keeper.gates)
+        tuned = self._judge(Planned.tuned(candidate, done.selected), candidate, opened)
+        ended[tuned.arm] = tuned
+        return after_tuning(found, tuned, self._keeper.gates)
+
+    def _endings(self) -> dict[str, Ending]:
+        """Return how the candidates so far ended, in their order."""
+        ended = self._found.ended.values()
+        return {arm.arm: arm.ending for arm in ended if arm.ending is not None}
 
     def _identity(self) -> dict[str, Any]:
-        """Return what the study is: its settings, its arms' configs and its plans' hashes."""
+        """Return what the study is: its settings, its arms' configs, its plans and searches."""
         study = self._study
-        arms: tuple[Arm, ...] = (
-            study.settings.reference,
-            *study.settings.candidates,
-            *study.settings.context,
-        )
+        main = study.schemes[0]
         return {
             "study": study.settings.model_dump(mode="json"),
-            "configs": {a.name: config_values(study.config(a, study.schemes[0])) for a in arms},
+            "configs": {
+                arm.name: config_values(study.config(arm, main)) for arm in study.settings.arms
+            },
             "plans": {name: [plan.sha256 for plan in plans] for name, plans in study.plans.items()},
+            "searches": {
+                name: search.settings.model_dump(mode="json", exclude={"config", "set"})
+                for name, search in study.searches.items()
+            },
         }
 
     def _folder(self) -> Path:
@@ -193,38 +185,13 @@ class StudyRunner:
         name = f"{study.settings.name}-{fingerprint(identity)[:12]}"
         return self._workspace.runs / "studies" / name
 
-
-def decide(
-    reference: str, candidates: list[str], gates: list[dict[str, Any]]
-) -> tuple[Outcome, str, str]:
-    """Return the outcome, the arm it decides for, and the reason in one sentence.
-
-    Proceed with the first candidate whose every gate passed. Otherwise the reference stays: the
-    outcome is inconclusive where evidence was invalid or undecided for a candidate that failed no
-    gate, and defer where every judged candidate failed one.
-    """
-    open_arms = []
-    for arm in candidates:
-        verdicts = [gate["verdict"] for gate in gates if gate["arm"] == arm]
-        if verdicts and all(verdict == "pass" for verdict in verdicts):
-            passed = f"'{arm}' passed every gate against '{reference}'."
-            return "proceed", arm, f"{passed}{_caution(arm, gates)}"
-        if "fail" not in verdicts:
-            open_arms.append(arm)
-    if open_arms:
-        names = ", ".join(f"'{arm}'" for arm in open_arms)
-        return "inconclusive", reference, f"The evidence on {names} is invalid or undecided."
-    failed = ", ".join(f"'{arm}'" for arm in candidates)
-    return "defer", reference, f"No justified uplift over '{reference}': {failed} failed a gate."
-
-
-def _caution(arm: str, gates: list[dict[str, Any]]) -> str:
-    """Return a sentence on the arm's checks whose interval holds their threshold, if any does."""
-    checks = [check for gate in gates if gate["arm"] == arm for check in gate["checks"]]
-    noisy = sum(check["within_noise"] for check in checks)
-    if not noisy:
-        return ""
-    return (
-        f" But {noisy} of {len(checks)} thresholds lie inside the 95% interval of their delta: "
-        "on this evidence the point rule could as well have said otherwise."
-    )
+    def _stands(self, folder: Path) -> bool:
+        """Tell whether every run of a finished study is as it was, and no evidence was invalid."""
+        study = read_json(folder / "study.json")
+        manifests = {
+            self._workspace.runs / run["run"] / MANIFEST: run["manifest_sha256"]
+            for run in study["runs"]
+        }
+        return all(gate["verdict"] != "invalid" for gate in study["gates"]) and all(
+            path.is_file() and file_sha256(path) == sha256 for path, sha256 in manifests.items()
+        )

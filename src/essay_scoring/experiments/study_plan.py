@@ -1,10 +1,12 @@
-"""Study files: an ordered list of arms, each with its config and the gates it must pass."""
+"""Study files: arms in a strict order, each with its config, gates, conditions and seeds."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,47 +15,117 @@ from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.splits import Scheme
 from essay_scoring.evaluation.plans import GatePlan, load_plan
 from essay_scoring.experiments.config import RunConfig, load_run_config
+from essay_scoring.experiments.search.settings import Search, load_search
+
+Ending = Literal["pass", "fail", "unstable", "invalid", "inconclusive", "not_run"]
+"""How a candidate ends; see `study_outcomes.ending_of`."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Arm(Settings):
-    """One configuration of a study; `set` overrides keys of its config file."""
+    """One configuration of a study; `set` overrides keys of its config file.
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    With `seeds` there is one run for each, alike but for the config's seed, and the arm's figures
+    are means over them; without, one run with the config's own.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,56}$")
     config: str
     set: tuple[str, ...] = ()
+    seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct_seeds(self) -> Self:
+        if self.seeds and len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed is there twice")
+        return self
+
+    @property
+    def each_seed(self) -> tuple[int | None, ...]:
+        """The seeds to run, None for the config's own."""
+        return self.seeds or (None,)
 
 
-class Candidate(Arm):
+class Conditional(Arm):
+    """An arm that runs if every candidate named in `runs_if` ended in one of the ways listed."""
+
+    runs_if: dict[str, Annotated[tuple[Ending, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+
+
+class Tuning(Settings):
+    """The tuning round of a candidate that passed: a search file's space, tried `trials` times."""
+
+    search: str
+    trials: int = Field(ge=1, le=50)
+
+
+class Candidate(Conditional):
     """An arm that must pass every one of its gate plans."""
 
     gates: tuple[str, ...] = Field(min_length=1)
+    tuning: Tuning | None = None
 
 
 class StudySettings(Settings):
-    """A study file. `context` arms are run and shown but judged by no gate."""
+    """A study file. `context` arms are run and shown but judged by no gate.
+
+    A candidate without `runs_if` runs unless one before it passed; without `stop_after_pass`, also
+    then. `seed_tolerance` is by how much the mean QWK of an arm's seeds may differ, highest less
+    lowest, before the arm is called unstable. `power_simulations` is how many pairs `power`
+    simulates: None as many as it would by itself, 0 none, which the record says.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
     question: str = Field(min_length=1)
     reference: Arm
     candidates: tuple[Candidate, ...] = Field(min_length=1)
-    context: tuple[Arm, ...] = ()
+    context: tuple[Conditional, ...] = ()
     stop_after_pass: bool = True
+    seed_tolerance: float | None = Field(default=None, gt=0)
+    power_simulations: int | None = Field(default=None, ge=0)
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm of the file."""
+        return (self.reference, *self.candidates, *self.context)
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:
-        names = [arm.name for arm in (self.reference, *self.candidates, *self.context)]
+        tuned = [tuned_name(arm) for arm in self.candidates if arm.tuning]
+        names = [*(arm.name for arm in self.arms), *tuned]
         if len(set(names)) < len(names):
             raise ValueError("arms need names of their own")
+        return self
+
+    @model_validator(mode="after")
+    def _conditions_look_back(self) -> Self:
+        before: list[str] = []
+        for arm in self.candidates:
+            _require_known(arm, before, "an earlier candidate")
+            before.append(arm.name)
+        for context in self.context:
+            _require_known(context, before, "a candidate")
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_is_unstable(self) -> Self:
+        many = [arm.name for arm in self.candidates if len(arm.each_seed) > 1]
+        if many and self.seed_tolerance is None:
+            raise ValueError(f"'{many[0]}' has several seeds, which needs seed_tolerance")
         return self
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study file with its arms' configs and its gate plans read and checked."""
+    """A study file with its arms' configs, gate plans and searches read and checked."""
 
     path: Path
     settings: StudySettings
     plans: dict[str, tuple[GatePlan, ...]]
+    searches: dict[str, Search]
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -61,14 +133,28 @@ class Study:
         seen = dict.fromkeys(plan.scheme for plans in self.plans.values() for plan in plans)
         return tuple(seen)
 
-    def config(self, arm: Arm, scheme: Scheme) -> RunConfig:
+    @property
+    def distinct_plans(self) -> tuple[GatePlan, ...]:
+        """Every plan once, in order of first use."""
+        return tuple(
+            {plan.sha256: plan for plans in self.plans.values() for plan in plans}.values()
+        )
+
+    def config(self, arm: Arm, scheme: Scheme, seed: int | None = None) -> RunConfig:
         """Return an arm's run config under a scheme, named after the arm."""
         overrides = [*arm.set, f'name="{arm.name}"', f'scheme="{scheme}"']
+        if seed is not None:
+            overrides.append(f"seed={seed}")
         return load_run_config(self.path.parent / arm.config, overrides)
 
 
+def tuned_name(arm: Arm) -> str:
+    """Return the name of an arm after its tuning round."""
+    return f"{arm.name}-tuned"
+
+
 def load_study(path: Path) -> Study:
-    """Return the study of a TOML file; every config and plan it names is read now.
+    """Return the study of a TOML file; every config, plan and search it names is read now.
 
     Raises InputError for the first that is wrong, and where arms differ in their data.
     """
@@ -77,14 +163,50 @@ def load_study(path: Path) -> Study:
         arm.name: tuple(load_plan(path.parent / gate) for gate in arm.gates)
         for arm in settings.candidates
     }
-    study = Study(path, settings, plans)
+    study = Study(path, settings, plans, {})
     main = study.schemes[0]
     data = study.config(settings.reference, main).data
-    for arm in (*settings.candidates, *settings.context):
+    for arm in settings.arms:
         if study.config(arm, main).data != data:
             raise InputError(
                 f"arm '{arm.name}' uses other data than the reference",
                 where=str(path),
                 mend="give every arm the same [data]",
             )
+    for candidate in settings.candidates:
+        if candidate.tuning is not None:
+            study.searches[candidate.name] = _search(study, candidate, candidate.tuning)
     return study
+
+
+def _require_known(arm: Conditional, known: Sequence[str], what: str) -> None:
+    """Raise ValueError for a condition on anything but the names known."""
+    for name in arm.runs_if:
+        if name not in known:
+            raise ValueError(f"'{arm.name}' runs if '{name}', which is not {what}")
+
+
+def _search(study: Study, arm: Candidate, tuning: Tuning) -> Search:
+    """Return the search that tunes a candidate: the file's space around the arm's own config.
+
+    Only what the gates let an arm choose may be tuned: with another mapping than the reference's
+    it could not be judged.
+    """
+    main = study.schemes[0]
+    own: dict[str, Any] = {
+        "name": f"{study.settings.name[:40]}-{arm.name[:20]}",
+        "config": str((study.path.parent / arm.config).resolve()),
+        "set": [*arm.set, f'name="{tuned_name(arm)}"', f'scheme="{main}"'],
+        "trials": tuning.trials,
+    }
+    path = study.path.parent / tuning.search
+    search = load_search(
+        path, [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in own.items()]
+    )
+    if "training.mapping" in search.settings.space:
+        raise InputError(
+            f"the tuning of '{arm.name}' varies training.mapping, in which arms may not differ",
+            where=str(path),
+            mend="remove it from the space",
+        )
+    return search

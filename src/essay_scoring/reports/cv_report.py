@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from essay_scoring.reports.study_table import (
-    HEADER,
-    MISSING,
-    markdown_table,
-    number,
-    summary_row,
-    with_interval,
-)
+from essay_scoring.reports.cells import MISSING, markdown_table, number, with_interval
+from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.words import FIGURE_NAMES, headline, markdown
 
 INTERVALS = "95% intervals by resampling prompts and essays within them; MAE and RMSE in {unit}."
 
 
-def cv_report(metrics: dict[str, Any]) -> str:
-    """Return the Markdown of a run's `cv_metrics.json`."""
+PROBED = {
+    "learnt": "learnt representation",
+    "frozen": "the encoder before training",
+    "tfidf": "words (TF-IDF)",
+}
+
+
+def cv_report(metrics: dict[str, Any], probe: dict[str, Any] | None = None) -> str:
+    """Return the Markdown of a run's `cv_metrics.json`, and of its `prompt_probe.json` if any."""
     summary = metrics["summary"]
     parts = [
         f"# {markdown(metrics['run']['name'])}",
@@ -36,6 +37,7 @@ def cv_report(metrics: dict[str, Any]) -> str:
         _mapping(metrics),
         "## Fits",
         _fits(metrics["fits"]),
+        *([] if probe is None else ["## Prompt probe", _probe(probe)]),
         "## Provenance",
         _provenance(metrics),
     ]
@@ -120,6 +122,24 @@ def _fits(fits: list[dict[str, Any]]) -> str:
         for fit in fits
     ]
     return markdown_table(("fold held out", "rounds kept", "seconds"), rows)
+
+
+def _probe(probe: dict[str, Any]) -> str:
+    """Return accuracies of naming the prompt, each with its interval, and what guessing gives."""
+    places = {"held_out": "prompts held out", "training": "prompts trained on"}
+    rows = []
+    for key, where in places.items():
+        for name, words in PROBED.items():
+            found = probe[key][name]
+            if found["accuracy"] is None:
+                figure = MISSING
+            else:
+                figure = with_interval(found | {"estimate": found["accuracy"]})
+            counts = [number(found["majority"]), str(found["classes"]), str(found["n"])]
+            rows.append([where, words, figure, *counts])
+    header = ("among", "from", "accuracy [95%]", "majority", "prompts", "n")
+    note = "How well a linear classifier names the prompt of an essay, cross-validated."
+    return f"{note}\n\n{markdown_table(header, rows)}"
 
 
 def _provenance(metrics: dict[str, Any]) -> str:

@@ -11,14 +11,10 @@ from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.reports import figures
+from essay_scoring.reports.cells import number, with_interval
 from essay_scoring.reports.cv_report import cutpoint_rows, provenance_rows
 from essay_scoring.reports.run_folder import RunFolder
-from essay_scoring.reports.study_table import (
-    HEADER,
-    number,
-    summary_row,
-    with_interval,
-)
+from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
 
 Row = dict[str, Any]

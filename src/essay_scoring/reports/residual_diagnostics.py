@@ -8,7 +8,7 @@ import numpy as np
 
 from essay_scoring.evaluation.agreement import step_errors
 from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.reports.study_table import markdown_table, number
+from essay_scoring.reports.cells import markdown_table, number
 from essay_scoring.reports.words import FIGURE_NAMES, markdown, score, share
 
 N_WORST = 20

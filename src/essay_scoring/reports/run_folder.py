@@ -16,10 +16,14 @@ from essay_scoring.evaluation.residuals import STEM, Residuals, read_residuals
 
 @dataclass(frozen=True, eq=False)
 class RunFolder:
-    """A run's `cv_metrics.json` as it stands, and its out-of-fold residuals."""
+    """A run's `cv_metrics.json` as it stands, its out-of-fold residuals, and its prompt probe.
+
+    `probe` is `prompt_probe.json` as it stands, None for a run without one.
+    """
 
     metrics: dict[str, Any]
     residuals: Residuals
+    probe: dict[str, Any] | None = None
 
 
 def read_run_folder(folder: Path) -> RunFolder:
@@ -33,4 +37,5 @@ def read_run_folder(folder: Path) -> RunFolder:
     if schema != 1:
         raise InputError(f"schema {schema}, not 1", where=str(path), mend="run it again")
     residuals = read_residuals(folder / "artifacts" / f"{STEM}.jsonl", scales)
-    return RunFolder(metrics, residuals)
+    probe = folder / "artifacts" / "prompt_probe.json"
+    return RunFolder(metrics, residuals, read_json(probe) if probe.is_file() else None)

@@ -19,7 +19,7 @@ def write_run_reports(folder: Path) -> list[Path]:
     """
     run = read_run_folder(folder)
     reports = {
-        "cv_report.md": cv_report(run.metrics),
+        "cv_report.md": cv_report(run.metrics, run.probe),
         "residual_diagnostics.md": residual_diagnostics(run.metrics, run.residuals.predictions),
         "report.html": run_page(run),
     }

@@ -1,22 +1,35 @@
-"""The table of a study: its arms in rows, their agreement in columns, every cell already text."""
+"""The tables of a study: its arms in rows with their agreement, and the checks of its gates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-HEADER = (
-    "arm",
-    "mean QWK",
-    "pooled QWK [95%]",
-    "worst prompt",
-    "bottom k",
-    "low tail",
-    "high tail",
-    "MAE",
+from essay_scoring.reports.cells import Column, Table, cell_text
+
+ARM_COLUMNS = (
+    Column("arm", "text"),
+    Column("mean QWK", "spread"),
+    Column("pooled QWK [95%]", "interval"),
+    Column("worst prompt"),
+    Column("bottom k"),
+    Column("low tail"),
+    Column("high tail"),
+    Column("MAE"),
 )
-CHECK_HEADER = ("check", "kind", "threshold", "delta [95%]", "n", "result")
-MISSING = "-"
+CHECK_COLUMNS = (
+    Column("check", "text"),
+    Column("kind", "text"),
+    Column("threshold", "threshold"),
+    Column("delta [95%]", "interval", signed=True),
+    Column("n", "count"),
+    Column("result", "text"),
+)
+HEADER = tuple(column.title for column in ARM_COLUMNS)
+CHECK_HEADER = tuple(column.title for column in CHECK_COLUMNS)
+
+_SUMMARY = ("n", "overall", "mean_over_folds", "worst_prompt", "bottom_k_mean")
+_RUN = ("arm", "role", "scheme", "seed", "run", "manifest_sha256", "family", "seconds")
 
 
 @dataclass(frozen=True)
@@ -26,10 +39,6 @@ class Section:
     scheme: str
     n: int
     rows: list[list[str]]
-
-
-_SUMMARY = ("n", "overall", "mean_over_folds", "worst_prompt", "bottom_k_mean")
-_RUN = ("arm", "role", "scheme", "run", "manifest_sha256", "family", "seconds")
 
 
 def extract(study: dict[str, Any]) -> dict[str, Any]:
@@ -44,84 +53,78 @@ def extract(study: dict[str, Any]) -> dict[str, Any]:
         | {"baselines": {name: short(other) for name, other in run["baselines"].items()}}
         for run in study["runs"]
     ]
-    gates = [
-        {key: value for key, value in gate.items() if key != "comparison"}
-        for gate in study["gates"]
-    ]
-    return study | {"runs": runs, "gates": gates}
+    return study | {"runs": runs}
 
 
 def sections(study: dict[str, Any]) -> list[Section]:
     """Return one section per scheme: baselines of the reference first, then the arms as run."""
     schemes = dict.fromkeys(run["scheme"] for run in study["runs"])
-    return [_section(study, scheme) for scheme in schemes]
+    return [
+        Section(scheme, _essays(study, scheme), arms_table(study, scheme).texts)
+        for scheme in schemes
+    ]
+
+
+def arms_table(study: dict[str, Any], scheme: str) -> Table:
+    """Return the table of the arms under a scheme, one row a run."""
+    rows: list[list[Any]] = []
+    runs = [run for run in study["runs"] if run["scheme"] == scheme]
+    names = [run["arm"] for run in runs]
+    for run in runs:
+        rows += [_summary_cells(f"baseline: {k}", v) for k, v in run["baselines"].items()]
+        seed = f", seed {run['seed']}" if names.count(run["arm"]) > 1 else ""
+        rows.append(_summary_cells(f"{run['role']}: {run['arm']}{seed}", run["summary"]))
+    caption = f"Arms under {scheme}, {_essays(study, scheme)} essays"
+    return Table(f"arms-{scheme}", caption, ARM_COLUMNS, rows)
 
 
 def summary_row(name: str, summary: dict[str, Any]) -> list[str]:
-    """Return the cells of one arm."""
-    overall, worst = summary["overall"], summary["worst_prompt"]
-    folds = summary["mean_over_folds"]["qwk"]
-    return [
-        name,
-        f"{number(folds['mean'])} ± {number(folds['std'])}",
-        with_interval(overall["qwk"]),
-        number(worst["qwk"]) if worst else MISSING,
-        number(summary["bottom_k_mean"]),
-        number(overall["low_tail_adjacent"]["estimate"]),
-        number(overall["high_tail_adjacent"]["estimate"]),
-        number(overall["mae"]["estimate"]),
-    ]
+    """Return the cells of one arm as text."""
+    cells = zip(ARM_COLUMNS, _summary_cells(name, summary), strict=True)
+    return [cell_text(column, cell) for column, cell in cells]
 
 
 def check_row(check: dict[str, Any]) -> list[str]:
-    """Return the cells of one check of a gate."""
+    """Return the cells of one check of a gate as text."""
+    cells = zip(CHECK_COLUMNS, _check_cells(check), strict=True)
+    return [cell_text(column, cell) for column, cell in cells]
+
+
+def checks_table(gates: list[dict[str, Any]]) -> Table:
+    """Return one row for each check of each gate, with the arm, the plan and the verdict."""
+    before = (Column("arm", "text"), Column("plan", "text"), Column("verdict", "text"))
+    rows = [
+        [gate["arm"], gate["plan"], gate["verdict"], *_check_cells(check)]
+        for gate in gates
+        for check in gate["checks"]
+    ]
+    return Table("checks", "Checks of the gates", (*before, *CHECK_COLUMNS), rows)
+
+
+def _summary_cells(name: str, summary: dict[str, Any]) -> list[Any]:
+    overall, worst = summary["overall"], summary["worst_prompt"]
+    folds, pooled = summary["mean_over_folds"]["qwk"], overall["qwk"]
     return [
-        str(check["metric"]),
-        str(check["kind"]),
-        f"≥ {check['threshold']:+.3f}",
-        with_interval({**check, "estimate": check["delta"]}, sign=True),
-        str(check["n"]),
-        str(check["result"]),
+        name,
+        (folds["mean"], folds["std"]),
+        (pooled["estimate"], pooled["low"], pooled["high"]),
+        worst["qwk"] if worst else None,
+        summary["bottom_k_mean"],
+        *(overall[key]["estimate"] for key in ("low_tail_adjacent", "high_tail_adjacent", "mae")),
     ]
 
 
-def number(value: float | None, *, sign: bool = False) -> str:
-    """Return a figure to three places, a dash where it is missing."""
-    if value is None:
-        return MISSING
-    return f"{value:+.3f}" if sign else f"{value:.3f}"
+def _check_cells(check: dict[str, Any]) -> list[Any]:
+    return [
+        check["metric"],
+        check["kind"],
+        check["threshold"],
+        (check["delta"], check["low"], check["high"]),
+        check["n"],
+        check["result"],
+    ]
 
 
-def with_interval(figure: dict[str, Any], *, sign: bool = False) -> str:
-    """Return `estimate [low, high]`."""
-    low, high = number(figure["low"], sign=sign), number(figure["high"], sign=sign)
-    return f"{number(figure['estimate'], sign=sign)} [{low}, {high}]"
-
-
-def plain_table(header: tuple[str, ...], rows: list[list[str]]) -> str:
-    """Return an aligned table for a terminal."""
-    lines = [list(header), *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def markdown_table(header: tuple[str, ...], rows: list[list[str]]) -> str:
-    """Return a Markdown table; bars in cells are escaped."""
-    lines = [list(header), ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in x) + " |" for x in lines
-    )
-
-
-def _section(study: dict[str, Any], scheme: str) -> Section:
-    rows, n = [], 0
-    for run in study["runs"]:
-        if run["scheme"] != scheme:
-            continue
-        n = run["summary"]["n"]
-        rows += [summary_row(f"baseline: {k}", v) for k, v in run["baselines"].items()]
-        rows.append(summary_row(f"{run['role']}: {run['arm']}", run["summary"]))
-    return Section(scheme, n, rows)
+def _essays(study: dict[str, Any], scheme: str) -> int:
+    """Return how many essays the runs of a scheme have."""
+    return next(int(run["summary"]["n"]) for run in study["runs"] if run["scheme"] == scheme)

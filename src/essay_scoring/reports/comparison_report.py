@@ -1,0 +1,85 @@
+"""Any number of runs against one reference, as Markdown and as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import write_text
+from essay_scoring.reports.cells import Table, markdown_table
+from essay_scoring.reports.comparison_tables import comparison_tables
+from essay_scoring.reports.forest import arms_forest, gate_forest
+from essay_scoring.reports.html import environment
+from essay_scoring.reports.study_table import checks_table
+from essay_scoring.reports.words import markdown, plain
+
+Row = dict[str, Any]
+
+UNREGISTERED = "Not a registered judgement: that takes the commands register and judge."
+
+
+def write_comparison_report(record: Row, folder: Path) -> list[Path]:
+    """Write comparison.md and comparison.html of what compare-cv-runs found; return the paths."""
+    texts = {
+        "comparison.md": comparison_markdown(record),
+        "comparison.html": comparison_page(record),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def comparison_markdown(record: Row) -> str:
+    """Return the comparison as Markdown."""
+    parts = [f"# Against {markdown(record['reference'])}", markdown(record["question"])]
+    parts += [markdown(answer(record)), UNREGISTERED]
+    parts += table_blocks([checks_table(record["gates"])], level=2)
+    for one in record["comparisons"]:
+        parts += [_missing(one)] if one["statistics"] else []
+        parts += table_blocks(comparison_tables(one), level=2)
+    return "\n\n".join(parts) + "\n"
+
+
+def comparison_page(record: Row) -> str:
+    """Return the comparison as one self-contained page."""
+    shown = record["comparisons"]
+    template = environment().get_template("comparison.html.jinja")
+    return template.render(
+        record=record,
+        answer=answer(record),
+        caution=UNREGISTERED,
+        forests=[arms_forest(one) for one in shown],
+        gates=[gate_forest(gate) for gate in record["gates"]],
+        tables=[table for one in shown for table in comparison_tables(one)],
+        missing=next((_missing(one) for one in shown if one["statistics"]), None),
+    )
+
+
+def answer(record: Row) -> str:
+    """Return in a sentence which candidates passed the plan."""
+    by_verdict: dict[str, list[str]] = {}
+    for gate in record["gates"]:
+        by_verdict.setdefault(gate["verdict"], []).append(plain(gate["arm"]))
+    said = [f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items()]
+    return f"{record['plan']} against {plain(record['reference'])}. {'; '.join(said)}."
+
+
+def table_blocks(tables: Sequence[Table], *, level: int) -> list[str]:
+    """Return tables as Markdown, each under a heading of its caption."""
+    blocks = []
+    for table in tables:
+        rows = [
+            [
+                markdown(text) if column.kind == "text" and cell is not None else text
+                for column, cell, text in zip(table.columns, row, texts, strict=True)
+            ]
+            for row, texts in zip(table.rows, table.texts, strict=True)
+        ]
+        blocks += [f"{'#' * level} {table.caption}", markdown_table(table.header, rows)]
+    return blocks
+
+
+def _missing(one: Row) -> str:
+    """Return what a comparison leaves out, and how to have it."""
+    return f"Left out, the mixed model and the covariates: {one['statistics']}."

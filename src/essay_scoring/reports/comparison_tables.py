@@ -1,0 +1,200 @@
+"""The tables of a comparison: deltas, tests, seeds, and what errors follow.
+
+They are made from `comparison_record`s and gates, which study.json and the JSON of compare-cv-runs
+hold alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from essay_scoring.experiments.power import FIGURES
+from essay_scoring.reports.cells import Column, Table
+from essay_scoring.reports.words import plain
+
+Row = dict[str, Any]
+
+DELTA_NAMES = {**FIGURES, "mae": "MAE", "rmse": "RMSE", "smd": "SMD"}
+"""The figures of a comparison in words."""
+
+_ARM = Column("arm", "text")
+_COMPONENTS = ("prompt", "prompt_by_arm", "essay", "residual")
+_OUTCOMES = {"residual": "residual", "abs_residual": "absolute error"}
+
+
+def comparison_tables(record: Row) -> list[Table]:
+    """Return every table of one comparison record that has rows."""
+    made = (deltas, tests, seeds, worst_prompts, mixed_models, covariates)
+    return [table for table in (make(record) for make in made) if table.rows]
+
+
+def deltas(record: Row) -> Table:
+    """Return every figure of every arm beside the reference's, with the delta's interval."""
+    columns = (
+        _ARM,
+        Column("figure", "text"),
+        Column("reference"),
+        Column("candidate"),
+        Column("delta [95%]", "interval", signed=True),
+        Column("P(delta >= 0)"),
+        Column("n", "count"),
+    )
+    rows = [
+        [
+            arm["arm"],
+            DELTA_NAMES[one["metric"]],
+            one["reference"],
+            one["candidate"],
+            (one["estimate"], one["low"], one["high"]),
+            one["share_at_least_zero"],
+            one["n"],
+        ]
+        for arm in record["arms"]
+        for one in arm["deltas"]
+    ]
+    return _table(record, "deltas", "Candidate minus reference", columns, rows)
+
+
+def tests(record: Row) -> Table:
+    """Return the tests over folds and over prompts, alone and adjusted for several candidates."""
+    columns = (
+        _ARM,
+        Column("mean QWK over folds [95%]", "interval", signed=True),
+        Column("p, folds", "p"),
+        Column("p, folds, Holm", "p"),
+        Column("mean QWK over prompts", signed=True),
+        Column("prompts", "count"),
+        Column("p, prompts", "p"),
+        Column("p, prompts, Holm", "p"),
+    )
+    rows = []
+    for arm in record["arms"]:
+        fold, prompt = arm["fold_test"], arm["prompt_test"]
+        folds = None if fold is None else (fold["estimate"], fold["low"], fold["high"])
+        cells = [arm["arm"], folds, fold and fold["p"], arm["holm"]["fold_test"]]
+        cells += [prompt and prompt[key] for key in ("estimate", "n_prompts", "p")]
+        rows.append([*cells, arm["holm"]["prompt_test"]])
+    caption = (
+        "Tests of the difference in QWK: corrected resampled t over folds (Nadeau and Bengio), "
+        "sign flips over prompts; Holm-adjusted over the candidates"
+    )
+    return _table(record, "tests", caption, columns, rows)
+
+
+def seeds(record: Row) -> Table:
+    """Return how figures spread over the seeds of arms that have several."""
+    columns = (
+        _ARM,
+        Column("figure", "text"),
+        Column("seeds", "count"),
+        Column("mean"),
+        Column("SD"),
+        Column("lowest"),
+        Column("highest"),
+    )
+    rows = []
+    for name, side, arm in _sides(record):
+        for one in arm["deltas"]:
+            spread = one["seeds"][side]
+            if spread["n_seeds"] > 1:
+                cells = [spread[key] for key in ("sd", "minimum", "maximum")]
+                rows.append(
+                    [name, DELTA_NAMES[one["metric"]], spread["n_seeds"], one[side], *cells]
+                )
+    return _table(record, "seeds", "Spread over seeds", columns, rows)
+
+
+def worst_prompts(record: Row) -> Table:
+    """Return each arm's own worst prompt."""
+    columns = (_ARM, Column("worst prompt", "text"), Column("QWK"), Column("n", "count"))
+    rows = []
+    for name, side, arm in _sides(record):
+        worst = arm["worst_prompts"][side]
+        if worst is not None:
+            rows.append([name, plain(worst["prompt"]), worst["qwk"], worst["n"]])
+    least = record["arms"][0]["min_prompt_n"] if record["arms"] else 0
+    caption = f"The worst prompt of each arm, among those of at least {least} essays"
+    return _table(record, "worst-prompts", caption, columns, rows)
+
+
+def mixed_models(record: Row) -> Table:
+    """Return the mixed model of absolute error of each arm."""
+    columns = (
+        _ARM,
+        Column("more absolute error [95%]", "interval", signed=True),
+        Column("p", "p"),
+        *(Column(f"variance, {name.replace('_', ' ')}") for name in _COMPONENTS),
+        Column("unit", "text"),
+        Column("note", "text"),
+    )
+    rows = []
+    for arm in record["arms"]:
+        found = arm["mixed_model"]
+        if found is None:
+            continue
+        parts = found["variances"] or dict.fromkeys(_COMPONENTS)
+        effect = (found["effect"], found["low"], found["high"])
+        rows.append(
+            [arm["arm"], effect if found["converged"] else None, found["p"]]
+            + [parts[name] for name in _COMPONENTS]
+            + [found["unit"], found["reason"]]
+        )
+    caption = (
+        "Mixed model of absolute error: arm as fixed effect, prompt, prompt by arm and essay as "
+        "random ones; below zero the candidate errs less"
+    )
+    return _table(record, "mixed-model", caption, columns, rows)
+
+
+def covariates(record: Row) -> Table:
+    """Return what residuals and absolute errors follow, for the reference and each arm."""
+    columns = (
+        _ARM,
+        Column("covariate", "text"),
+        *(
+            column
+            for name in _OUTCOMES.values()
+            for column in (
+                Column(f"{name} per SD [95%]", "interval", signed=True),
+                Column(f"p, {name}", "p"),
+            )
+        ),
+        Column("n", "count"),
+        Column("note", "text"),
+    )
+    rows = [
+        [arm["arm"], one["covariate"], *_effects(one), one["n"], one["left_out"]]
+        for arm in (record["reference"], *record["arms"])
+        for one in arm["covariates"] or ()
+    ]
+    caption = (
+        "What errors follow: least squares on all covariates, standardised, with errors clustered "
+        "by prompt"
+    )
+    return _table(record, "covariates", caption, columns, rows)
+
+
+def _sides(record: Row) -> list[tuple[str, str, Row]]:
+    """Return name, side and comparison of the reference, by the first comparison, and each arm."""
+    sides = [(record["reference"]["arm"], "reference", arm) for arm in record["arms"][:1]]
+    return sides + [(arm["arm"], "candidate", arm) for arm in record["arms"]]
+
+
+def _effects(one: Row) -> list[Any]:
+    """Return the interval and p of a covariate for each outcome."""
+    cells: list[Any] = []
+    for outcome in _OUTCOMES:
+        found = one[outcome]
+        if found is None:
+            cells += [None, None]
+        else:
+            cells += [(found["coefficient"], found["low"], found["high"]), found["p"]]
+    return cells
+
+
+def _table(
+    record: Row, name: str, caption: str, columns: Sequence[Column], rows: list[list[Any]]
+) -> Table:
+    scheme = record["scheme"]
+    return Table(f"{name}-{scheme}", f"{caption} ({scheme})", tuple(columns), rows)

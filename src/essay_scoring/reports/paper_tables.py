@@ -1,0 +1,189 @@
+"""Tables for papers and spreadsheets: CSV with every digit, LaTeX as it is printed.
+
+Names come from corpora and folders, and are hostile: to LaTeX, and to spreadsheets, which take a
+cell that begins with an equals sign for a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import read_json, write_text
+from essay_scoring.reports.cells import Column, Table, cell_text
+from essay_scoring.reports.comparison_tables import comparison_tables
+from essay_scoring.reports.study_table import arms_table, checks_table
+from essay_scoring.reports.words import plain
+
+_PARTS = {"spread": ("", " SD"), "interval": ("", " low", " high")}
+_FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""What begins a formula, also in the full width that some spreadsheets accept."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    '"': "''",
+    # After a row's end, these would be read as its option and its star.
+    "[": "{[}",
+    "*": "{*}",
+    "≥": r"$\geq$",
+    "±": r"$\pm$",
+}
+
+
+def write_tables(source: Path, folder: Path) -> list[Path]:
+    """Write each table of a comparison as NAME.csv and NAME.tex into a folder; return the paths.
+
+    `source` is a study folder, or what judge, compare-cv-runs or study --results wrote as JSON.
+    Raises InputError for anything else.
+    """
+    texts = {}
+    for table in source_tables(source):
+        name = re.sub(r"[^\w-]", "-", table.name)
+        texts[f"{name}.csv"] = csv_text(table)
+        texts[f"{name}.tex"] = latex_text(table)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def source_tables(source: Path) -> list[Table]:
+    """Return every table that a comparison on disk has rows for."""
+    path = source / "study.json" if source.is_dir() else source
+    record = read_json(path)
+    try:
+        tables = _tables(record)
+    except (KeyError, TypeError, IndexError, AttributeError):
+        tables = []
+    if not tables:
+        raise InputError(
+            "holds no comparison",
+            where=str(path),
+            mend="name a study folder, or what judge or compare-cv-runs wrote with --out",
+        )
+    return tables
+
+
+def csv_text(table: Table) -> str:
+    """Return a table as CSV: numbers to the last digit, one column each, missing ones empty."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(
+        [
+            harmless(f"{column.title.removesuffix(' [95%]')}{part}")
+            for column in table.columns
+            for part in _PARTS.get(column.kind, ("",))
+        ]
+    )
+    for row in table.rows:
+        cells = zip(table.columns, row, strict=True)
+        writer.writerow([value for column, cell in cells for value in _csv_cells(column, cell)])
+    return stream.getvalue()
+
+
+def latex_text(table: Table) -> str:
+    """Return a table as a LaTeX tabular, which needs no package."""
+    layout = "".join("l" if column.kind == "text" else "r" for column in table.columns)
+    lines = [
+        f"% {plain(table.caption)}",
+        f"\\begin{{tabular}}{{{layout}}}",
+        "\\hline",
+        _latex_row([latex(title) for title in table.header]),
+        "\\hline",
+        *(_latex_row(_latex_cells(table.columns, row)) for row in table.rows),
+        "\\hline",
+        "\\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def harmless(text: str) -> str:
+    """Return a name on one line that no spreadsheet takes for a formula."""
+    name = plain(text)
+    return f"'{name}" if name.startswith(tuple(_FORMULA)) else name
+
+
+def latex(text: str) -> str:
+    """Return a name as LaTeX prints it, on one line."""
+    return "".join(_LATEX.get(mark, mark) for mark in plain(text))
+
+
+def _tables(record: dict[str, Any]) -> list[Table]:
+    """Return the tables of study.json, or of what a command wrote, with rows alone."""
+    if "verdict" in record:
+        record = _one_judgement(record)
+    schemes = dict.fromkeys(run["scheme"] for run in record.get("runs", ()))
+    tables = [arms_table(record, scheme) for scheme in schemes]
+    tables.append(checks_table(record["gates"]))
+    for one in record["comparisons"]:
+        tables += comparison_tables(one)
+    return [table for table in tables if table.rows]
+
+
+def _one_judgement(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what `judge` wrote in the form of a study with one candidate and no runs."""
+    name, verdict = record["candidate"][0], record["verdict"]
+    arm = {"arm": name, **record["comparison"], "mixed_model": None, "covariates": None}
+    alone = {
+        test: record["comparison"][test] and record["comparison"][test]["p"]
+        for test in ("fold_test", "prompt_test")
+    }
+    reference = {"arm": record["reference"][0], "covariates": None}
+    return {
+        "gates": [
+            {
+                "arm": name,
+                "plan": record["plan"],
+                "verdict": verdict["outcome"],
+                "checks": verdict["findings"],
+            }
+        ],
+        "comparisons": [
+            {"scheme": record["scheme"], "reference": reference, "arms": [arm | {"holm": alone}]}
+        ],
+    }
+
+
+def _csv_cells(column: Column, cell: Any) -> list[Any]:
+    """Return the fields of one cell: several for an interval."""
+    n_parts = len(_PARTS.get(column.kind, ("",)))
+    if cell is None:
+        return [""] * n_parts
+    if column.kind == "text":
+        return [harmless(str(cell))]
+    values = cell if n_parts > 1 else [cell]
+    return ["" if value is None else repr(value) for value in values]
+
+
+def _latex_cells(columns: Sequence[Column], row: Sequence[Any]) -> list[str]:
+    """Return the cells of a row; numbers stand in math, where a hyphen is a minus."""
+    out = []
+    for column, cell in zip(columns, row, strict=True):
+        text = cell_text(column, cell)
+        if column.kind == "text" or cell is None:
+            out.append(latex(text))
+        else:
+            marks = {"≥": r"\geq", "±": r"\pm", "[": r"\,[", "<": "<"}
+            out.append(f"${''.join(marks.get(mark, mark) for mark in text)}$")
+    return out
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"

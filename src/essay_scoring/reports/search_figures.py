@@ -1,0 +1,151 @@
+"""Figures of a search: its history, what mattered, and which values the best trials share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from essay_scoring.reports.figures import ACCENT, GRID, QUIET, SECOND
+from essay_scoring.reports.search_tables import FIGURES, short_name, text
+
+Row = dict[str, Any]
+Draw = Callable[[Any], None]
+
+N_BEST = 5
+"""How many of the best trials stand out among the parallel coordinates."""
+
+
+def history(trials: Sequence[Row], figure: str, reference: float | None) -> Draw | None:
+    """Return a drawing of a figure by trial, with the best selectable one so far."""
+    complete = [one for one in trials if _complete(one)]
+    if not complete:
+        return None
+
+    def draw(axes: Any) -> None:
+        for feasible, colour, label in (
+            (False, QUIET, "breaks a guardrail"),
+            (True, ACCENT, "keeps both tails"),
+        ):
+            chosen = [one for one in complete if one["feasible"] is feasible]
+            if chosen:
+                axes.scatter(
+                    [one["slot"] for one in chosen],
+                    [one["figures"][figure] for one in chosen],
+                    s=14,
+                    color=colour,
+                    linewidths=0,
+                    label=label,
+                )
+        axes.step(*_best_so_far(complete, figure), where="post", color=ACCENT, linewidth=1)
+        if reference is not None:
+            axes.axhline(reference, color=SECOND, linestyle=(0, (4, 3)), linewidth=1)
+        axes.set_xlabel("trial")
+        axes.set_ylabel(FIGURES[figure])
+        axes.legend(fontsize=8)
+
+    return draw
+
+
+def importance(importances: dict[str, float]) -> Draw | None:
+    """Return a drawing of the shares of the settings, largest on top."""
+    if not importances:
+        return None
+    names = list(importances)[::-1]
+
+    def draw(axes: Any) -> None:
+        axes.barh([short_name(name) for name in names], [importances[name] for name in names])
+        for bar in axes.patches:
+            bar.set_color(ACCENT)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", labelsize=7)
+        axes.set_xlabel("share")
+
+    return draw
+
+
+def parallel(trials: Sequence[Row]) -> Draw | None:
+    """Return a drawing with a line per complete trial across all settings, the best in colour."""
+    complete = [one for one in trials if _complete(one)]
+    paths = list(complete[0]["params"]) if complete else []
+    if len(paths) < 2:
+        return None
+    scales = {path: _scale([one["params"][path] for one in complete]) for path in paths}
+    selectable = sorted(
+        (one for one in complete if one["feasible"]),
+        key=lambda one: tuple(-value for value in one["key"]),
+    )
+    best = {one["slot"] for one in selectable[:N_BEST]}
+
+    def draw(axes: Any) -> None:
+        for one in sorted(complete, key=lambda one: one["slot"] in best):
+            heights = [scales[path](one["params"][path]) for path in paths]
+            stands_out = one["slot"] in best
+            axes.plot(
+                range(len(paths)),
+                heights,
+                color=ACCENT if stands_out else QUIET,
+                alpha=0.9 if stands_out else 0.25,
+                linewidth=1.4 if stands_out else 0.7,
+            )
+        axes.vlines(range(len(paths)), 0, 1, color=GRID, linewidth=0.8)
+        axes.set_xticks(range(len(paths)), [short_name(path) for path in paths])
+        axes.tick_params(axis="x", labelrotation=60, labelsize=7)
+        axes.set_yticks([0, 1], ["lowest tried", "highest tried"])
+        axes.grid(visible=False)
+
+    return draw
+
+
+def ends(trials: Sequence[Row]) -> str:
+    """Return in words what the ends of the parallel coordinates stand for."""
+    complete = [one for one in trials if _complete(one)]
+    told = []
+    for path in complete[0]["params"] if complete else []:
+        values = [one["params"][path] for one in complete]
+        if _are_numbers(values):
+            told.append(f"{short_name(path)} {text(min(values))} to {text(max(values))}")
+        else:
+            told.append(f"{short_name(path)} {', '.join(_names(values))}")
+    return "; ".join(told)
+
+
+def _complete(trial: Row) -> bool:
+    return trial["slot"] is not None and trial["state"] == "complete"
+
+
+def _best_so_far(trials: Sequence[Row], figure: str) -> tuple[list[int], list[float]]:
+    """Return where the best selectable trial by the rule changed, and its figure there."""
+    best: tuple[float, ...] = ()
+    slots: list[int] = []
+    values: list[float] = []
+    for one in sorted(trials, key=lambda one: one["slot"]):
+        if one["feasible"] and tuple(one["key"]) > best:
+            best = tuple(one["key"])
+            slots.append(one["slot"])
+            values.append(one["figures"][figure])
+    if slots:
+        slots.append(max(one["slot"] for one in trials))
+        values.append(values[-1])
+    return slots, values
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _names(values: Sequence[Any]) -> list[str]:
+    return sorted({str(value) for value in values})
+
+
+def _scale(values: Sequence[Any]) -> Callable[[Any], float]:
+    """Return the place from 0 to 1 of a setting's values: by logarithm where they span much."""
+    if not _are_numbers(values):
+        names = _names(values)
+        return lambda value: names.index(str(value)) / max(1, len(names) - 1)
+    low, high = min(values), max(values)
+    if low == high:
+        return lambda _value: 0.5
+    if low > 0 and high / low >= 5:
+        return lambda value: math.log(value / low) / math.log(high / low)
+    return lambda value: (value - low) / (high - low)

@@ -1,0 +1,56 @@
+"""A comparison of made runs whose folders and prompts have hostile names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essay_scoring.evaluation.plans import GatePlan
+from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.experiments.compare_runs import RunRecord
+from essay_scoring.experiments.comparison_record import compare_candidates
+from essay_scoring.experiments.manifest import write_manifest
+from tests.evaluation.made import made_predictions, rescored
+from tests.reports.made_run import with_hostile_prompts, write_made_run
+
+NAMES = (
+    "<script>alert('x')<script>",
+    "=1+1 & | $x_y^{z}% #~\\input\u202e",
+    "verylongname" * 16,
+)
+"""Names of run folders: hostile to HTML, to spreadsheets and LaTeX, and to layout."""
+
+PLAN = GatePlan.model_validate(
+    {
+        "name": "made",
+        "question": "Is it <b>better</b>?",
+        "scheme": "prompt_holdout",
+        "rule": "point",
+        "min_prompt_n": 20,
+        "checks": [{"metric": "mean_qwk", "kind": "guardrail", "delta_at_least": -1.0}],
+    }
+)
+
+
+def made_record(folder: Path, predictions: Predictions, *, columns: bool = True) -> RunRecord:
+    """Write a made run that compares with others of the same essays, and return it."""
+    rng, words = np.random.default_rng(5), {}
+    if columns:
+        words = {"word_count": rng.integers(200, 900, len(predictions)).astype(np.float64)}
+    metrics = write_made_run(folder, predictions, columns=words)
+    metrics["data"]["predictions_sha256"] = "c" * 64
+    write_manifest(folder)
+    return RunRecord(folder, metrics, predictions)
+
+
+def made_comparison(folder: Path, *, plan: GatePlan = PLAN, n: int = 3) -> dict[str, Any]:
+    """Return n hostile candidates against a hostile reference, as compare-cv-runs writes them."""
+    first = with_hostile_prompts(made_predictions(400, n_prompts=9, n_folds=3))
+    reference = made_record(folder / "runs" / "reference [*]", first)
+    candidates = [
+        made_record(folder / "runs" / name, rescored(first, seed=seed, noise=0.3 + 0.1 * seed))
+        for seed, name in enumerate(NAMES[:n])
+    ]
+    return compare_candidates(reference, candidates, plan)
