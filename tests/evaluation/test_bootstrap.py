@@ -5,7 +5,12 @@ import pytest
 
 from essay_scoring.core.metrics import qwk_of_counts
 from essay_scoring.core.scale import FloatArray, ScoreScale
-from essay_scoring.evaluation.bootstrap import draw_prompts, interval, resample
+from essay_scoring.evaluation.bootstrap import (
+    draw_prompts,
+    effective_prompts,
+    interval,
+    resample,
+)
 from essay_scoring.evaluation.counts import N, sums_of, tabulate
 from essay_scoring.evaluation.figures import overall_figures
 from essay_scoring.evaluation.predictions import Predictions
@@ -153,3 +158,19 @@ def test_an_interval_needs_a_figure_in_most_resamples() -> None:
     draws[:20] = np.nan
     assert interval(draws, 10**9) == (None, None)
     assert interval(np.empty(0), 10**9) == (None, None)
+
+
+def test_unequal_prompts_count_as_fewer_and_each_fold_costs_one() -> None:
+    # (6 + 2 * 2)^2 / (36 + 4 + 4) = 100 / 44; three folds leave less than two of them.
+    layout = tabulate([of_scores([2.0] * 3, [2.0] * 3, prompts=list("abc"))]).layout
+    weights = np.array([6.0, 2, 2])
+    assert effective_prompts(layout, weights) == pytest.approx(100 / 44)
+    assert effective_prompts(layout, np.ones(3)) == 3
+    assert effective_prompts(layout, np.array([1.0, 0, 0])) == 2
+    assert effective_prompts(layout, np.zeros(3)) == 2
+    nested = tabulate([made_predictions(n_prompts=8, n_folds=3)]).layout
+    assert effective_prompts(nested, np.ones(8)) == 6
+    spanning = tabulate([made_predictions(n_prompts=8, nested=False)]).layout
+    assert effective_prompts(spanning, np.ones(8)) == 8
+    alone = tabulate([of_scores([2.0], [2.0])]).layout
+    assert effective_prompts(alone, np.ones(1)) == 1

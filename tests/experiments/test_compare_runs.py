@@ -11,7 +11,7 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.evaluation.plans import GatePlan, load_plan
-from essay_scoring.experiments.compare_runs import judge_runs, read_run
+from essay_scoring.experiments.compare_runs import RunRecord, judge_runs, read_run
 from essay_scoring.experiments.cv import run_cv
 from essay_scoring.experiments.import_predictions import ImportRequest, import_predictions
 from essay_scoring.experiments.workspace import Workspace
@@ -65,6 +65,48 @@ def test_runs_that_do_not_compare_are_invalid_evidence(
     candidate = read_run(smoke_run("mean", *other))
     with pytest.raises(EvidenceError, match=message):
         judge_runs(reference, candidate, plan)
+
+
+def seeds(smoke_run: Callable[..., Path], *numbers: int) -> list[RunRecord]:
+    return [read_run(smoke_run("length", "baselines=[]", f"seed={n}")) for n in numbers]
+
+
+def test_several_seeds_of_an_arm_are_judged_as_one(
+    smoke_run: Callable[..., Path], plan: GatePlan
+) -> None:
+    arm = seeds(smoke_run, 1, 2)
+    delta = judge_runs(arm, arm[::-1], plan).comparison.deltas["mean_qwk"]
+    assert delta.estimate == pytest.approx(0, abs=1e-12)
+    assert delta.seeds["candidate"].n_seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "differ in their seed alone, these do not even in that"),
+        (["seed=2", "training.dev_share=0.2"], "seed alone, these in training.dev_share"),
+        (["seed=2", 'scorer.family="mean"'], "seed alone, these in scorer.family"),
+    ],
+)
+def test_runs_that_differ_in_more_than_their_seed_are_no_arm(
+    smoke_run: Callable[..., Path], plan: GatePlan, overrides: list[str], message: str
+) -> None:
+    [first] = seeds(smoke_run, 1)
+    other = read_run(smoke_run("length", "baselines=[]", "seed=1", *overrides))
+    with pytest.raises(EvidenceError, match=message):
+        judge_runs(first, [first, other], plan)
+
+
+def test_a_reference_that_the_plan_is_not_about_is_refused(
+    smoke_run: Callable[..., Path], plan: GatePlan
+) -> None:
+    run = read_run(smoke_run("length", "baselines=[]"))
+    training: dict[str, object] = {"weight_cap": 3, "weigthing": "none"}
+    about = {"scorer": {"family": "length"}, "training": training}
+    with pytest.raises(EvidenceError, match=r"is about \(training.weigthing differ\)"):
+        judge_runs(run, run, plan.model_copy(update={"reference": about}))
+    del training["weigthing"]
+    judge_runs(run, run, plan.model_copy(update={"reference": about}))
 
 
 def test_an_edited_prediction_is_caught(smoke_run: Callable[..., Path]) -> None:

@@ -11,13 +11,14 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.experiments.final_test import Opening, run_final_test
 from essay_scoring.experiments.manifest import require_intact
 from essay_scoring.experiments.workspace import Workspace
-from tests.studies.test_studies import run_study, study_file
+from tests.studies.made import arm, gates, run_study, study_file
 
 
 @pytest.fixture
 def decided(tmp_path: Path, space: Workspace) -> tuple[Path, Path]:
     """Return a decided run and the study that decided for it."""
-    study = run_study(study_file(tmp_path, easy=2.0, hard=-2.0), space)
+    arms = arm("first", gates("hard")), arm("second", gates("easy"), family="ridge")
+    study = run_study(study_file(tmp_path, *arms), space)
     return space.runs / read_json(study / "study.json")["decided_run"], study
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.evaluation import counts
 from essay_scoring.evaluation.counts import N_MOMENTS, Draws, Layout, Tables
 
 Level = Literal["prompts", "essays"]
@@ -68,8 +69,37 @@ def draw_prompts(layout: Layout, replicates: int, seed: int) -> tuple[IntArray, 
     return drawn, times
 
 
-def interval(draws: FloatArray, n_units: int) -> tuple[float | None, float | None]:
+def effective_prompts(layout: Layout, weights: FloatArray) -> float:
+    """Return how many prompts of equal weight vary as these do, for `interval`; `weights` are (P,).
+
+    Few large prompts decide a figure over all essays: (sum w)^2 / sum w^2 of them are left (Kish
+    1965). Drawing within folds costs one more for each fold beyond the first, as degrees of freedom
+    are clusters less strata in surveys (Korn and Graubard 1999). At least two, where two there are.
+    """
+    squares = float((weights**2).sum())
+    alike = float(weights.sum()) ** 2 / squares if squares else 0.0
+    strata = len(layout.folds) if layout.nested else 1
+    return min(float(len(layout.prompts)), max(2.0, alike - (strata - 1)))
+
+
+def figure_weights(tables: Tables) -> dict[str, FloatArray]:
+    """Return the essays of each prompt, (P,), that a figure over all essays rests on, by figure.
+
+    `low_tail_adjacent` and `high_tail_adjacent` rest on their tails, any other on "all".
+    """
+    of_rows = tables.counts[:, None] * tables.moments[:, 0]
+    essays = np.add.reduceat(of_rows, tables.prompt_starts, axis=0).T
+    return {
+        "all": essays[counts.N],
+        "low_tail_adjacent": essays[counts.LOW],
+        "high_tail_adjacent": essays[counts.HIGH],
+    }
+
+
+def interval(draws: FloatArray, n_units: float) -> tuple[float | None, float | None]:
     """Return a 95% interval from resamples of `n_units` prompts (or of essays, within a prompt).
+
+    Unequal prompts count as the `effective_prompts` that they are.
 
     Percentiles, moved outwards as few units demand (Hesterberg 2015, the expanded percentile
     interval): a percentile interval is too short by sqrt((n - 1) / n) and by normal instead of t
@@ -93,6 +123,6 @@ def _draw_essays(
     out = np.empty((len(repeats), len(tables.counts)))
     for prompt, rng in enumerate(generators):
         rows = slice(tables.prompt_starts[prompt], ends[prompt])
-        n, counts = tables.layout.sizes[prompt], tables.counts[rows]
-        out[:, rows] = rng.multinomial(repeats[:, prompt] * n, counts / n)
+        n, held = tables.layout.sizes[prompt], tables.counts[rows]
+        out[:, rows] = rng.multinomial(repeats[:, prompt] * n, held / n)
     return out

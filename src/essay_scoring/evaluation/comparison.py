@@ -7,7 +7,7 @@ run and averaged over the seeds, in every resample anew.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from essay_scoring.core.metrics import finite_or_none
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.evaluation import counts as c
 from essay_scoring.evaluation.alignment import ARMS, Arm, aligned_arms
-from essay_scoring.evaluation.bootstrap import interval, resample
-from essay_scoring.evaluation.counts import Layout, Sums, observed, sums_of, tabulate
+from essay_scoring.evaluation.bootstrap import effective_prompts, figure_weights, interval, resample
+from essay_scoring.evaluation.counts import Layout, Sums, Tables, observed, sums_of, tabulate
 from essay_scoring.evaluation.figures import (
     fold_qwk,
     mean_of_defined,
@@ -129,6 +129,13 @@ class Comparison:
         return out
 
 
+class _Support(NamedTuple):
+    """What a figure rests on: essays, and prompts of equal weight that vary as much."""
+
+    n: int
+    units: float
+
+
 def compare(
     reference: Arm,
     candidate: Arm,
@@ -155,15 +162,12 @@ def compare(
         figures_of(sums_of(tables, draws), large, bottom_k, strict=False)
         for draws in resample(tables, replicates, seed, "prompts")
     ]
-    n = _essays(tables.counts @ tables.moments[:, 0], int(layout.sizes[large].sum()))
-    n_prompts = len(layout.prompts)
+    support = _support(tables, large)
     deltas = {}
     for name in DELTAS:
         drawn = np.concatenate([*(block[name] for block in blocks), np.empty((0, len(runs)))])
         draws = _difference(_arm_means(drawn, arms))
-        deltas[name] = _delta(
-            name, [point[name][0, arm] for arm in arms], draws, n[name], n_prompts
-        )
+        deltas[name] = _delta(name, [point[name][0, arm] for arm in arms], draws, support[name])
     by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
     by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
     return Comparison(
@@ -172,7 +176,7 @@ def compare(
         prompt_test=sign_flip(_difference(by_prompt), seed),
         worst_prompts={arm: _worst(layout, k) for arm, k in zip(ARMS, by_prompt, strict=True)},
         n=len(runs[0]),
-        n_prompts=n_prompts,
+        n_prompts=len(layout.prompts),
         n_folds=len(layout.folds),
         min_prompt_n=min_prompt_n,
         bottom_k=bottom_k,
@@ -205,11 +209,11 @@ def _difference(arm_means: FloatArray) -> FloatArray:
     return np.asarray(arm_means[1] - arm_means[0])
 
 
-def _delta(name: str, values: list[FloatArray], draws: FloatArray, n: int, n_prompts: int) -> Delta:
+def _delta(name: str, values: list[FloatArray], draws: FloatArray, support: _Support) -> Delta:
     """Return one delta from each arm's figures by seed and the resampled differences (R,)."""
     reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
     estimate = None if reference is None or candidate is None else candidate - reference
-    low, high = (None, None) if estimate is None else interval(draws, n_prompts)
+    low, high = (None, None) if estimate is None else interval(draws, support.units)
     return Delta(
         metric=name,
         reference=reference,
@@ -217,7 +221,7 @@ def _delta(name: str, values: list[FloatArray], draws: FloatArray, n: int, n_pro
         estimate=estimate,
         low=low,
         high=high,
-        n=n,
+        n=support.n,
         seeds={arm: _spread(seeds) for arm, seeds in zip(ARMS, values, strict=True)},
         draws=draws,
     )
@@ -238,13 +242,18 @@ def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
     return Slice(layout.prompts[at], float(kappa[at]), int(layout.sizes[at]))
 
 
-def _essays(moments: FloatArray, in_large_prompts: int) -> dict[str, int]:
-    """Return how many essays each figure rests on, from the summed moments of a run."""
-    special = {
-        "worst_prompt_qwk": in_large_prompts,
-        "bottom_k_mean": in_large_prompts,
-        "shrunken_worst_qwk": in_large_prompts,
-        "low_tail_adjacent": int(moments[c.LOW]),
-        "high_tail_adjacent": int(moments[c.HIGH]),
+def _support(tables: Tables, large: c.Mask) -> dict[str, _Support]:
+    """Return what each figure of DELTAS rests on; `large` prompts count alike in slices."""
+    held = figure_weights(tables)
+    found = {
+        name: _Support(
+            int(held.get(name, held["all"]).sum()),
+            effective_prompts(tables.layout, held.get(name, held["all"])),
+        )
+        for name in DELTAS
     }
-    return dict.fromkeys(DELTAS, int(moments[c.N])) | special
+    n_large = int(tables.layout.sizes[large].sum())
+    slices = _Support(n_large, effective_prompts(tables.layout, large.astype(np.float64)))
+    return found | dict.fromkeys(
+        ("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), slices
+    )

@@ -10,7 +10,12 @@ import numpy as np
 from essay_scoring.core import metrics
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.evaluation import agreement
-from essay_scoring.evaluation.bootstrap import interval, resample
+from essay_scoring.evaluation.bootstrap import (
+    effective_prompts,
+    figure_weights,
+    interval,
+    resample,
+)
 from essay_scoring.evaluation.counts import sums_of, tabulate
 from essay_scoring.evaluation.figures import overall_figures, prompt_qwk, rank_figures
 from essay_scoring.evaluation.predictions import Predictions
@@ -125,10 +130,11 @@ def _overall(predictions: Predictions, replicates: int, seed: int) -> dict[str, 
         rank_figures(with_raw, draws)
         for draws in resample(with_raw, min(replicates, RAW_REPLICATES), seed, "prompts")
     ]
-    rows = {}
+    rows, held = {}, figure_weights(tables)
     for name, figure in agreement.overall(predictions).items():
         drawn = [block[name] for block in (raw_blocks if name.endswith("_raw") else blocks)]
-        low, high = interval(np.concatenate([*drawn, np.empty(0)]), len(tables.layout.prompts))
+        units = effective_prompts(tables.layout, held.get(name, held["all"]))
+        low, high = interval(np.concatenate([*drawn, np.empty(0)]), units)
         rows[name] = {"estimate": figure.value, "low": low, "high": high, "n": figure.n}
     return rows
 
