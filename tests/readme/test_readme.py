@@ -9,13 +9,8 @@ from pathlib import Path
 import pytest
 
 from essay_scoring.features.linguistic import COMPANIONS
-from essay_scoring.reports.study_table import (
-    HEADER,
-    markdown_table,
-    number,
-    sections,
-    with_interval,
-)
+from essay_scoring.reports.cells import markdown_table, number, with_interval
+from essay_scoring.reports.study_table import HEADER, sections
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

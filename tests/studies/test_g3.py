@@ -6,30 +6,46 @@ from pathlib import Path
 
 import pytest
 
-from essay_scoring.core.files import read_json
+from essay_scoring.core.files import read_json, write_text
 from essay_scoring.experiments.manifest import require_intact
 from essay_scoring.experiments.workspace import Workspace
 from tests.conftest import ROOT
-from tests.studies.made import run_study
+from tests.studies.made import endings, run_study
 
-FINE_TUNED = ("g3.1-none", "g3.2-adversarial", "g3.3-group-dro")
+CONFIGS = ROOT / "configs"
+
+
+def on_any_tree(study: Path, folder: Path) -> Path:
+    """Copy a study whose gates refuse a tree with uncommitted changes, as a test must not."""
+    text = study.read_text(encoding="utf-8")
+    for gate in (CONFIGS / "gates").glob("*.toml"):
+        if f"../gates/{gate.name}" in text and "allow_dirty" not in (plan := gate.read_text()):
+            # Top-level keys come before the first table.
+            head, table, rest = plan.partition("\n[")
+            write_text(folder / gate.name, f"{head}\nallow_dirty = true\n{table}{rest}")
+            text = text.replace(f"../gates/{gate.name}", str(folder / gate.name))
+    write_text(folder / study.name, text.replace('"../', f'"{CONFIGS}/'))
+    return folder / study.name
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_small_g3_ends_with_a_decision(tmp_path: Path) -> None:
     space = Workspace(tmp_path / "runs", tmp_path / "cache", tmp_path)
-    folder = run_study(ROOT / "configs" / "studies" / "g3_synthetic.toml", space)
+    path = on_any_tree(CONFIGS / "studies" / "g3_synthetic.toml", tmp_path)
+    folder = run_study(path, space)
     require_intact(folder)
     study = read_json(folder / "study.json")
     assert study["outcome"] in ("proceed", "defer", "inconclusive")
-    assert {gate["arm"] for gate in study["gates"]} == set(FINE_TUNED)
-    # Evidence is whole: a verdict is reached on every arm, whichever it is.
-    assert "invalid" not in {gate["verdict"] for gate in study["gates"]}
+    ended = endings(study)
+    # Evidence is whole: where an arm ran, a verdict was reached, whichever it is.
+    assert "invalid" not in ended.values()
+    assert "not_run" not in (ended["g3.1-none"], ended["g3.2-adversarial"])
     runs = {row["arm"]: space.runs / row["run"] for row in study["runs"]}
-    for arm in FINE_TUNED:
+    for arm in runs.keys() - {"reference", "g1-catboost"}:
         require_intact(runs[arm])
         probe = read_json(runs[arm] / "artifacts" / "prompt_probe.json")
-        assert probe["held_out"]["learnt"]["n"] == 400
+        assert probe["held_out"]["learnt"]["n"] > 0
         fits = read_json(runs[arm] / "artifacts" / "cv_metrics.json")["fits"]
-        if arm == "g3.2-adversarial":
-            assert all("prompt_accuracy" in fit["curve"] for fit in fits)
+        seen_by_classifier = arm in ("g3.2-adversarial", "prompt-head")
+        assert all(("prompt_accuracy" in fit["curve"]) == seen_by_classifier for fit in fits)

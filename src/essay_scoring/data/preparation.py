@@ -11,16 +11,14 @@ import io
 import logging
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.files import try_lock, write_json, write_text
+from essay_scoring.core.files import wait_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.text import text_hash, word_count
@@ -56,7 +54,6 @@ DROPPED = "rows_dropped.csv"
 EXCLUDED, SHORT, LONG = REASONS = ("excluded_prompt", "too_short", "too_long")
 
 _LOGGER = logging.getLogger(__name__)
-_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +96,7 @@ def prepare(
     found = _complete(target)
     if found is not None:
         return found
-    with _alone(out_root / f".{name}.lock"):
+    with wait_lock(out_root / f".{name}.lock"):
         # Another process may have built it while this one waited.
         found = _complete(target)
         if found is None:
@@ -127,17 +124,6 @@ def _complete(target: Path) -> PreparedData | None:
     except InputError as error:
         _LOGGER.warning("%s; the folder is built again", error.what)
         return None
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock; the system frees it when a process dies."""
-    while True:
-        with try_lock(path) as mine:
-            if mine:
-                yield
-                return
-        time.sleep(_WAIT_SECONDS)
 
 
 def _build(

@@ -117,20 +117,23 @@ def residuals_by_length(residuals: Residuals) -> Callable[[Any], None] | None:
 
 
 def learning_curves(fits: list[dict[str, Any]]) -> Callable[[Any], None] | None:
-    """Return a drawing of the losses of each fold's fit by round; None if no fit has rounds."""
-    names = list(dict.fromkeys(name for fit in fits for name in fit["curve"]))
-    if not any(len(values) > 1 for fit in fits for values in fit["curve"].values()):
+    """Return a drawing of the losses of each fold's fit by round; None if no fit has rounds.
+
+    What else a fit measured by round, as an invariance method does, is no loss and stays out.
+    """
+    colours = {"train": QUIET, "dev": ACCENT}
+    curves = [(fit, name) for fit in fits for name in colours if name in fit["curve"]]
+    if not any(len(fit["curve"][name]) > 1 for fit, name in curves):
         return None
-    colours = dict(zip(names, (QUIET, ACCENT, SECOND, INK), strict=False))
 
     def draw(axes: Any) -> None:
         labelled: set[str] = set()
+        for fit, name in curves:
+            at, kept = _thinned(np.asarray(fit["curve"][name], dtype=np.float64))
+            label = None if name in labelled else name
+            labelled.add(name)
+            axes.plot(at, kept, color=colours[name], linewidth=1, label=label)
         for fit in fits:
-            for name, values in fit["curve"].items():
-                at, kept = _thinned(np.asarray(values, dtype=np.float64))
-                label = None if name in labelled else name
-                labelled.add(name)
-                axes.plot(at, kept, color=colours.get(name, INK), linewidth=1, label=label)
             _mark_kept(axes, fit)
         axes.set_xlabel("round")
         axes.set_ylabel("loss")

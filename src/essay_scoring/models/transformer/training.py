@@ -98,9 +98,13 @@ class Training:
         seconds = time.perf_counter() - began
         tokens = sum(self.lessons.tokens[row] for rows in steps for row in rows)
         losses = {"train": total / len(self.lessons.essays), "dev": self._dev_loss(epoch)}
-        said = f"loss {losses['train']:.4f}, dev {losses['dev']:.4f}, {tokens / seconds:.0f}"
-        log.info("%s of %d: %s tokens/s", name, self._epochs, said)
-        return {**losses, **self.learner.invariance.epoch_figures()}
+        figures = self.learner.invariance.epoch_figures()
+        said = (
+            f"loss {losses['train']:.4f}, dev {losses['dev']:.4f}, {tokens / seconds:.0f} tokens/s"
+        )
+        said += "".join(f", {name} {value:.3f}" for name, value in figures.items())
+        log.info("%s of %d: %s", name, self._epochs, said)
+        return {**losses, **figures}
 
     def _dev_loss(self, epoch: int) -> float:
         """Return the unweighted mean squared error of the standardised scores of dev."""

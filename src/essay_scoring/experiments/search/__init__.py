@@ -1,0 +1,1 @@
+"""Hyperparameter search that selects by cross-validation and is honest about having selected."""

@@ -1,0 +1,65 @@
+"""`optuna-sweep`: a search from its file to the configuration it selects and what that is worth."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from essay_scoring.core.files import write_json
+from essay_scoring.core.progress import Progress
+from essay_scoring.experiments.reporters import Reporters
+from essay_scoring.experiments.run import provenance_of
+from essay_scoring.experiments.search.finish import Finish
+from essay_scoring.experiments.search.settings import Search
+from essay_scoring.experiments.search.storage import require_optuna
+from essay_scoring.experiments.search.team import Team, counted, helpers, take_part
+from essay_scoring.experiments.search.work import Workplace, open_workplace, work
+from essay_scoring.experiments.session import Session
+from essay_scoring.experiments.workspace import Workspace
+
+
+def run_search(
+    search: Search,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    team: Team,
+    reporters: Reporters,
+    resume: str,
+) -> Path:
+    """Return the folder of a search, doing only what is not done yet.
+
+    It is complete unless another process leads the search: this one then helped, and returns when
+    nothing is left to try.
+    """
+    require_optuna()
+    place = open_workplace(search, workspace, progress, team.storage)
+    helping = partial(helpers, team.workers, help_search, search, workspace, team.storage)
+
+    def lead(opened: Session) -> None:
+        _prepare(place, opened)
+        opened.stage("trials")
+        total = len(place.parts) * search.settings.trials
+        with counted(progress, place.folder.name, total, place.finished) as told, helping():
+            work(place, told)
+        Finish(place, workspace, reporters, resume, opened).run()
+
+    def join() -> None:
+        with helping():
+            work(place, lambda: None)
+
+    return take_part(place.folder, resume, progress, lead=lead, join=join)
+
+
+def help_search(search: Search, workspace: Workspace, storage: str | None) -> None:
+    """Try configurations of a search that another process leads."""
+    require_optuna()
+    work(open_workplace(search, workspace, Progress(), storage), lambda: None)
+
+
+def _prepare(place: Workplace, opened: Session) -> None:
+    """Write what the search is and comes from, and compute its columns before helpers start."""
+    write_json(place.folder / "config.json", place.identity)
+    write_json(place.folder / "provenance.json", provenance_of(place.bench.base))
+    opened.stage("features")
+    place.bench.run(place.search.base)

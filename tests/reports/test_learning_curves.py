@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from essay_scoring.reports.figures import learning_curves
+
+
+def test_only_losses_are_drawn_as_losses() -> None:
+    from matplotlib.figure import Figure
+
+    curve = {"train": [1.0, 0.5], "dev": [1.1, 0.9], "prompt_accuracy": [0.4, 0.1]}
+    draw = learning_curves([{"curve": curve, "rounds": 2}, {"curve": curve, "rounds": 1}])
+    assert draw is not None
+    axes = Figure().subplots()
+    draw(axes)
+    named = [str(line.get_label()) for line in axes.get_lines()]
+    assert [name for name in named if not name.startswith("_")] == ["train", "dev"]
+    # Two losses of two fits, and a mark on each of the rounds kept.
+    assert len(named) == 6
+
+
+def test_a_fit_without_rounds_has_no_curve() -> None:
+    # What ridge measures is an error by strength, not by round.
+    assert learning_curves([{"curve": {"dev_by_alpha": [0.5, 0.4, 0.6]}, "rounds": None}]) is None
+    assert learning_curves([{"curve": {}, "rounds": None}]) is None
