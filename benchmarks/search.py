@@ -61,19 +61,21 @@ def main() -> None:
     search = search_of(path, trials)
     require_optuna()
     runs.mkdir(parents=True, exist_ok=True)
+    print(f"{trials} trials of {search.base.name}, all folds")
     with tempfile.TemporaryDirectory(dir=runs) as name:
         folder = Path(name)
-        rows: list[tuple[str, float]] = []
         configs: list[RunConfig] = []
         for workers in (1, 2):
             space = Workspace(folder / str(workers), cache, data_folder())
             seconds, configs = time_search(search, space, workers)
-            rows.append((f"search, {workers} worker(s)", seconds))
+            report(f"search, {workers} worker(s)", trials, seconds)
         space = Workspace(folder / "plain", cache, data_folder())
-        rows.insert(0, ("plain loop", time_plain_loop(configs, space, folder / "plain")))
-    print(f"{trials} trials of {search.base.name}, all folds")
-    for way, seconds in rows:
-        print(f"{way:<20} {seconds:7.1f} s  {60 * trials / seconds:6.1f} trials a minute")
+        report("plain loop", trials, time_plain_loop(configs, space, folder / "plain"))
+
+
+def report(way: str, trials: int, seconds: float) -> None:
+    """Print how fast a way is."""
+    print(f"{way:<20} {seconds:7.1f} s  {60 * trials / seconds:6.1f} trials a minute", flush=True)
 
 
 if __name__ == "__main__":
