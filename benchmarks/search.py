@@ -37,7 +37,7 @@ def time_search(search: Search, space: Workspace, workers: int) -> tuple[float, 
     place = open_workplace(search, space, Progress(), None)
     place.guard(ALL)
     start = time.perf_counter()
-    with helpers(workers, help_search, search, space, None):
+    with helpers(workers, help_search, search, space, None, place.folder):
         work(place, lambda: None)
     seconds = time.perf_counter() - start
     return seconds, [RunConfig.model_validate(one.config) for one in place.outcomes(ALL)]

@@ -27,6 +27,13 @@ def test_the_cap_holds_rare_bands_down() -> None:
     assert weights_of(bands, loose)[0] == 5.0
 
 
+def test_the_power_says_how_steeply_weights_rise() -> None:
+    # Counts 1, 4 and 16, median 4: (4/1)^1 = 4, capped at 3; then 1 and 0.25.
+    bands = np.repeat([2, 4, 6], [1, 4, 16])
+    steep = TrainingSettings(weighting="sqrt_inv_freq", weight_power=1.0)
+    np.testing.assert_array_equal(weights_of(bands, steep), np.repeat([3.0, 1.0, 0.25], [1, 4, 16]))
+
+
 def test_the_median_is_over_bands_that_are_present() -> None:
     # Counts 2 and 8, median 5, whatever lies between bands 0 and 8: sqrt(2.5) and sqrt(0.625).
     weights = weights_of(np.repeat([0, 8], [2, 8]), ROOT)

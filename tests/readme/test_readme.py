@@ -64,6 +64,14 @@ def test_the_results_the_readme_quotes_are_in_the_artifact() -> None:
     assert markdown_table(HEADER, main.rows) in README
 
 
+def test_the_power_the_readme_quotes_is_the_artifacts() -> None:
+    record = json.loads((RESULTS / "power_g3_local.json").read_text(encoding="utf-8"))
+    assert f"> {record['conclusion']}\n" in README
+    g1 = json.loads((RESULTS / "g1_ellipse.study.json").read_text(encoding="utf-8"))
+    [said] = [plan["power"] for plan in g1["plans"] if plan["name"] == "g1"]
+    assert "18.0% of the time (n = 800, 95% interval 15.4% to 20.8%)" in str(said)
+
+
 def test_no_essay_text_lies_under_docs() -> None:
     for path in RESULTS.glob("*.json"):
         longest = max(map(len, re.findall(r'"((?:[^"\\]|\\.)*)"', path.read_text("utf-8"))))

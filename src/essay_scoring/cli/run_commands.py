@@ -167,14 +167,20 @@ def final_test(
 
 
 def report(run: RunFolder) -> None:
-    """Write the reports of a finished run or study again: RUN/reports/, and its manifest."""
+    """Write the reports of a finished run, study or search again, and its manifest."""
     from essay_scoring.experiments.manifest import require_intact, write_manifest
     from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.search_report import write_grid_reports, write_search_reports
     from essay_scoring.reports.study_reports import write_study_reports
 
     require_intact(run)
-    is_study = (run / "study.json").is_file()
-    for path in write_study_reports(run) if is_study else write_run_reports(run):
+    writers = {
+        "study.json": write_study_reports,
+        "artifacts/search.json": write_search_reports,
+        "artifacts/sweep.json": write_grid_reports,
+    }
+    kinds = (write for name, write in writers.items() if (run / name).is_file())
+    for path in next(kinds, write_run_reports)(run):
         typer.echo(str(path))
     write_manifest(run)
 

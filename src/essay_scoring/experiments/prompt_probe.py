@@ -24,7 +24,7 @@ from essay_scoring.models.registry import load_scorer
 from essay_scoring.models.settings import TransformerSettings
 
 TRAINING_SAMPLE = 200
-"""Training essays that each fold is probed on: over five folds the interval is 3 points each way."""
+"""Training essays that each fold is probed on: five folds give an interval of 3 points each way."""
 
 _MAX_WORDS = 5000
 

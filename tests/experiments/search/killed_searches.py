@@ -61,7 +61,7 @@ def killed(space: Workspace, draw: random.Random, duration: float) -> int:
     cut_short = 0
     for _ in range(KILLS_EACH):
         pid = start(space)
-        time.sleep(duration * draw.random() / 2)
+        time.sleep(duration * draw.random() / 4)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         cut_short += not any(is_complete(path) for path in space.runs.glob("searches/smoke-*"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from essay_scoring.cli.main import run
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.experiments.config import load_run_config
@@ -63,8 +64,8 @@ def test_selected_params_is_a_config_that_gives_the_figures_of_the_trial(
     folder, space = flat
     config = load_run_config(folder / "artifacts" / "selected_params.json", ["baselines=[]"])
     assert config.name == "smoke-selected"
-    run = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
-    summary = read_json(run / "artifacts" / "cv_metrics.json")["summary"]
+    done = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+    summary = read_json(done / "artifacts" / "cv_metrics.json")["summary"]
     selected = read_json(folder / "artifacts" / "search.json")["selected"]["figures"]
     assert selected["mean_qwk"] == pytest.approx(summary["mean_over_folds"]["qwk"]["mean"])
 
@@ -111,6 +112,17 @@ def test_the_same_command_finds_the_finished_search(flat: tuple[Path, Workspace]
     before = (folder / "manifest.json").stat().st_mtime_ns
     assert finished_search(space, small_search()) == folder
     assert (folder / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_reports_are_written_again_from_the_artifacts(
+    flat: tuple[Path, Workspace], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = flat[0] / "reports" / "report.html"
+    before = page.read_bytes()
+    assert run(["report", str(flat[0])]) == 0
+    assert str(page) in capsys.readouterr().out
+    assert page.read_bytes() == before
+    require_intact(flat[0])
 
 
 def test_the_same_search_gives_the_same_trials_elsewhere(

@@ -87,7 +87,7 @@ def run_grid(
 ) -> Path:
     """Return the folder of a grid, doing only the cells that are not done yet."""
     place = _open(sweep, workspace, progress)
-    helping = partial(helpers, team.workers, help_grid, sweep, workspace)
+    helping = partial(helpers, team.workers, help_grid, sweep, workspace, place.folder)
 
     def lead(opened: Session) -> None:
         write_json(place.folder / "config.json", _identity(sweep, place.bench))
@@ -111,9 +111,11 @@ def run_grid(
     return take_part(place.folder, resume, progress, lead=lead, join=join)
 
 
-def help_grid(sweep: GridSweep, workspace: Workspace) -> None:
-    """Do cells of a grid that another process leads."""
-    _work(_open(sweep, workspace, Progress()), lambda: None)
+def help_grid(sweep: GridSweep, workspace: Workspace, folder: Path) -> None:
+    """Do cells of a grid that another process leads in a folder, having the same code."""
+    place = _open(sweep, workspace, Progress())
+    if place.folder == folder:
+        _work(place, lambda: None)
 
 
 def _open(sweep: GridSweep, workspace: Workspace, progress: Progress) -> _Place:

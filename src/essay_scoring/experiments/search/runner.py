@@ -34,7 +34,8 @@ def run_search(
     """
     require_optuna()
     place = open_workplace(search, workspace, progress, team.storage)
-    helping = partial(helpers, team.workers, help_search, search, workspace, team.storage)
+    known = (search, workspace, team.storage, place.folder)
+    helping = partial(helpers, team.workers, help_search, *known)
 
     def lead(opened: Session) -> None:
         _prepare(place, opened)
@@ -51,10 +52,15 @@ def run_search(
     return take_part(place.folder, resume, progress, lead=lead, join=join)
 
 
-def help_search(search: Search, workspace: Workspace, storage: str | None) -> None:
-    """Try configurations of a search that another process leads."""
+def help_search(search: Search, workspace: Workspace, storage: str | None, folder: Path) -> None:
+    """Try configurations of a search that another process leads in a folder.
+
+    Nothing is done where this process has other code than the leader, and so another folder.
+    """
     require_optuna()
-    work(open_workplace(search, workspace, Progress(), storage), lambda: None)
+    place = open_workplace(search, workspace, Progress(), storage)
+    if place.folder == folder:
+        work(place, lambda: None)
 
 
 def _prepare(place: Workplace, opened: Session) -> None:
