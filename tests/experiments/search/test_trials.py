@@ -88,7 +88,7 @@ def test_what_a_dead_worker_claimed_is_tried_again_in_its_slot(tmp_path: Path) -
     )
     assert finish(trials(tmp_path)).slot == 1
     states = [(row["slot"], row["state"]) for row in trials(tmp_path).rows()]
-    assert states == [(0, "failed"), (0, "complete"), (1, "complete")]
+    assert states == [(0, "killed"), (0, "complete"), (1, "complete")]
     assert [one.state for one in trials(tmp_path).tried()] == ["complete", "complete"]
 
 
@@ -100,7 +100,22 @@ def test_a_kill_between_queueing_again_and_marking_does_not_queue_twice(tmp_path
     study.enqueue_trial(lost.params, dict(lost.trial.user_attrs))
     finish(trials(tmp_path))
     rows = trials(tmp_path).rows()
-    assert [(row["slot"], row["state"]) for row in rows] == [(0, "failed"), (0, "complete")]
+    assert [(row["slot"], row["state"]) for row in rows] == [(0, "killed"), (0, "complete")]
+
+
+def test_a_kill_while_telling_leaves_no_second_result(tmp_path: Path) -> None:
+    """The figures are noted, then the trial is told; a kill between must not list them twice."""
+    work = trials(tmp_path)
+    with work.claim() as lost:
+        assert lost is not None
+        lost.trial.set_user_attr("key", [0.9])
+        lost.trial.set_constraint("low_tail_adjacent", -0.1)
+    again = finish(trials(tmp_path), (0.5,))
+    assert again.slot == lost.slot
+    rows = trials(tmp_path).rows()
+    found = [(row["slot"], row["state"], row["key"], row["excess"]) for row in rows]
+    assert found == [(0, "killed", None, {}), (0, "complete", [0.5], {})]
+    assert [one.key for one in trials(tmp_path).tried()] == [(0.5,)]
 
 
 def test_the_next_proposals_are_the_same_after_a_kill(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ class Finish:
                 config_fingerprint(RunConfig.model_validate(one.config)): one for one in outcomes
             }
             parts[part.name] = [
-                row | self._found(found.get(row["fingerprint"]), guard)
+                row | self._found(_of_row(row, found), guard)
                 for row in self.place.trials(part).rows()
             ]
         return {"schema": 1, "objective": self.place.search.settings.objective, "parts": parts}
@@ -217,3 +217,8 @@ def _short(outcome: Outcome) -> dict[str, Any]:
         "key": outcome.key,
         "seconds": outcome.seconds,
     }
+
+
+def _of_row(row: dict[str, Any], found: dict[str, Outcome]) -> Outcome | None:
+    """Return what a listed trial found; an attempt cut short found nothing, its retry did."""
+    return None if row["state"] == "killed" else found.get(row["fingerprint"])

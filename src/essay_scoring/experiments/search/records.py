@@ -47,18 +47,18 @@ def tried_of(trial: Any) -> Tried:
     )
 
 
-def row_of(trial: Any) -> dict[str, Any]:
-    """Return a trial as optuna_trials.json lists it."""
+def row_of(trial: Any, *, killed: bool) -> dict[str, Any]:
+    """Return a trial as optuna_trials.json lists it; one cut short has no figures."""
     about = trial.user_attrs
     return {
         "number": trial.number,
-        "state": state_of(trial),
+        "state": "killed" if killed else state_of(trial),
         "slot": about.get("slot"),
         "repeats": about.get("repeats"),
         "params": dict(trial.params) or about.get("params"),
         "fingerprint": about.get("fingerprint"),
-        "key": about.get("key"),
-        "excess": trial.constraints,
+        "key": None if killed else about.get("key"),
+        "excess": {} if killed else trial.constraints,
         "seconds": about.get("seconds"),
         "reason": about.get("reason") or about.get("refused"),
     }

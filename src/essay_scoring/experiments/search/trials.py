@@ -127,9 +127,13 @@ class Trials:
         return [last[slot] for slot in sorted(last)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return every trial that the storage holds, repeats and killed ones too."""
+        """Return every trial that the storage holds, repeats too; attempts cut short as killed."""
         with self._storage.answers():
-            return [row_of(trial) for trial in self._trials()]
+            trials = self._trials()
+        last = {trial.user_attrs["slot"]: trial.number for trial in trials if has_slot(trial)}
+        return [
+            row_of(t, killed=has_slot(t) and last[t.user_attrs["slot"]] != t.number) for t in trials
+        ]
 
     @property
     def exhausted(self) -> bool:
@@ -168,7 +172,7 @@ class Trials:
                 later = (t for t in trials if t.number > trial.number)
                 # A kill between these two steps must not queue the slot twice.
                 if slot is not None and slot not in {t.user_attrs.get("slot") for t in later}:
-                    self._study.enqueue_trial(trial.user_attrs["params"], dict(trial.user_attrs))
+                    self._study.enqueue_trial(*_again(trial.user_attrs))
                 self._study.tell(trial.number, state=optuna_state("failed"))
 
     def _queue_new(self) -> bool:
@@ -230,3 +234,8 @@ class Trials:
 
     def _lock(self, number: int) -> Path:
         return self._locks / f"trial-{number}"
+
+
+def _again(about: dict[str, Any]) -> tuple[Params, dict[str, Any]]:
+    """Return what to queue of an attempt cut short: nothing of what it had noted of its ending."""
+    return about["params"], about_trial(about["slot"], about["params"], about["fingerprint"])
