@@ -65,7 +65,7 @@ class _Place:
 
     def finished(self) -> list[Outcome]:
         """Return the cells that are finished."""
-        paths = (self.folder / TRIALS / ALL.name).glob("*.json")
+        paths = (self.folder / TRIALS / ALL.name).glob("[!.]*.json")
         return [read_outcome(path) for path in sorted(paths)]
 
 

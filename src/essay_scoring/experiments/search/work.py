@@ -76,13 +76,13 @@ class Workplace:
 
     def outcomes(self, part: Part) -> list[Outcome]:
         """Return the finished configurations of a part, by slot."""
-        paths = (self.folder / TRIALS / part.name).glob("*.json")
+        paths = (self.folder / TRIALS / part.name).glob("[!.]*.json")
         found = [read_outcome(path) for path in paths if path.stem != "reference"]
         return sorted(found, key=lambda one: one.slot)
 
     def finished(self) -> int:
         """Return how many configurations of all parts are finished, by whichever worker."""
-        found = (self.folder / TRIALS).glob("*/*.json")
+        found = (self.folder / TRIALS).glob("*/[!.]*.json")
         return sum(path.stem != "reference" for path in found)
 
 
