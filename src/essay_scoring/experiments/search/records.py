@@ -49,15 +49,16 @@ def tried_of(trial: Any) -> Tried:
 
 def row_of(trial: Any, *, killed: bool) -> dict[str, Any]:
     """Return a trial as optuna_trials.json lists it; one cut short has no figures."""
-    about = trial.user_attrs
+    about, state = trial.user_attrs, state_of(trial)
     return {
         "number": trial.number,
-        "state": "killed" if killed else state_of(trial),
+        "state": "killed" if killed else state,
         "slot": about.get("slot"),
         "repeats": about.get("repeats"),
         "params": dict(trial.params) or about.get("params"),
         "fingerprint": about.get("fingerprint"),
-        "key": None if killed else about.get("key"),
+        # A worker killed while it told how a trial ended leaves a key; the slot is tried again.
+        "key": None if killed or state == "failed" else about.get("key"),
         "excess": {} if killed else trial.constraints,
         "seconds": about.get("seconds"),
         "reason": about.get("reason") or about.get("refused"),
