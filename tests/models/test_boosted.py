@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from typing import Any
 
@@ -18,6 +20,7 @@ from essay_scoring.models.settings import (
     TrainingSettings,
     XGBoostSettings,
 )
+from tests.conftest import ROOT
 
 from .made import HALF_BANDS, PER_PROMPT, SHARED, context, error, made_essays
 
@@ -153,3 +156,20 @@ def test_a_missing_package_names_its_extra(
     scorer = build_scorer(settings_of(family), TrainingSettings(), context())
     with pytest.raises(MissingExtraError, match=r"essay-scoring\[boosted\]"):
         scorer.fit(TRAIN, DEV)
+
+
+@pytest.mark.parametrize("family", ["xgboost", "catboost"])
+def test_a_stop_signal_at_any_moment_ends_boosting_in_good_order(family: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.models.interrupted_fits", family, "60"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not done.stderr
+    endings = json.loads(done.stdout)
+    assert endings["interrupted"] >= 30
+    assert sum(endings.values()) == 60

@@ -29,6 +29,7 @@ from essay_scoring.cli import (
     transformer_commands,
 )
 from essay_scoring.cli.options import resume_command
+from essay_scoring.core import interrupts
 from essay_scoring.core.errors import EssayScoringError, Interrupted
 
 app = typer.Typer(
@@ -60,8 +61,13 @@ def main() -> None:
     """Run the command line and exit with its code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    sys.unraisablehook = interrupts.send_again_if_lost
     _show_warnings()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # While Python tears down it would restore the default, which ends with another code.
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -128,10 +134,7 @@ def _fail(line: str, code: int) -> int:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    """End work once: a second signal must not cut short what the first one tidies up."""
-    for other in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(other, signal.SIG_IGN)
-    raise Interrupted(number)
+    interrupts.stop(number)
 
 
 if __name__ == "__main__":

@@ -57,5 +57,6 @@ class Interrupted(BaseException):
     """SIGINT or SIGTERM: work stops cleanly. No library takes it for an error or a Ctrl-C."""
 
     def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
         self.exit_code = 128 + signal_number
         super().__init__(signal_number)

@@ -114,7 +114,9 @@ class Session:
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            self._write()
+            # A disk that is full or gone is told by the work, in its one line.
+            with contextlib.suppress(OSError):
+                self._write()
 
     def _tell(self, event: ProgressEvent) -> None:
         """Write progress.json, at most twice a second and always at a stage's end."""

@@ -12,6 +12,7 @@ import numpy as np
 from essay_scoring.core.contracts import FitReport, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import atomic_path
+from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
@@ -31,21 +32,8 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
 
     def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
         """Fit trees on `train` and drop those after the best round on `dev`."""
-        catboost = _catboost()
-        settings, context = self.settings, self.context
-        booster = catboost.CatBoost(
-            catboost_parameters(settings, n_classes, context.seed, context.threads)
-        )
-        try:
-            booster.fit(
-                catboost.Pool(train.values, train.labels, weight=train.weights),
-                eval_set=catboost.Pool(dev.values, dev.labels),
-                # Labels without an essay are announced on stderr; here they are no accident.
-                log_cout=io.StringIO(),
-                log_cerr=io.StringIO(),
-            )
-        except catboost.CatBoostError as error:
-            raise InputError(f"CatBoost cannot fit these columns ({error})") from None
+        with held():
+            booster = self._train(train, dev, n_classes)
         for key in _CHANGES_BY_RUN:
             booster.get_metadata()[key] = ""
         self.booster = booster
@@ -53,6 +41,23 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
         names = {"learn": "train", "validation": "dev"}
         curve = {name: next(iter(losses[key].values())) for key, name in names.items()}
         return FitReport(booster.tree_count_, curve)
+
+    def _train(self, train: Sample, dev: Sample, n_classes: int) -> Any:
+        catboost, context = _catboost(), self.context
+        booster = catboost.CatBoost(
+            catboost_parameters(self.settings, n_classes, context.seed, context.threads)
+        )
+        try:
+            return booster.fit(
+                catboost.Pool(train.values, train.labels, weight=train.weights),
+                eval_set=catboost.Pool(dev.values, dev.labels),
+                callbacks=[_LeaveWhenAsked()],
+                # Labels without an essay are announced on stderr; here they are no accident.
+                log_cout=io.StringIO(),
+                log_cerr=io.StringIO(),
+            )
+        except catboost.CatBoostError as error:
+            raise InputError(f"CatBoost cannot fit these columns ({error})") from None
 
     def outputs(self, values: Matrix) -> FloatArray:
         """Return values (n,), or class probabilities (n, k), of the kept trees."""
@@ -77,6 +82,14 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
         except catboost.CatBoostError:
             raise InputError("not a CatBoost model", where=str(path), mend=REFIT) from None
         return len(self.booster.feature_names_)
+
+
+class _LeaveWhenAsked:
+    """Ends boosting when a stop signal waits."""
+
+    def after_iteration(self, _: object) -> bool:
+        """Return whether boosting goes on."""
+        return not stop_asked()
 
 
 def catboost_parameters(

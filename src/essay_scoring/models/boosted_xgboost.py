@@ -11,6 +11,7 @@ import numpy as np
 from essay_scoring.core.contracts import FitReport, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import write_bytes
+from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
@@ -27,12 +28,22 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
 
     def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
         """Fit trees on `train` and drop those after the best round on `dev`."""
+        curve: dict[str, dict[str, list[float]]] = {}
+        with held():
+            booster = self._train(train, dev, n_classes, curve)
+            # Predicting with a whole booster would use all its trees, the overfitted last ones too.
+            self.booster = booster[: booster.best_iteration + 1]
+        losses = {name: next(iter(values.values())) for name, values in curve.items()}
+        return FitReport(booster.best_iteration + 1, losses)
+
+    def _train(
+        self, train: Sample, dev: Sample, n_classes: int, curve: dict[str, dict[str, list[float]]]
+    ) -> Any:
         xgboost, threads = _xgboost(), self.context.threads
         shape = {"nthread": threads}
         learnt = xgboost.QuantileDMatrix(train.values, train.labels, weight=train.weights, **shape)
         stop = xgboost.QuantileDMatrix(dev.values, dev.labels, ref=learnt, **shape)
-        curve: dict[str, dict[str, list[float]]] = {}
-        booster = xgboost.train(
+        return xgboost.train(
             xgboost_parameters(self.settings, n_classes, self.context.seed, threads),
             learnt,
             num_boost_round=self.settings.rounds,
@@ -40,11 +51,8 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
             early_stopping_rounds=self.settings.patience,
             evals_result=curve,
             verbose_eval=False,
+            callbacks=[_leave_when_asked(xgboost)],
         )
-        # Predicting with a whole booster would use all its trees, the overfitted last ones too.
-        self.booster = booster[: booster.best_iteration + 1]
-        losses = {name: next(iter(values.values())) for name, values in curve.items()}
-        return FitReport(booster.best_iteration + 1, losses)
 
     def outputs(self, values: Matrix) -> FloatArray:
         """Return values (n,), or class probabilities (n, k), of the kept trees."""
@@ -80,6 +88,16 @@ def xgboost_parameters(
         objective["num_class"] = n_classes
     machine = {"tree_method": "hist", "seed": seed, "nthread": threads, "verbosity": 1}
     return {**settings.model_dump(exclude=skip), **objective, **machine}
+
+
+def _leave_when_asked(xgboost: Any) -> Any:
+    """Return a callback that ends boosting when a stop signal waits."""
+
+    class Leave(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+        def after_iteration(self, *_: object) -> bool:
+            return stop_asked()
+
+    return Leave()
 
 
 def _xgboost() -> Any:
