@@ -1,0 +1,1 @@
+"""What is wrong with a finished run: fairness, length, leaks, attacks, explanations."""

@@ -1,0 +1,1 @@
+"""A decided scorer fitted on all training essays, and new essays scored with it."""
