@@ -9,7 +9,7 @@ import torch
 from essay_scoring.core.errors import InputError
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.transformer.network import EssayNetwork, Output, build_network
-from essay_scoring.models.transformer.pooling import MeanPooling, counted_tokens
+from essay_scoring.models.transformer.pooling import Centring, MeanPooling, counted_tokens
 from tests.models.transformer.architectures import (
     ARCHITECTURES,
     LAYERS,
@@ -203,3 +203,29 @@ def test_what_the_encoder_does_not_have_is_an_input_error(
     settings = transformer_settings(bert, **changes)
     with pytest.raises(InputError, match=where.replace(".", r"\.")):
         make_trainable(load_backbone(settings, bert, "cpu"), settings)
+
+
+def test_what_essays_share_is_taken_away_and_one_that_is_not_finite_does_not_count() -> None:
+    centring = Centring(3)
+    pooled = torch.tensor([[1.0, 5.0, 2.0], [3.0, 5.0, 6.0], [float("nan"), 0.0, 0.0]])
+    torch.testing.assert_close(centring(pooled[:2]), pooled[:2])
+    centring.measure(pooled)
+    # Means 2, 5, 4; deviations 1, (none: 1), 2.
+    torch.testing.assert_close(
+        centring(pooled[:2]), torch.tensor([[-1.0, 0.0, -1.0], [1.0, 0.0, 1.0]])
+    )
+    before = centring.mean.clone()
+    centring.measure(pooled[2:])
+    assert centring.mean.equal(before)
+
+
+def test_centring_is_measured_on_the_pooled_states_however_they_are_batched(
+    bert: EncoderFolder,
+) -> None:
+    essays = tokenised(bert, transformer_settings(bert))
+    one, two = made_network(bert), made_network(bert)
+    one.centre_on(essays, most_tokens=10_000)
+    two.centre_on(essays, most_tokens=1)
+    torch.testing.assert_close(one.centring.mean, two.centring.mean, atol=1e-5, rtol=1e-5)
+    assert not one.centring.mean.equal(torch.zeros(WIDTH))
+    assert not values(one, essays).equal(values(made_network(bert), essays))

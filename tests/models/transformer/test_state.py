@@ -41,11 +41,14 @@ def test_a_network_comes_back_from_its_bytes(
         assert network(essays).values.equal(other(essays).values)
 
 
-def test_the_state_is_a_copy_of_what_learns_and_of_nothing_else(bert: EncoderFolder) -> None:
+def test_the_state_copies_what_learns_or_was_measured_and_nothing_else(
+    bert: EncoderFolder,
+) -> None:
     network = made_network(bert)
     state = network.trained_state()
     groups = network.parameter_groups()
-    assert list(state) == [name for named in groups.values() for name, _ in named]
+    learnt = [name for named in groups.values() for name, _ in named]
+    assert list(state) == [*learnt, "centring.mean", "centring.deviation"]
     before = state["head.weight"].clone()
     with torch.no_grad():
         network.head.weight.zero_()

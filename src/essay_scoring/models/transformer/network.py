@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.features.encoders import EncoderFolder
+from essay_scoring.features.tokens import batches_by_length
 from essay_scoring.models.settings import TransformerSettings
 from essay_scoring.models.transformer.backbone import Backbone
 from essay_scoring.models.transformer.loading import load_backbone
 from essay_scoring.models.transformer.lora import make_trainable
 from essay_scoring.models.transformer.pooling import (
     AttentionPooling,
+    Centring,
     LayerMix,
     MeanPooling,
     counted_tokens,
@@ -52,6 +54,7 @@ class EssayNetwork(nn.Module):
         self.mix = LayerMix(layers) if settings.reading == "mix" else None
         attentive = settings.pooling == "attention"
         self.pooling = AttentionPooling(self.width) if attentive else MeanPooling()
+        self.centring = Centring(self.width)
         self.pooler = nn.Sequential(nn.Linear(self.width, self.width), nn.Tanh())
         self.head = nn.Linear(self.width, n_heads)
         self._trunk: Trunk | None = None
@@ -65,6 +68,21 @@ class EssayNetwork(nn.Module):
 
         What an essay gets does not depend on the others but for rounding.
         """
+        pooled = self._pooled(essays)
+        with torch.autocast(pooled.device.type, enabled=False):
+            representations = self.pooler(self.centring(pooled))
+            return Output(self.head(representations), representations)
+
+    def centre_on(self, essays: Sequence[TokenisedEssay], most_tokens: int) -> None:
+        """Measure what the pooled states of these essays share, to be taken away from all."""
+        lengths = [essay.tokens for essay in essays]
+        parts = batches_by_length(lengths, most_tokens)
+        with torch.no_grad():
+            pooled = [self._pooled([essays[i] for i in part]) for part in parts]
+            self.centring.measure(torch.cat(pooled))
+
+    def _pooled(self, essays: Sequence[TokenisedEssay]) -> Tensor:
+        """Return the pooled states of n > 0 essays, (n, width)."""
         device = self.head.weight.device
         chunks = [chunk for essay in essays for chunk in essay.ids]
         given = None
@@ -74,9 +92,8 @@ class EssayNetwork(nn.Module):
         states = self.backbone(chunks, given)
         with torch.autocast(device.type, enabled=False):
             read = states[-1].float() if self.mix is None else self.mix(states)
-            pooled = self.pooling(read, counted_tokens(essays, device))
-            representations = self.pooler(pooled)
-            return Output(self.head(representations), representations)
+            pooled: Tensor = self.pooling(read, counted_tokens(essays, device))
+            return pooled
 
     def parameter_groups(self) -> dict[str, Named]:
         """Return what learns by name: "encoder", and "head" (mix, pooling, pooler and head)."""
@@ -88,13 +105,13 @@ class EssayNetwork(nn.Module):
     def trained_state(self) -> dict[str, Tensor]:
         """Return a copy of all that differs from the base weights: on the CPU, contiguous."""
         return {
-            name: parameter.detach().cpu().clone().contiguous()
-            for name, parameter in self._trained()
+            name: value.detach().cpu().clone().contiguous()
+            for name, value in self._learnt().items()
         }
 
     def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `trained_state` returned; InputError if a name or a shape differs."""
-        mine = dict(self._trained())
+        mine = self._learnt()
         for name in sorted(mine.keys() ^ state.keys()):
             what = "lacks" if name in mine else "has an unknown"
             raise _misfit(f"the trained state {what} {name}")
@@ -105,6 +122,11 @@ class EssayNetwork(nn.Module):
         with torch.no_grad():
             for name, parameter in mine.items():
                 parameter.copy_(state[name])
+
+    def _learnt(self) -> dict[str, Tensor]:
+        """Return what differs from the base weights: what was trained, and what was measured."""
+        measured = {f"centring.{name}": value for name, value in self.centring.named_buffers()}
+        return {**dict(self._trained()), **measured}
 
     def _trained(self) -> Named:
         """Return the parameters that learn."""

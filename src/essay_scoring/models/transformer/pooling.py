@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from essay_scoring.models.transformer.tokens import TokenisedEssay
 
+_LEAST_DEVIATION = 1e-6
+
 
 def counted_tokens(essays: Sequence[TokenisedEssay], device: torch.device) -> Tensor:
     """Return (essays, all tokens): 1 where a token belongs to an essay and is counted, else 0."""
@@ -48,6 +50,39 @@ class AttentionPooling(nn.Module):
         scores = scores.masked_fill(counted == 0, torch.finfo(scores.dtype).min)
         # Without a counted token softmax is even, and the product with `counted` takes it away.
         return (scores.softmax(dim=1) * counted) @ states
+
+
+class Centring(nn.Module):
+    """Subtracts a mean and divides by a deviation, each (width,), measured before training.
+
+    The mean states of essays in one language are alike (Ethayarajh 2019); unless what they share
+    is taken away, what tells them apart is small beside it, and a pooler learns it slowly. Starts
+    as the identity.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def measure(self, pooled: Tensor) -> None:
+        """Take mean and deviation of vectors (n, width); a column that does not vary keeps 1.
+
+        Vectors that are not finite are left out: who is to blame is found when they are learnt.
+        """
+        finite = pooled[torch.isfinite(pooled).all(dim=1)]
+        if len(finite) < 2:
+            return
+        deviation = finite.std(dim=0, correction=0)
+        self.mean.copy_(finite.mean(dim=0))
+        self.deviation.copy_(torch.where(deviation > _LEAST_DEVIATION, deviation, 1.0))
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return (n, width) of (n, width)."""
+        return (pooled - self.mean) / self.deviation
 
 
 class LayerMix(nn.Module):

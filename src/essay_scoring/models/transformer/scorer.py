@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from essay_scoring.models.transformer.trunk import Trunk
 
 _STATE, _RECORD, _ADAPTER = "trained.safetensors", "training.json", "adapter"
+_CENTRED_ON = 256
+"""About how many training essays what all essays share is measured on: every k-th of them."""
+
 _PACKAGES = ("torch", "transformers", "tokenizers", "peft")
 
 
@@ -164,6 +167,9 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
             width=network.width,
             seed=context.seed,
         ).to(self.arithmetic.device)
+        with self.arithmetic.autocast():
+            step = max(1, len(tokenised) // _CENTRED_ON)
+            network.centre_on(tokenised[::step], settings.tokens_per_pass)
         learner = Learner(network, invariance, settings, self.arithmetic)
         training = Training(learner, lessons, ahead, context.seed, context.job, context.progress)
         return training, scale
