@@ -35,6 +35,13 @@ QUICK: dict[str, dict[str, Any]] = {
         "epochs": 1,
         "mixed_precision": "none",
     },
+    "blend": {
+        "weights": "dev",
+        "members": [
+            {"scorer": {"family": "ridge"}, "columns": "named"},
+            {"scorer": {"family": "catboost", "rounds": 20}},
+        ],
+    },
 }
 TRAIN, DEV, HELD_OUT = made_essays(90), made_essays(40, seed=1), made_essays(30, seed=2)
 

@@ -20,6 +20,9 @@ from essay_scoring.features.pooling import (
 )
 from essay_scoring.features.settings import EncoderSettings
 
+PREFIX = "emb_"
+"""What the names of embedding columns begin with; no other column's does."""
+
 
 class EmbeddingBlock:
     """Columns `emb_000`...: the mean over all tokens of an essay, special tokens left out.
@@ -54,7 +57,7 @@ class EmbeddingBlock:
             )
         if self._settings.mix == "concat":
             width *= len(self._settings.layers)
-        return tuple(f"emb_{column:03d}" for column in range(width))
+        return tuple(f"{PREFIX}{column:03d}" for column in range(width))
 
     def columns(self, essays: Essays) -> Columns:
         """Return one float32 row per essay, zeros for a text without tokens.

@@ -13,11 +13,13 @@ from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.ensemble import EnsembleScorer, member_folder
 from essay_scoring.models.family import FamilyScorer
 from essay_scoring.models.settings import (
+    BlendSettings,
     CatBoostSettings,
     LengthSettings,
     MeanSettings,
     RidgeSettings,
     ScorerSettings,
+    SingleSettings,
     TrainingSettings,
     TransformerSettings,
     XGBoostSettings,
@@ -30,13 +32,27 @@ def build_scorer(
     settings: ScorerSettings, training: TrainingSettings, context: ScorerContext
 ) -> Scorer:
     """Return an unfitted scorer; `training.ensemble` > 1 gives members with seeds seed + i."""
-    family = _family(settings)
     if context.job.member is not None:
-        return family(settings, training, _of_member(context, context.job.member))
+        return _build(settings, training, _of_member(context, context.job.member))
     if training.ensemble == 1:
-        return family(settings, training, context)
+        return _build(settings, training, context)
     members = (_of_member(context, number) for number in range(training.ensemble))
-    return EnsembleScorer([family(settings, training, member) for member in members])
+    return EnsembleScorer([_build(settings, training, member) for member in members])
+
+
+def _build(
+    settings: ScorerSettings, training: TrainingSettings, context: ScorerContext
+) -> FamilyScorer[Any]:
+    """Return one unfitted scorer, of one seed."""
+    if not isinstance(settings, BlendSettings):
+        return _family(settings)(settings, training, context)
+    from essay_scoring.models.blend import BlendScorer, context_of_part
+
+    parts = [
+        _build(member.scorer, training, context_of_part(context, number, member))
+        for number, member in enumerate(settings.members)
+    ]
+    return BlendScorer(settings, training, context, parts)
 
 
 def _of_member(context: ScorerContext, number: int) -> ScorerContext:
@@ -67,12 +83,12 @@ def _member(folder: Path, number: int, whole: Card, context: ScorerContext) -> S
 
 def _restore(folder: Path, card: Card, context: ScorerContext) -> Scorer:
     context = replace(context, seed=card.seed)
-    scorer = _family(card.settings)(card.settings, card.training, context)
+    scorer = _build(card.settings, card.training, context)
     scorer.restore(folder, card)
     return scorer
 
 
-def _family(settings: ScorerSettings) -> type[FamilyScorer[Any]]:
+def _family(settings: SingleSettings) -> type[FamilyScorer[Any]]:
     """Return the class of a family, importing no other."""
     match settings:
         case MeanSettings():

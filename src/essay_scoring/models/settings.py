@@ -181,12 +181,50 @@ class TransformerSettings(FamilySettings):
         }
 
 
-ScorerSettings = Annotated[
+SingleSettings = (
     MeanSettings
     | LengthSettings
     | RidgeSettings
     | XGBoostSettings
     | CatBoostSettings
-    | TransformerSettings,
-    Field(discriminator="family"),
-]
+    | TransformerSettings
+)
+
+
+class BlendMember(Settings):
+    """A scorer of a blend, and which of the run's feature columns it sees.
+
+    `columns`: all of them, those that have a name of their own, or the embeddings.
+    """
+
+    scorer: Annotated[SingleSettings, Field(discriminator="family")]
+    columns: Literal["all", "named", "embeddings"] = "all"
+
+
+class BlendSettings(FamilySettings):
+    """The mean of several scorers' raw predictions, each fitted on the same essays.
+
+    `weights`: all equal, or those, none negative, with the least squared error on `dev`.
+    """
+
+    family: Literal["blend"] = "blend"
+    members: tuple[BlendMember, ...] = Field(min_length=2, max_length=20)
+    weights: Literal["equal", "dev"] = "equal"
+
+    @model_validator(mode="after")
+    def _one_encoder(self) -> Self:
+        if len({member.scorer.encoder for member in self.members} - {None}) > 1:
+            raise ValueError("the transformers of a blend must read with one encoder")
+        return self
+
+    @property
+    def encoder(self) -> EncoderSettings | None:
+        """The encoder that its transformers read essays with, if there are any."""
+        return next((m.scorer.encoder for m in self.members if m.scorer.encoder), None)
+
+    def evidence(self) -> dict[str, object]:
+        """Return what its first transformer says."""
+        return next((said for m in self.members if (said := m.scorer.evidence())), {})
+
+
+ScorerSettings = Annotated[SingleSettings | BlendSettings, Field(discriminator="family")]

@@ -6,15 +6,13 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import torch
 
+from essay_scoring.core.machine import allocator
 from essay_scoring.features.pooling import Device, flushed_denormals
 
 log = logging.getLogger("essay_scoring")
-
-_BETTER_ALLOCATORS = ("tcmalloc", "jemalloc", "mimalloc")
 
 
 @contextlib.contextmanager
@@ -33,11 +31,7 @@ def surroundings(threads: int, device: Device) -> Iterator[None]:
 @cache
 def note_allocator(device: Device) -> None:
     """Say once in the log that training on a CPU slows down under the system's own allocator."""
-    try:
-        loaded = Path("/proc/self/maps").read_text(encoding="utf-8")
-    except OSError:
-        return
-    if device == "cpu" and not any(name in loaded for name in _BETTER_ALLOCATORS):
+    if device == "cpu" and allocator() == "system":
         log.info(
             "long training is faster with another allocator: set LD_PRELOAD to the path of "
             "libtcmalloc_minimal or libjemalloc where one is installed"
