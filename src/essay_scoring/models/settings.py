@@ -104,7 +104,7 @@ class CatBoostSettings(FamilySettings):
 
 
 class LoraSettings(Settings):
-    """Low-rank adapters (Hu et al. 2021); `targets` None finds the linear maps of the encoder."""
+    """Low-rank adapters (Hu et al. 2021); `targets` None means the linear maps of attention."""
 
     rank: int = Field(default=16, ge=1, le=1024)
     alpha: float = Field(default=32.0, gt=0)
