@@ -142,3 +142,25 @@ def test_fine_tuning_without_torch_names_its_install_line(
     assert "'torch' is not installed" in done.stderr
     assert "pip install 'essay-scoring[transformer]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_what_each_extra_would_enable(bare: BareEnvironment, tmp_path: Path) -> None:
+    folders = ["--runs-dir", str(tmp_path), "--cache-dir", str(tmp_path)]
+    done = bare.python(MAIN, "doctor", *folders)
+    assert done.returncode == 0, done.stderr
+    for extra in ("boosted", "language", "transformer", "search", "statistics", "tracking"):
+        assert f"[ ] {extra}: " in done.stdout
+        assert f"pip install 'essay-scoring[{extra}]'" in done.stdout
+    assert "GPU: none (torch is not installed)" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_finds_a_package_of_the_base_missing(bare: BareEnvironment, tmp_path: Path) -> None:
+    broken = BareEnvironment(tmp_path / "broken")
+    broken.folder.mkdir()
+    for link in bare.folder.iterdir():
+        if not link.name.startswith("numpy"):
+            (broken.folder / link.name).symlink_to(link.resolve())
+    done = broken.python(MAIN, "doctor")
+    assert done.returncode == 2, done.stderr
+    assert "not installed: numpy. To mend: pip install essay-scoring" in done.stdout

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.spreadsheets import harmless_cell
 from essay_scoring.evaluation.residuals import COLUMNS, STEM, read_residuals, write_residuals
 from tests.evaluation.made import HALVES, MIXED, made_predictions, of_scores
 
@@ -83,7 +84,10 @@ def test_another_csv_reader_agrees(tmp_path: Path) -> None:
     scores = [3.0] * len(HOSTILE)
     table, _ = write_residuals(tmp_path, of_scores(scores, scores, prompts=HOSTILE), "s", {})
     with table.open(encoding="utf-8", newline="") as stream:
-        assert [row["prompt"] for row in csv.DictReader(stream)] == HOSTILE
+        prompts = [row["prompt"] for row in csv.DictReader(stream)]
+    # A spreadsheet would run a cell that begins as a formula does: it is text after an apostrophe.
+    assert prompts == [harmless_cell(name) for name in HOSTILE]
+    assert prompts != HOSTILE
 
 
 def test_the_same_predictions_give_the_same_bytes(tmp_path: Path) -> None:

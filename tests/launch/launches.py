@@ -14,6 +14,7 @@ from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.launch.launching import Launched, launch, order_of
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.remote import Remote
+from essay_scoring.reports.more_records import Receipt
 from essay_scoring.reports.run_reports import write_run_reports
 from tests.conftest import smoke_config
 from tests.launch.hosts import PATIENCE, Checkout, await_that, processes_in
@@ -102,6 +103,7 @@ def require_same_run(fetched: Path, here: Path) -> None:
     """A fetched run must be whole, hold its receipt, and predict what a run here predicts."""
     require_intact(fetched)
     receipt = read_json(fetched / "receipt.json")
+    Receipt.model_validate(receipt)
     assert receipt["run"] == fetched.name == here.name
     assert receipt["plans"] == {"some_plan": "1" * 64}
     assert "receipt.json" in read_json(fetched / "manifest.json")["files"]

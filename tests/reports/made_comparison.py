@@ -16,7 +16,7 @@ from tests.evaluation.made import made_predictions, rescored
 from tests.reports.made_run import with_hostile_prompts, write_made_run
 
 NAMES = (
-    "<script>alert('x')<script>",
+    "<script>top.ran=1<script>",
     "=1+1 & | $x_y^{z}% #~\\input\u202e",
     "verylongname" * 16,
 )

@@ -16,7 +16,9 @@ from essay_scoring.evaluation.summary import covariates, summarise
 from tests.evaluation.made import made_predictions, rescored
 
 HOSTILE = (
-    "<script>alert('x')</script>",
+    "<script>top.ran=1</script>",
+    '"><img src=x onerror="top.ran=1">',
+    '=HYPERLINK("http://x","y")',
     "quotes \" and ' and & and | bars",
     "W" * 160,
     "\u202eright to left \u05e9\u05dc\u05d5\u05dd",
@@ -77,7 +79,7 @@ def write_made_run(
 
 
 def hostile_run(folder: Path) -> dict[str, Any]:
-    """Write a run of 900 essays in 14 prompts, five of them with hostile names."""
+    """Write a run of 900 essays in 14 prompts, the first with hostile names."""
     predictions = with_hostile_prompts(made_predictions(900, n_prompts=14, n_folds=5))
     words = np.random.default_rng(3).integers(200, 1000, len(predictions)).astype(np.float64)
     return write_made_run(folder, predictions, columns={"word_count": words})

@@ -9,11 +9,12 @@ MAY_STAND_OPEN = {"p", "li"}
 
 
 class Page(HTMLParser):
-    """Collects tags, attributes and text; `faults` names tags that do not pair up."""
+    """Collects tags, elements, attributes and text; `faults` names tags that do not pair up."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: list[str] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.texts: list[str] = []
         self.faults: list[str] = []
@@ -23,14 +24,12 @@ class Page(HTMLParser):
         self.faults += [f"<{tag}> is never closed" for tag in self._open]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self._note(tag, attrs)
         if tag not in VOID:
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self._note(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open or self._open.pop() != tag:
@@ -38,6 +37,11 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
+
+    def _note(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
 
     @property
     def text(self) -> str:

@@ -1,97 +1,20 @@
-"""The page of a study: hostile names, and nothing sticking out in a real browser."""
+"""The page of a study: hostile names, what lies beside it, what is wrong with its best model."""
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import read_json, write_json
 from essay_scoring.reports.decision import decision_record
-from essay_scoring.reports.study_reports import study_page
-from tests.reports.made_comparison import made_comparison
+from essay_scoring.reports.study_reports import study_page, write_study_reports
+from tests.conftest import ROOT
 from tests.reports.pages import Page
-from tests.reports.test_browser import PROBE, chromium
-
-HOSTILE = "<script>alert('x')</script> | \u202e\" " + "verylongname" * 12
-
-
-def figure(value: float | None) -> dict[str, Any]:
-    return {"estimate": value, "low": -0.1, "high": 0.9, "n": 40}
-
-
-def made_study(folder: Path) -> dict[str, Any]:
-    names = ("qwk", "mae", "low_tail_adjacent", "high_tail_adjacent")
-    summary = {
-        "n": 40,
-        "overall": {name: figure(0.5) for name in names},
-        "mean_over_folds": {"qwk": {"mean": 0.5, "std": 0.1}},
-        "worst_prompt": None,
-        "bottom_k_mean": None,
-    }
-    run: dict[str, Any] = {
-        "arm": HOSTILE,
-        "role": "candidate",
-        "scheme": "prompt_holdout",
-        "seed": 42,
-        "run": "r-1",
-        "manifest_sha256": "c" * 64,
-        "summary": summary,
-        "baselines": {"mean": summary},
-        "seconds": 1.5,
-    }
-    compared = made_comparison(folder)
-    rule = {"rule": "host", "asked": "big", "found": HOSTILE, "met": True}
-    gates = [
-        gate | {"candidate_runs": ["r-1"], "evidence": {"r-1": [rule]}}
-        for gate in compared["gates"]
-    ]
-    invalid = gates[0] | {"verdict": "invalid", "reason": HOSTILE, "checks": [], "evidence": {}}
-    attempt = {
-        "entry": 1,
-        "run": "r-0",
-        "plan": "p",
-        "started": None,
-        "time": "t",
-        "reason": HOSTILE,
-    }
-    tuning: dict[str, Any] = {"arm": HOSTILE, "search": "s-1", "mode": "flat", "figure": "mean_qwk"}
-    tuning |= {"objective": "mean_qwk", "trials": 30, "tried": 29, "space": ["scorer.max_depth"]}
-    return {
-        "name": "made",
-        "folder": "made-1",
-        "date": "2026-01-01",
-        "question": HOSTILE,
-        "outcome": "proceed",
-        "reason": HOSTILE,
-        "decided_run": "r-1",
-        "tuning": tuning | {"params": {"scorer.max_depth": 3}, "expected_drop": 0.0312},
-        "data": {"data_sha256": "a" * 64, "splits_sha256": "b" * 64},
-        "plans": [{"name": "p", "sha256": "f" * 64, "registered": {"time": "t"}, "power": HOSTILE}],
-        "arms": [
-            {
-                "arm": HOSTILE,
-                "role": "candidate",
-                "ending": end,
-                "reason": HOSTILE,
-                "unstable": None,
-            }
-            for end in ("pass", "not_run")
-        ],
-        "runs": [run],
-        "gates": [*gates, invalid],
-        "comparisons": compared["comparisons"],
-        "attempts": [attempt],
-        "checklist": [
-            {"item": "one", "met": True, "evidence": HOSTILE},
-            {"item": "two", "met": False, "evidence": HOSTILE},
-        ],
-        "code_revision": "d" * 64,
-        "git": {"commit": None, "dirty": None},
-        "machine": {"processor": "one", "threads": 2},
-    }
+from tests.studies.made_study import HOSTILE, made_study, study_folder
 
 
 @pytest.fixture(scope="module")
@@ -133,16 +56,61 @@ def test_the_record_keeps_its_tables_whole(study: dict[str, Any]) -> None:
     assert "attempt 1, `r-0`" in record
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_sticks_out(study: dict[str, Any], tmp_path: Path, width: int) -> None:
-    probe = tmp_path / "probe.html"
-    shown: dict[str, Any] = {"width": width, "height": 900}
-    page = html.escape(study_page(study))
-    probe.write_text(PROBE.format(page=page, **shown), encoding="utf-8")
-    dom = chromium(tmp_path, "--dump-dom", probe.as_uri())
-    found = re.search(r'<p id="found">\[(\d+),(\d+),(\d+)\]</p>', dom)
-    assert found is not None
-    scroll, client, outside = map(int, found.groups())
-    assert client == pytest.approx(width, abs=20)
-    assert (scroll, outside) == (client, 0)
+def test_the_decision_comes_first_then_the_arms_then_one_figure(study: dict[str, Any]) -> None:
+    text = study_page(study)
+    places = [text.index(mark) for mark in ("<h1>", 'id="arms"', 'id="figure"', 'id="wrong"')]
+    assert places == sorted(places)
+    assert places[-1] < text.index('id="details"')
+    assert "Proceed with" in Page(text).text
+
+
+def test_what_lies_beside_a_study_is_shown_folded(tmp_path: Path) -> None:
+    folder = study_folder(tmp_path)
+    page = Page(write_study_reports(folder)[1].read_text(encoding="utf-8"))
+    assert page.faults == []
+    assert not {"script", "img"} & set(page.tags)
+    assert "0.123 [-0.020, 0.300]" in page.text
+    assert f": {HOSTILE}".replace("\u202e", "") in page.text
+    assert "Not there when this page was made: explain.json in RUNS/audits/r-1/." in page.texts
+    # The decided run's artifacts lie beside: its bands and its calibration are told and drawn.
+    assert "Scores are drawn to the middle" in page.text
+    assert "words in the essay" in page.text
+
+
+def test_a_study_alone_says_less_and_what_is_lacking(study: dict[str, Any]) -> None:
+    text = Page(study_page(study)).text
+    assert "audit.json and explain.json in RUNS/audits/r-1/" in text
+    assert "Bias by band" not in text
+
+
+def test_an_audit_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    folder = study_folder(tmp_path)
+    path = tmp_path / "audits" / "r-1" / "audit.json"
+    broken: list[Any] = [[], {"sections": [{"name": "x"}]}, {"sections": None}]
+    for value in broken:
+        write_json(path, value)
+        with pytest.raises(InputError, match=r"audit\.json: holds no sections"):
+            write_study_reports(folder)
+
+
+def test_the_published_study_says_what_is_wrong_with_its_winner() -> None:
+    study = read_json(ROOT / "docs" / "results" / "g1_ellipse.study.json")
+    text = Page(study_page(study)).text
+    assert "Proceed with catboost" in text
+    worst = "“Spending time outdoors” is served worst: QWK 0.381, 31 essays."
+    assert worst in text
+    assert "79.0% (95% interval 67.7% to 88.0%) of the 119 essays in the low tail" in text
+    assert "no sign that longer essays are favoured or punished" in text
+
+
+def test_of_many_checks_the_first_of_each_gate_is_on_the_first_screen(
+    study: dict[str, Any],
+) -> None:
+    gate = study["gates"][0]
+    [check] = gate["checks"]
+    many = [gate | {"checks": [check | {"n": n} for n in range(20)]}]
+    before, after = study_page(study | {"gates": many}).split('id="wrong"')
+    assert before.count("n 0<") == 1
+    assert "n 19<" not in before
+    assert after.count("n 19<") == 1
+    assert "Every check of every gate" not in study_page(study)

@@ -12,10 +12,10 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Figure:
-    """One number with its 95% interval and n; `limit` is what it must not exceed.
+    """One number with its 95% interval and n; `limit` is what its size must not exceed.
 
-    `estimate` None means that the data at hand cannot give it; `low` and `high` None that no
-    interval is known.
+    With `at_least` the limit is what the number itself must reach. `estimate` None means that the
+    data at hand cannot give it; `low` and `high` None that no interval is known.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Figure:
     high: float | None = None
     limit: float | None = None
     passes: bool | None = None
+    at_least: bool = False
 
 
 @dataclass(frozen=True)

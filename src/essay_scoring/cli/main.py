@@ -19,12 +19,18 @@ import typer
 from typer._click.exceptions import ClickException, UsageError
 
 from essay_scoring.cli import (
+    audit_commands,
+    card_commands,
     data_commands,
+    doctor_commands,
     encoder_commands,
+    explain_commands,
+    export_commands,
     judge_commands,
     launch_commands,
     power_commands,
     run_commands,
+    score_commands,
     search_commands,
     transformer_commands,
 )
@@ -39,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     # Plain help wraps long options; tables cut their names off in a narrow window.
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 for commands in (
     data_commands,
@@ -49,9 +55,15 @@ for commands in (
     power_commands,
     search_commands,
     launch_commands,
+    audit_commands,
+    score_commands,
+    doctor_commands,
+    explain_commands,
+    card_commands,
 ):
     commands.add_to(app)
 app.add_typer(encoder_commands.app, name="encoder")
+app.add_typer(export_commands.app, name="export")
 app.add_typer(launch_commands.app, name="remote")
 
 _BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
@@ -59,6 +71,8 @@ _BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # Threads that spin while they wait starve each other on a busy machine; read at first import.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     sys.unraisablehook = interrupts.send_again_if_lost

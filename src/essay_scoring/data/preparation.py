@@ -21,6 +21,7 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import wait_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.spreadsheets import harmless_cell
 from essay_scoring.core.text import text_hash, word_count
 from essay_scoring.data.corpora import Loaded, load, source_files
 from essay_scoring.data.integrity import integrity_report
@@ -263,5 +264,5 @@ def _dropped_csv(kept: dict[str, _Kept]) -> str:
     writer.writerow(["id", "reason", "part"])
     for part, rows in kept.items():
         pairs = zip(rows.essays.ids, rows.reasons, strict=True)
-        writer.writerows([essay_id, reason, part] for essay_id, reason in pairs if reason)
+        writer.writerows([harmless_cell(name), reason, part] for name, reason in pairs if reason)
     return out.getvalue()

@@ -19,6 +19,7 @@ import numpy as np
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_text
 from essay_scoring.core.scale import FloatArray, ScoreScales
+from essay_scoring.core.spreadsheets import bare_cell, harmless_cell, quoted
 from essay_scoring.evaluation.agreement import step_errors
 from essay_scoring.evaluation.predictions import Predictions
 
@@ -127,10 +128,9 @@ def _rows(
 
 
 def _csv_field(value: Any) -> str:
-    """Return one CSV field: text quoted where a reader could trip over it, numbers by `repr`."""
+    """Return one CSV field: text that no spreadsheet takes for a formula, numbers by `repr`."""
     if isinstance(value, str):
-        risky = any(mark in value for mark in ',"\r\n\0') or value != value.strip()
-        return '"' + value.replace('"', '""') + '"' if risky else value
+        return quoted(harmless_cell(value))
     return "" if value is None else repr(value)
 
 
@@ -149,7 +149,7 @@ def _read_csv(path: Path) -> dict[str, Sequence[Any]]:
         if len(row) != len(COLUMNS):
             where = f"{path}, row {number}"
             raise InputError(f"{len(row)} fields, not {len(COLUMNS)}", where=where)
-    return _by_column(path, rows)
+    return _by_column(path, [[bare_cell(cell) for cell in row] for row in rows])
 
 
 def _read_jsonl(path: Path) -> dict[str, Sequence[Any]]:

@@ -48,6 +48,16 @@ def require_intact(folder: Path) -> None:
             )
 
 
+def require_outside(folder: Path, path: Path) -> None:
+    """Raise InputError for a path inside a finished folder: its manifest covers all files there."""
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            "lies inside the finished run, which nothing is added to",
+            where=str(path),
+            mend="write somewhere else",
+        )
+
+
 def _recorded(folder: Path) -> dict[str, str]:
     """Return the checksums of a manifest; raise EvidenceError for one that holds none."""
     try:

@@ -27,7 +27,9 @@ LayerMeans = npt.NDArray[np.float32]
 TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 65_536}
 """Tokens of one forward pass, padding included; larger ones leave a CPU's caches and are slower."""
 
-_GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
+"""The files by which the drivers of NVIDIA and AMD show that there is a GPU."""
+
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -82,7 +84,7 @@ def encoder_shape(folder: Path) -> tuple[int, int]:
 @cache
 def device_in_use() -> Device:
     """Return where encoders run; torch is imported only on a machine with a GPU's device file."""
-    if not any(Path(name).exists() for name in _GPU_FILES):
+    if not any(Path(name).exists() for name in GPU_FILES):
         return "cpu"
     import torch
 

@@ -26,7 +26,7 @@ def cv_report(metrics: dict[str, Any], probe: dict[str, Any] | None = None) -> s
         markdown(headline(metrics)),
         "## Agreement",
         INTERVALS.format(unit=summary["unit"]),
-        _overall(summary),
+        agreement_table(summary),
         "## Beside baselines",
         _baselines(metrics),
         "## By fold",
@@ -44,7 +44,8 @@ def cv_report(metrics: dict[str, Any], probe: dict[str, Any] | None = None) -> s
     return "\n\n".join(parts) + "\n"
 
 
-def _overall(summary: dict[str, Any]) -> str:
+def agreement_table(summary: dict[str, Any]) -> str:
+    """Return every figure over all essays with its interval and n."""
     rows = [
         [FIGURE_NAMES[name], with_interval(figure), str(figure["n"])]
         for name, figure in summary["overall"].items()

@@ -12,9 +12,14 @@ from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, s
 
 Row = dict[str, Any]
 
+VERDICTS = {
+    "proceed": "Proceed with",
+    "defer": "Defer: keep",
+    "inconclusive": "Inconclusive: keep",
+}
 CONSEQUENCES = {
     "proceed": "Continue with the arm decided for.",
-    "defer": "No justified uplift: keep the reference, and defer the candidates.",
+    "defer": "Keep the reference, and defer the candidates.",
     "inconclusive": "Keep the reference until the evidence named above is valid and decided.",
 }
 
@@ -34,6 +39,11 @@ def decision_record(study: Row) -> str:
     parts += ["## Review checklist", "\n".join(map(_box, study["checklist"]))]
     parts += ["## Runs", _runs(study)]
     return "\n\n".join(parts) + "\n"
+
+
+def verdict(study: Row) -> str:
+    """Return the outcome in a few words."""
+    return f"{VERDICTS[study['outcome']]} {study['decided_arm']}"
 
 
 def consequence(study: Row) -> str:

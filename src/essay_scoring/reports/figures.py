@@ -165,5 +165,6 @@ def _inline(svg: str, name: str, description: str) -> str:
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
     view_box = re.search(r'viewBox="[^"]*"', svg)
-    opening = f'<svg role="img" aria-label="{html.escape(description)}"'
-    return re.sub("<svg[^>]*>", f"{opening} {view_box[0] if view_box else ''}>", svg, count=1)
+    said = f"<title>{html.escape(name)}</title><desc>{html.escape(description)}</desc>"
+    opening = f'<svg role="img" {view_box[0] if view_box else ""}>{said}'
+    return re.sub("<svg[^>]*>", lambda _: opening, svg, count=1)

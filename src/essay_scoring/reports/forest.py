@@ -11,14 +11,41 @@ Row = dict[str, Any]
 
 _CHECK = ("delta", "low", "high", "threshold")
 _DELTA = ("estimate", "low", "high")
+MOST_CHECKS = 12
+
+Place = Callable[[float | None], float | None]
 
 
 def gate_forest(gate: Row) -> Row:
-    """Return a gate's checks with places along one axis that holds them and their thresholds."""
+    """Return a gate's checks in words, with places along one axis that also holds thresholds."""
     head = {key: gate[key] for key in ("arm", "plan", "verdict", "rule", "scheme", "reason")}
     place, axis = _axis([check[key] for check in gate["checks"] for key in _CHECK])
-    rows = [check | {f"{key}_at": place(check[key]) for key in _CHECK} for check in gate["checks"]]
-    return {**head, **axis, "rows": rows}
+    return {**head, **axis, "rows": [_placed(check, place) for check in gate["checks"]]}
+
+
+def decision_forest(gates: Sequence[Row], most: int = MOST_CHECKS) -> Row | None:
+    """Return the checks of all gates along one axis; None without gates.
+
+    Where they are more than `most`, the first check of each gate stands for it.
+    """
+    if not gates:
+        return None
+    whole = sum(len(gate["checks"]) for gate in gates) <= most
+    kept = [gate["checks"] if whole else gate["checks"][:1] for gate in gates]
+    place, axis = _axis([check[key] for checks in kept for check in checks for key in _CHECK])
+    groups = [
+        {key: gate[key] for key in ("arm", "plan", "rule", "verdict", "reason")}
+        | {"rows": [_placed(check, place) for check in checks]}
+        for gate, checks in zip(gates, kept, strict=True)
+    ]
+    return {**axis, "groups": groups, "whole": whole}
+
+
+def bands_forest(summary: Row) -> Row:
+    """Return the true bands that hold essays, with the places of their mean residuals."""
+    rows = [row for row in summary["bands"] if row["n"]]
+    place, axis = _axis([row["mean_residual"] for row in rows])
+    return {**axis, "rows": [row | {"at": place(row["mean_residual"])} for row in rows]}
 
 
 def arms_forest(record: Row) -> Row:
@@ -39,7 +66,12 @@ def arms_forest(record: Row) -> Row:
     }
 
 
-def _axis(values: Sequence[float | None]) -> tuple[Callable[[float | None], float | None], Row]:
+def _placed(check: Row, place: Place) -> Row:
+    named = {"figure": DELTA_NAMES.get(check["metric"], check["metric"])}
+    return check | named | {f"{key}_at": place(check[key]) for key in _CHECK}
+
+
+def _axis(values: Sequence[float | None]) -> tuple[Place, Row]:
     """Return where a value lies on an axis around zero that holds all values, and its ticks."""
     reach = max([0.01, *(abs(value) for value in values if value is not None)]) * 1.05
 

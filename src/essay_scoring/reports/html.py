@@ -17,7 +17,12 @@ from essay_scoring.reports.run_folder import RunFolder
 from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
 
+TURNING = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Marks, embeddings, overrides and isolates of direction: a name could reverse a sentence."""
+
 Row = dict[str, Any]
+Drawing = tuple[Callable[[Any], None] | None, str]
+"""How to draw a figure, None for nothing to draw; and its words for who cannot see it."""
 
 
 def run_page(run: RunFolder) -> str:
@@ -82,22 +87,30 @@ def heat(confusion: Row | None) -> Row | None:
 
 
 def _drawings(run: RunFolder) -> Row:
-    """Return each figure as markup, None where the run has nothing to draw; or how to get them."""
-    summary, fits = run.metrics["summary"], run.metrics["fits"]
-    wanted: dict[str, tuple[Callable[[Any], None] | None, str]] = {
+    curves = (
+        figures.learning_curves(run.metrics["fits"]),
+        "Loss of each fold's fit by round, on what it was trained on and on its dev part",
+    )
+    return drawings(calibration_and_length(run) | {"curves": curves})
+
+
+def calibration_and_length(run: RunFolder) -> dict[str, Drawing]:
+    """Return the drawings that show where a run's scores are off."""
+    summary = run.metrics["summary"]
+    return {
         "calibration": (
             figures.calibration(summary, summary["unit"]),
-            "Mean true score of the essays given each score; the same figures are in the table",
+            "Mean true score of the essays given each score, beside the score given",
         ),
         "length": (
             figures.residuals_by_length(run.residuals),
             "Prediction minus true score against length, with the mean of each tenth of the essays",
         ),
-        "curves": (
-            figures.learning_curves(fits),
-            "Loss of each fold's fit by round, on what it was trained on and on its dev part",
-        ),
     }
+
+
+def drawings(wanted: dict[str, Drawing]) -> Row:
+    """Return each drawing as markup, None for nothing to draw; `missing` says how to get them."""
     try:
         return {
             name: None if draw is None else Markup(figures.drawn(draw, name, text))  # noqa: S704
@@ -105,6 +118,11 @@ def _drawings(run: RunFolder) -> Row:
         } | {"missing": None}
     except MissingExtraError as error:
         return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
+
+
+def shown(cell: object) -> str:
+    """Return a cell of a table that says not what it holds."""
+    return number(cell) if cell is None or isinstance(cell, float) else str(cell)
 
 
 def standalone(drawing: str) -> str:
@@ -116,19 +134,29 @@ def standalone(drawing: str) -> str:
     return f"{opened}\n"
 
 
+def _in_its_direction(value: Any) -> Any:
+    """Return text without the characters that turn the direction of what follows them."""
+    return value.translate(TURNING) if isinstance(value, str) else value
+
+
 def environment() -> Environment:
-    """Return templates that escape whatever they are given and refuse names they are not."""
+    """Return templates that escape whatever they are given, and refuse names they are not given.
+
+    Where a name holds characters that turn the direction of text, they are left out.
+    """
     environment = Environment(
         loader=PackageLoader("essay_scoring.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_in_its_direction,
     )
     environment.filters |= {
         "number": number,
         "signed": lambda value: number(value, sign=True),
         "share": share,
         "interval": with_interval,
+        "shown": shown,
     }
     return environment

@@ -15,14 +15,13 @@ from typing import Any
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
+from essay_scoring.core.spreadsheets import harmless_cell
 from essay_scoring.reports.cells import Column, Table, cell_text
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.study_table import arms_table, checks_table
 from essay_scoring.reports.words import plain
 
 _PARTS = {"spread": ("", " SD"), "interval": ("", " low", " high")}
-_FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
-"""What begins a formula, also in the full width that some spreadsheets accept."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -116,8 +115,7 @@ def latex_text(table: Table) -> str:
 
 def harmless(text: str) -> str:
     """Return a name on one line that no spreadsheet takes for a formula."""
-    name = plain(text)
-    return f"'{name}" if name.startswith(tuple(_FORMULA)) else name
+    return harmless_cell(plain(text))
 
 
 def latex(text: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from essay_scoring.evaluation.agreement import step_errors
 from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.reports.cells import markdown_table, number
+from essay_scoring.reports.cells import markdown_table, number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, markdown, score, share
 
 N_WORST = 20
@@ -24,9 +24,9 @@ def residual_diagnostics(metrics: dict[str, Any], predictions: Predictions) -> s
         "## Overall",
         _overall(summary),
         f"## By prompt (n >= {least})",
-        _prompts(summary),
+        prompts_table(summary),
         "## By score band",
-        _bands(summary),
+        bands_table(summary),
         "## Covariates",
         _covariates(metrics["covariates"]),
         f"## The {min(N_WORST, len(predictions))} worst",
@@ -58,19 +58,20 @@ def _overall(summary: dict[str, Any]) -> str:
     return markdown_table(("figure", "estimate", "2.5%", "97.5%", "n"), rows)
 
 
-def _prompts(summary: dict[str, Any]) -> str:
+def prompts_table(summary: dict[str, Any]) -> str:
+    """Return each prompt with its figures, then the prompts that are too small for any."""
     rows = [
         [
             markdown(row["prompt"]),
             str(row["n"]),
-            number(row["qwk"]),
+            with_interval(row | {"estimate": row["qwk"]}),
             number(row["mae"]),
             number(row["mean_residual"], sign=True),
             share(row["adjacent"]),
         ]
         for row in summary["prompts"]
     ]
-    head = ("prompt", "n", "QWK", "MAE", "mean residual", "adjacent")
+    head = ("prompt", "n", "QWK [95%]", "MAE", "mean residual", "adjacent")
     table = markdown_table(head, rows) if rows else "No prompt has as many essays."
     small = summary["small_prompts"]
     if not small:
@@ -79,7 +80,8 @@ def _prompts(summary: dict[str, Any]) -> str:
     return f"{table}\n\nToo few essays for a figure of their own: {names}."
 
 
-def _bands(summary: dict[str, Any]) -> str:
+def bands_table(summary: dict[str, Any]) -> str:
+    """Return each true band with its figures."""
     rows = [
         [
             row["band"],

@@ -28,14 +28,21 @@ class RunFolder:
 
 def read_run_folder(folder: Path) -> RunFolder:
     """Return the artifacts of a run folder; raise InputError naming the file that is at fault."""
+    metrics = metrics_of(folder)
+    scales = ScoreScales.model_validate(metrics["scales"])
+    residuals = read_residuals(folder / "artifacts" / f"{STEM}.jsonl", scales)
+    probe = folder / "artifacts" / "prompt_probe.json"
+    return RunFolder(metrics, residuals, read_json(probe) if probe.is_file() else None)
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    """Return a run folder's `cv_metrics.json`; raise InputError if it is none."""
     path = folder / "artifacts" / "cv_metrics.json"
-    metrics = read_json(path)
+    metrics: dict[str, Any] = read_json(path)
     try:
-        schema, scales = metrics["schema"], ScoreScales.model_validate(metrics["scales"])
+        schema, _ = metrics["schema"], ScoreScales.model_validate(metrics["scales"])
     except (KeyError, TypeError, ValidationError):
         raise InputError("not the metrics of a run", where=str(path)) from None
     if schema != 1:
         raise InputError(f"schema {schema}, not 1", where=str(path), mend="run it again")
-    residuals = read_residuals(folder / "artifacts" / f"{STEM}.jsonl", scales)
-    probe = folder / "artifacts" / "prompt_probe.json"
-    return RunFolder(metrics, residuals, read_json(probe) if probe.is_file() else None)
+    return metrics

@@ -2,49 +2,113 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.reports.comparison_tables import comparison_tables
-from essay_scoring.reports.decision import consequence, decision_record, order_table, tuning_line
-from essay_scoring.reports.forest import arms_forest, gate_forest
-from essay_scoring.reports.html import environment
+from essay_scoring.reports.decision import (
+    consequence,
+    decision_record,
+    order_table,
+    tuning_line,
+    verdict,
+)
+from essay_scoring.reports.forest import arms_forest, bands_forest, decision_forest
+from essay_scoring.reports.html import calibration_and_length, drawings, environment, forest
+from essay_scoring.reports.study_evidence import AUDITS, Beside, Best, best_of, read_beside
 from essay_scoring.reports.study_table import HEADER, sections
+
+Row = dict[str, Any]
+
+ALONE = Beside()
+"""A study with nothing beside it: its page is made from study.json alone."""
+
+SPREAD = (
+    "Mean over folds ± population standard deviation; 95% intervals by resampling prompts and "
+    "essays within them; "
+)
+CAPTIONS = {
+    "calibration": "What a score means: the mean true score of the essays given it; larger dots "
+    "stand for more essays.",
+    "length": "Prediction before mapping minus true score; points and bars are the mean and the "
+    "middle 80% of each tenth of the essays by length.",
+}
 
 
 def write_study_reports(folder: Path) -> list[Path]:
-    """Write `decision.md` and `report.html` of a study folder from its study.json."""
+    """Write `decision.md` and `report.html` of a study folder from its study.json.
+
+    The page also shows what RUNS holds of the run decided for: its artifacts, and its audits.
+    """
     study = read_json(folder / "study.json")
-    reports = {"decision.md": decision_record(study), "report.html": study_page(study)}
+    page = study_page(study, read_beside(folder, study))
+    reports = {"decision.md": decision_record(study), "report.html": page}
     for name, text in reports.items():
         write_text(folder / name, text)
     return [folder / name for name in reports]
 
 
-def study_page(study: dict[str, Any]) -> str:
-    """Return the HTML of a study: the decision first, then the evidence."""
-    shown = study["comparisons"]
+def study_page(study: Row, beside: Beside = ALONE) -> str:
+    """Return the HTML of a study: decision, arms and one figure; what is wrong; details."""
+    shown, best = study["comparisons"], best_of(study, beside)
     return (
         environment()
         .get_template("study.html.jinja")
         .render(
             study=study,
+            verdict=verdict(study),
             consequence=consequence(study),
             order=order_table(study),
             tuning=tuning_line(study["tuning"]) if study["tuning"] else None,
             forests=[arms_forest(one) for one in shown],
-            gates=[gate_forest(gate) for gate in study["gates"]],
+            decision=_decision(study),
+            checks=decision_forest(study["gates"], sys.maxsize),
             sections=sections(study),
             header=HEADER,
+            spread=SPREAD,
             tables=[table for one in shown for table in comparison_tables(one)],
             missing=next((one["statistics"] for one in shown if one["statistics"]), None),
             provenance=_provenance(study),
+            **_wrong(best, beside),
         )
     )
 
 
-def _provenance(study: dict[str, Any]) -> list[tuple[str, str]]:
+def _decision(study: Row) -> Row | None:
+    """Return the figure of the first screen: every gate's checks, or the first of each."""
+    drawn = decision_forest(study["gates"])
+    if drawn is None:
+        return None
+    left = "" if drawn["whole"] else " The first check of each gate; all are under Details."
+    caption = (
+        "Candidate minus reference with its 95% interval; the solid line is no difference, the "
+        f"dashed one the threshold.{left}"
+    )
+    return drawn | {"caption": caption}
+
+
+def _wrong(best: Best, beside: Beside) -> Row:
+    """Return what the section on the model decided for shows."""
+    whole = "prompts" in best.summary
+    wanted = {} if beside.run is None else calibration_and_length(beside.run)
+    lacking = [file for file, title in AUDITS.items() if title not in beside.audits]
+    where = f"RUNS/audits/{best.run}/"
+    return {
+        "best": best,
+        "prompts": forest(best.summary) if whole else None,
+        "bands": bands_forest(best.summary) if whole else None,
+        "drawings": drawings(wanted),
+        "captions": CAPTIONS,
+        "audited": beside.audits.items(),
+        "unaudited": f"Not there when this page was made: {' and '.join(lacking)} in {where}."
+        if lacking
+        else None,
+    }
+
+
+def _provenance(study: Row) -> list[tuple[str, str]]:
     """Return what the decision rests on, as pairs."""
     git, data, machine = study["git"], study["data"], study["machine"]
     return [

@@ -34,11 +34,12 @@ _RUN = ("arm", "role", "scheme", "seed", "run", "manifest_sha256", "family", "se
 
 @dataclass(frozen=True)
 class Section:
-    """The rows of one scheme."""
+    """The rows of one scheme, each with its mark: `baseline`, `own` (decided for) or nothing."""
 
     scheme: str
     n: int
     rows: list[list[str]]
+    marks: list[str]
 
 
 def extract(study: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +61,9 @@ def sections(study: dict[str, Any]) -> list[Section]:
     """Return one section per scheme: baselines of the reference first, then the arms as run."""
     schemes = dict.fromkeys(run["scheme"] for run in study["runs"])
     return [
-        Section(scheme, _essays(study, scheme), arms_table(study, scheme).texts)
+        Section(
+            scheme, _essays(study, scheme), arms_table(study, scheme).texts, _marks(study, scheme)
+        )
         for scheme in schemes
     ]
 
@@ -123,6 +126,16 @@ def _check_cells(check: dict[str, Any]) -> list[Any]:
         check["n"],
         check["result"],
     ]
+
+
+def _marks(study: dict[str, Any], scheme: str) -> list[str]:
+    """Return the mark of each row of the arms, in the order of `arms_table`."""
+    marks = []
+    for run in study["runs"]:
+        if run["scheme"] == scheme:
+            marks += ["baseline"] * len(run["baselines"])
+            marks.append("own" if run["run"] == study["decided_run"] else "")
+    return marks
 
 
 def _essays(study: dict[str, Any], scheme: str) -> int:

@@ -1,0 +1,168 @@
+"""Human ceilings: how far two raters agree, and how much of that the machine reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from essay_scoring.audits import weighted
+from essay_scoring.audits.evidence import Evidence
+from essay_scoring.audits.findings import Figure, Section
+from essay_scoring.audits.resamples import Limit, Statistic
+from essay_scoring.audits.true_scores import TrueScores, true_scores
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.evaluation.counts import Mask
+
+NAME, TITLE = "ceilings", "Human ceilings"
+
+DEGRADATION = Limit(0.10)
+"""How far below two raters' agreement the machine's may lie (Williamson, Xi and Breyer 2012)."""
+
+QWK_LOSS, R_LOSS = "degradation of QWK", "degradation of r"
+FEWEST_DOUBLES = 30
+
+
+def ceilings(evidence: Evidence) -> Section:
+    """Return two raters' agreement, the machine's loss against it, disattenuated r and PRMSE.
+
+    Agreement, losses and disattenuated r rest on the essays that both raters scored; PRMSE on all
+    (Loukina et al. 2020). Degradation is human-human less human-machine agreement.
+    """
+    doubled = both_rated(evidence)
+    if doubled is None:
+        return Section(NAME, TITLE, "The corpus has one rater, so there is no ceiling to reach.")
+    n = int(doubled.sum())
+    if n < FEWEST_DOUBLES:
+        return Section(NAME, TITLE, f"Two raters scored {n} essays only, too few for a ceiling.")
+    figures = [*degradation(evidence), *_agreement(evidence, doubled), *_truth(evidence, doubled)]
+    losses = figures[:2]
+    failed = [figure for figure in losses if figure.passes is False]
+    prmse = next(figure for figure in figures if figure.name == "PRMSE, before mapping")
+    said = "; ".join(f"{figure.name} {_shown(figure)}" for figure in (*losses, prmse))
+    return Section(
+        NAME,
+        TITLE,
+        f"Against the agreement of two raters on {n} essays: {said}.",
+        "fail" if failed else "pass",
+        figures,
+    )
+
+
+def both_rated(evidence: Evidence) -> Mask | None:
+    """Return which essays, (n,), have a second rater's score; None where none has."""
+    second = evidence.second_scores
+    if second is None or not np.isfinite(second).any():
+        return None
+    return np.isfinite(second)
+
+
+def degradation(evidence: Evidence) -> list[Figure]:
+    """Return how much less than two raters machine and rater agree: in QWK, and in r.
+
+    r is of predictions before mapping, QWK of final scores; both on the essays rated twice. Empty
+    where there are fewer than FEWEST_DOUBLES of them. Only a loss counts against the limit.
+    """
+    doubled = both_rated(evidence)
+    if doubled is None or doubled.sum() < FEWEST_DOUBLES:
+        return []
+    human_qwk, human_r, machine_qwk, machine_r = _sides(evidence, doubled)
+    made = (
+        (QWK_LOSS, lambda w: human_qwk(w) - machine_qwk(w)),
+        (R_LOSS, lambda w: human_r(w) - machine_r(w)),
+    )
+    figures = []
+    for name, statistic in made:
+        figure = evidence.resamples.figure(name, statistic, members=doubled, limit=DEGRADATION)
+        figures.append(_loss_only(figure))
+    return figures
+
+
+def _sides(evidence: Evidence, doubled: Mask) -> tuple[Statistic, Statistic, Statistic, Statistic]:
+    """Return QWK and r of both raters, and of first rater and machine, on essays rated twice."""
+    true, _, raw = evidence.common
+    rated = _second(evidence, doubled)
+    own, other = evidence.positions(evidence.predictions.true), evidence.positions(rated)
+    second = _common(evidence, rated)
+
+    def human_qwk(weights: FloatArray) -> FloatArray:
+        return weighted.qwk(weights * doubled, own, other, evidence.scale_of)
+
+    def human_r(weights: FloatArray) -> FloatArray:
+        return weighted.pearson(weights * doubled, true, second)
+
+    def machine_qwk(weights: FloatArray) -> FloatArray:
+        return evidence.qwk(weights * doubled)
+
+    def machine_r(weights: FloatArray) -> FloatArray:
+        return weighted.pearson(weights * doubled, true, raw)
+
+    return human_qwk, human_r, machine_qwk, machine_r
+
+
+def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
+    """Return the agreement of both sides, the raters' SMD, and disattenuated r."""
+    human_qwk, human_r, machine_qwk, machine_r = _sides(evidence, doubled)
+    true, second = evidence.common[0], _common(evidence, _second(evidence, doubled))
+
+    def disattenuated(weights: FloatArray) -> FloatArray:
+        ceiling = human_r(weights)
+        return machine_r(weights) / np.sqrt(np.where(ceiling > 0, ceiling, np.nan))
+
+    made: dict[str, Statistic] = {
+        "human-human QWK": human_qwk,
+        "human-machine QWK": machine_qwk,
+        "human-human r": human_r,
+        "human-machine r, before mapping": machine_r,
+        "disattenuated r": disattenuated,
+        "human-human SMD": lambda w: weighted.pooled_smd(w * doubled, true, second),
+    }
+    return [
+        evidence.resamples.figure(name, statistic, members=doubled)
+        for name, statistic in made.items()
+    ]
+
+
+def _truth(evidence: Evidence, doubled: Mask) -> list[Figure]:
+    """Return PRMSE before and after mapping, and the variances that it rests on."""
+    true, final, raw = evidence.common
+    second = _common(evidence, _second(evidence, doubled))
+    ratings = np.column_stack([true, np.where(doubled, second, np.nan)])
+
+    def of(system: FloatArray, part: Callable[[TrueScores], FloatArray]) -> Statistic:
+        return lambda weights: part(true_scores(weights, system, ratings))
+
+    made: dict[str, Statistic] = {
+        "PRMSE, before mapping": of(raw, lambda found: found.prmse),
+        "PRMSE": of(final, lambda found: found.prmse),
+        "variance of raters' errors": of(raw, lambda found: found.error_variance),
+        "variance of true scores": of(raw, lambda found: found.true_variance),
+    }
+    return [evidence.resamples.figure(name, statistic) for name, statistic in made.items()]
+
+
+def _second(evidence: Evidence, doubled: Mask) -> FloatArray:
+    """Return the second rater's scores, own scale, and the first one's where there are none.
+
+    What stands for a missing score never counts: the essay has no weight there.
+    """
+    first, second = evidence.predictions.true, evidence.second_scores
+    return first if second is None else np.where(doubled, second, first)
+
+
+def _common(evidence: Evidence, scores: FloatArray) -> FloatArray:
+    """Return scores of the own scales in the common unit."""
+    p = evidence.predictions
+    return scores if p.scales.shared is not None else p.scales.to_training(scores, p.prompts)
+
+
+def _loss_only(figure: Figure) -> Figure:
+    """Return a degradation whose limit holds losses alone: to agree more is no fault."""
+    if figure.estimate is None or figure.estimate > 0:
+        return figure
+    return replace(figure, passes=True)
+
+
+def _shown(figure: Figure) -> str:
+    return "undefined" if figure.estimate is None else f"{figure.estimate:+.2f}"

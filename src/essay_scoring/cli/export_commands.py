@@ -1,0 +1,127 @@
+"""Commands that hand a finished run to other programs: rsmtool, mlflow, tensorboard, adapter."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, DataFolder
+
+app = typer.Typer(
+    help="Finished runs for other programs: rsmtool, mlflow, tensorboard, adapter; and schemas.",
+    no_args_is_help=True,
+)
+
+RunFolder = Annotated[Path, typer.Argument(help="A finished run folder.")]
+OutFolder = Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")]
+
+
+class SystemScore(StrEnum):
+    """Which of a run's two predictions is exported."""
+
+    RAW = "raw"
+    FINAL = "final"
+
+
+@app.command()
+def rsmtool(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The CSV file to write.")],
+    prompt: Annotated[
+        str | None, typer.Option(help="Only this prompt: RSMTool evaluates one scale at a time.")
+    ] = None,
+    system: Annotated[
+        SystemScore, typer.Option(help="The prediction before or after it was mapped to a score.")
+    ] = SystemScore.RAW,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Write a run's predictions as RSMTool reads them: ID, human, human2, system and prompt.
+
+    Writes OUT, and beside it NAME.json, for: rsmeval NAME.json. The scores of a second rater come
+    from the corpus, if it has any. Texts that a spreadsheet would take for formulas get an
+    apostrophe.
+    """
+    from essay_scoring.reports import rsmtool_export
+
+    second = None
+    if rsmtool_export.has_second_scores(run):
+        second = _second_scores(run, cache_dir, data_dir)
+    export = rsmtool_export.RsmExport(run, prompt, system.value)
+    for path in rsmtool_export.export_rsmtool(export, out, second):
+        typer.echo(str(path))
+
+
+@app.command()
+def mlflow(
+    run: RunFolder,
+    uri: Annotated[
+        str,
+        typer.Option(envvar="MLFLOW_TRACKING_URI", help="A tracking server, or sqlite:///FILE."),
+    ],
+    experiment: Annotated[str, typer.Option(help="MLflow's experiment.")] = "essay-scoring",
+) -> None:
+    """Put a run into MLflow, once: params, metrics, a nested run for each fold, artifacts.
+
+    Artifacts are config, provenance, manifest, artifacts/ and reports/: no models, no essay text. A
+    run that stands there is left as it is.
+    """
+    from essay_scoring.reports.mlflow_export import export_mlflow
+
+    exported = export_mlflow(run, uri, experiment)
+    typer.echo(f"mlflow run: {exported.run_id}{' (stood there)' if exported.stood else ''}")
+
+
+@app.command()
+def tensorboard(run: RunFolder, out: OutFolder) -> None:
+    """Write the curves of each fold as TensorBoard's event files.
+
+    Writes OUT/<run>/fold-K/, for: tensorboard --logdir OUT. Losses on train and dev, what an
+    invariance method recorded (the adversary's accuracy among it), and the fold's agreement.
+    """
+    from essay_scoring.reports.tensorboard_export import export_tensorboard
+
+    for folder in export_tensorboard(run, out):
+        typer.echo(str(folder))
+
+
+@app.command()
+def adapter(
+    run: RunFolder,
+    fold: Annotated[int, typer.Option(min=0, help="The fold that the model never saw.")],
+    out: OutFolder,
+) -> None:
+    """Write a fold's low-rank adapters as Hugging Face's peft loads them.
+
+    Writes adapter_config.json, adapter_model.safetensors, head.safetensors (what stands on top of
+    the encoder) and README.md, which says how a score comes of them.
+    """
+    from essay_scoring.scoring.adapter_export import export_adapter
+
+    for path in export_adapter(run, fold, out):
+        typer.echo(str(path))
+
+
+@app.command()
+def schemas(out: OutFolder) -> None:
+    """Write the JSON schemas of all files that have one, and fields.md, their fields as tables."""
+    from essay_scoring.cli.schema_list import SCHEMAS
+    from essay_scoring.reports.schemas import write_schemas
+
+    for path in write_schemas(SCHEMAS, out):
+        typer.echo(str(path))
+
+
+def _second_scores(run: Path, cache: Path, data: Path | None) -> dict[str, float]:
+    """Return the second rater's scores of a run's essays by id, NaN where there is none."""
+    from essay_scoring.audits.finished_run import open_finished
+    from essay_scoring.cli.options import workspace
+    from essay_scoring.cli.progress_display import progress_display
+
+    opened = open_finished(run, workspace(RUNS, cache, data), progress_display())
+    train = opened.run.prepared.train
+    scores = [] if train.second_scores is None else train.second_scores.tolist()
+    return dict(zip(train.essays.ids, scores, strict=False))

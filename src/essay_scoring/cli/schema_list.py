@@ -1,0 +1,41 @@
+"""The files that have schemas, in the order in which they are told of."""
+
+from __future__ import annotations
+
+from essay_scoring.evaluation.plans import GatePlan
+from essay_scoring.experiments.config import RunConfig
+from essay_scoring.experiments.search.settings import SearchSettings
+from essay_scoring.experiments.study_plan import StudySettings
+from essay_scoring.launch.profile import Profile
+from essay_scoring.models.card import Card
+from essay_scoring.reports import more_records as more
+from essay_scoring.reports import run_records as records
+from essay_scoring.reports.schemas import Schema
+
+SCHEMAS = (
+    Schema("config", "RUN/config.json", RunConfig),
+    Schema("provenance", "RUN/provenance.json", records.Provenance),
+    Schema("status", "RUN/status.json", records.Status),
+    Schema("progress", "RUN/progress.json", records.ProgressRecord),
+    Schema("cv_metrics", "RUN/artifacts/cv_metrics.json", records.CvMetrics),
+    Schema("residuals", "RUN/artifacts/residuals_cv_val_oof.jsonl", more.ResidualRow),
+    Schema(
+        "truncation_coverage", "RUN/artifacts/truncation_coverage.json", more.TruncationCoverage
+    ),
+    Schema("prompt_probe", "RUN/artifacts/prompt_probe.json", more.PromptProbe),
+    Schema("final_test", "RUN/artifacts/final_test.json", more.FinalTest),
+    Schema("job", "RUN/models/fold-K/job.json", more.JobRecord),
+    Schema("scorer", "RUN/models/fold-K/model/scorer.json", Card),
+    Schema("receipt", "RUN/receipt.json", more.Receipt),
+    Schema("manifest", "RUN/manifest.json", records.Manifest),
+    Schema("study_record", "STUDY/study.json", more.StudyRecord),
+    Schema("search_record", "SEARCH/artifacts/search.json", more.SearchRecord),
+    Schema("plan_register", "RUNS/plan_register.jsonl", more.RegisterEntry),
+    Schema("attempts", "RUNS/attempts.jsonl", more.AttemptEntry),
+    Schema("locked_test_ledger", "RUNS/locked_test_ledger.jsonl", more.OpeningEntry),
+    Schema("splits", "PREPARED/splits.json", more.SplitsRecord),
+    Schema("gate_plan", "configs/gates/*.toml", GatePlan),
+    Schema("study", "configs/studies/*.toml", StudySettings),
+    Schema("search", "configs/search/*.toml", SearchSettings),
+    Schema("profile", "configs/profiles/*.toml", Profile),
+)

@@ -1,0 +1,121 @@
+"""Commands that use a decided scorer: train, score."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from essay_scoring.cli.options import (
+    CACHE,
+    RUNS,
+    CacheFolder,
+    ConfigFile,
+    DataFolder,
+    Overrides,
+    RunsFolder,
+    resume_command,
+    workspace,
+)
+from essay_scoring.cli.progress_display import progress_display
+
+MODELS = Path("models")
+
+
+class EncodingName(StrEnum):
+    """How a table's bytes are read."""
+
+    UTF_8 = "utf-8"
+    CP1252 = "cp1252"
+    LATIN_1 = "latin-1"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("train")(train)
+    app.command("score")(score)
+
+
+def train(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    coverage: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="The coverage of prediction intervals.")
+    ] = 0.9,
+    models_dir: Annotated[
+        Path, typer.Option(envvar="ESSAY_SCORING_MODELS", help="Where model folders lie.")
+    ] = MODELS,
+    runs_dir: RunsFolder = RUNS,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Fit a decided configuration on all training essays, to score new ones with.
+
+    Does the config's run under prompt holdout first, or finds it: its out-of-fold predictions give
+    cut-points and prediction intervals. Writes MODELS/<name>-<fingerprint>/: scorer/ (weights in
+    formats that cannot run code), config.json, provenance.json, model.json (scale, cut-points),
+    interval.json (coverage asked for and measured), flags.json, flags.safetensors and, last,
+    manifest.json. The same command resumes what was interrupted.
+    """
+    from essay_scoring.core.files import read_json
+    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.scoring.training import TrainingOrder, train_model
+
+    order = TrainingOrder(load_run_config(config, overrides or []), models_dir, coverage)
+    folder = train_model(
+        order,
+        workspace(runs_dir, cache_dir, data_dir),
+        progress_display(),
+        report=write_run_reports,
+        resume=resume_command(),
+    )
+    interval = read_json(folder / "interval.json")
+    held = interval["measured"]
+    typer.echo(
+        f"interval: {interval['finding']}\n"
+        f"measured, each prompt left out in turn: {held['estimate']:.3f} "
+        f"[{held['low']:.3f}, {held['high']:.3f}] of {held['n_essays']} essays, "
+        f"{held['n_prompts']} prompts\nmodel: {folder}"
+    )
+
+
+def score(
+    model: Annotated[Path, typer.Argument(help="A model folder that train wrote.")],
+    file: Annotated[Path, typer.Argument(help="CSV or TSV, one row per essay.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The CSV file to write.")],
+    text_column: Annotated[str, typer.Option(help="The column of the essays.")] = "text",
+    prompt_column: Annotated[str, typer.Option(help="The column of the prompts.")] = "prompt",
+    id_column: Annotated[
+        str | None, typer.Option(help="A column that errors name rows by.")
+    ] = None,
+    encoding: Annotated[EncodingName, typer.Option(help="The file's encoding.")] = (
+        EncodingName.UTF_8
+    ),
+    keep_text: Annotated[
+        bool, typer.Option("--keep-text/--no-keep-text", help="Keep the essays in the output.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that score; one a core unless told."),
+    ] = None,
+    cache_dir: CacheFolder = CACHE,
+) -> None:
+    """Score new essays with a trained model.
+
+    Writes OUT.csv: the file's own columns without the essays, then predicted_band, predicted_raw,
+    interval_low, interval_high, and yes or no for too_short, too_long, off_language,
+    many_unknown_words, far_from_training and prompt_seen. The bytes are the same for any number of
+    workers and for any part of the file; the same command goes on after a kill. No cell of it is a
+    formula to a spreadsheet.
+    """
+    from essay_scoring.features.workers import worker_count
+    from essay_scoring.scoring.input_table import Columns
+    from essay_scoring.scoring.score_file import ScoreRequest, score_file
+
+    columns = Columns(text_column, prompt_column, id_column)
+    request = ScoreRequest(model, file, out, columns, encoding.value, keep_text)
+    count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())
+    typer.echo(f"scored {count} essays: {out}")

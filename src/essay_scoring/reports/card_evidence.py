@@ -1,0 +1,139 @@
+"""What a model card is made from: a run or model folder, its audits, its study; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.errors import EvidenceError, InputError
+from essay_scoring.core.files import read_json
+from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.experiments.manifest import MANIFEST, require_intact
+from essay_scoring.reports.findings_files import read_sections
+from essay_scoring.reports.run_folder import metrics_of
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Where a card's other evidence lies; None looks under `runs`/audits, a study is optional."""
+
+    runs: Path
+    audit: Path | None = None
+    explain: Path | None = None
+    study: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CardEvidence:
+    """All that a card may say; None for what is not there.
+
+    `sources` are the files it was made from, each with its sha256.
+    """
+
+    name: str
+    run: str
+    config: Row
+    provenance: Row
+    metrics: Row
+    status: Row
+    model: Row | None
+    interval: Row | None
+    flags: Row | None
+    audit: list[Row] | None
+    explain: list[Row] | None
+    study: Row | None
+    sources: Sequence[tuple[str, str]]
+
+
+def read_evidence(folder: Path, beside: Beside) -> CardEvidence:
+    """Return the evidence on a model folder or a run folder.
+
+    Raises InputError for another folder or a file of another run, EvidenceError for one that is
+    not complete or was changed since it was.
+    """
+    require_intact(folder)
+    trained = folder if (folder / "model.json").is_file() else None
+    run = folder if trained is None else _run_of(trained, beside.runs)
+    metrics = metrics_of(run)
+    audit = _beside(beside.audit, beside.runs, run, "audit.json")
+    explain = _beside(beside.explain, beside.runs, run, "explain.json")
+    study = None if beside.study is None else _study_file(beside.study)
+    files = [folder / MANIFEST, run / MANIFEST, run / "artifacts" / "cv_metrics.json"]
+    files += [path for path in (audit, explain, study) if path is not None]
+    return CardEvidence(
+        name=folder.resolve().name,
+        run=metrics["run"]["folder"],
+        config=read_json(folder / "config.json"),
+        provenance=_optional(folder / "provenance.json") or {},
+        metrics=metrics,
+        status=_optional(folder / "status.json") or {},
+        model=None if trained is None else read_json(trained / "model.json"),
+        interval=_optional(folder / "interval.json"),
+        flags=_optional(folder / "flags.json"),
+        audit=None if audit is None else read_sections(audit, of_run=metrics["run"]["folder"]),
+        explain=None if explain is None else read_sections(explain, metrics["run"]["folder"]),
+        study=None if study is None else _study(study, metrics["run"]["folder"]),
+        sources=[(_label(path), file_sha256(path)) for path in dict.fromkeys(files)],
+    )
+
+
+def _run_of(model: Path, runs: Path) -> Path:
+    """Return the run that gave a model its figures, as it was when the model was trained."""
+    record = read_json(model / "model.json")
+    run = runs / Path(record["cv_run"]).name
+    if not run.is_dir():
+        raise InputError(
+            f"the run '{record['cv_run']}' that the model's figures come from is not there",
+            where=str(runs),
+            mend="name the folder it lies in with --runs-dir",
+        )
+    require_intact(run)
+    if file_sha256(run / MANIFEST) != record["cv_manifest_sha256"]:
+        raise EvidenceError(
+            "not the run that the model was trained after (its manifest differs)",
+            where=str(run),
+            mend="restore the run, or train the model again",
+        )
+    return run
+
+
+def _beside(given: Path | None, runs: Path, run: Path, name: str) -> Path | None:
+    """Return the file that was named, else the one in the usual place if there is one."""
+    if given is not None:
+        return given / name if given.is_dir() else given
+    usual = runs / "audits" / run.resolve().name / name
+    return usual if usual.is_file() else None
+
+
+def _study_file(path: Path) -> Path:
+    return path / "study.json" if path.is_dir() else path
+
+
+def _study(path: Path, run: str) -> Row:
+    """Return a study; raise InputError unless the run is one of its runs."""
+    study = read_json(path)
+    try:
+        known = any(one["run"] == run for one in study["runs"]) and "outcome" in study
+    except (KeyError, TypeError):
+        known = False
+    if not known:
+        raise InputError(
+            f"no study with the run '{run}'", where=str(path), mend="name the study that ran it"
+        )
+    found: Row = study
+    return found
+
+
+def _label(path: Path) -> str:
+    """Return a path without the folders above it: where a machine keeps things is its own."""
+    parent = path.resolve().parent
+    inside = parent.name == "artifacts"
+    return f"{parent.parent.name}/artifacts/{path.name}" if inside else f"{parent.name}/{path.name}"
+
+
+def _optional(path: Path) -> Row | None:
+    return read_json(path) if path.is_file() else None

@@ -1,0 +1,72 @@
+"""What trackers are told of each fold of a finished run: curves, and what the fold came to."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import read_json
+
+_LOSSES = ("train", "dev")
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number under a name; `step` counts rounds or epochs from 1, 0 where there are none."""
+
+    name: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class FoldScalars:
+    """A fold's number, and all scalars that a run folder records of it."""
+
+    fold: int
+    scalars: tuple[Scalar, ...]
+
+    @property
+    def name(self) -> str:
+        """What the fold is called."""
+        return f"fold-{self.fold}"
+
+
+def folds_of(metrics: Mapping[str, Any]) -> list[FoldScalars]:
+    """Return the scalars of each fold of a run's cv_metrics.json, in order.
+
+    They are `loss/train` and `loss/dev` of each round or epoch, `training/...` what an invariance
+    method records beside them, and, at the round that was kept, `held_out/...` and `fit/...`.
+    """
+    fits = {fit["fold"]: fit for fit in metrics["fits"]}
+    names = tuple(metrics["summary"]["mean_over_folds"])
+    return [
+        FoldScalars(row["fold"], tuple(_scalars(row, names, fits.get(row["fold"], {}))))
+        for row in metrics["summary"]["folds"]
+    ]
+
+
+def run_times(run: Path) -> tuple[float, float]:
+    """Return when a finished run was first entered and when it ended, in seconds since 1970."""
+    status = read_json(run / "status.json")
+    first, last = (
+        datetime.datetime.fromisoformat(time).timestamp()
+        for time in (status["sessions"][0]["started"], status["finished"])
+    )
+    return first, last
+
+
+def _scalars(
+    row: Mapping[str, Any], names: tuple[str, ...], fit: Mapping[str, Any]
+) -> Iterator[Scalar]:
+    for name, values in fit.get("curve", {}).items():
+        place = "loss" if name in _LOSSES else "training"
+        for step, value in enumerate(values, start=1):
+            yield Scalar(f"{place}/{name}", step, value)
+    kept = fit.get("rounds") or 0
+    told = {f"held_out/{name}": row[name] for name in ("n", *names)}
+    told |= {f"fit/{name}": fit.get(name) for name in ("rounds", "n_fit", "n_dev", "seconds")}
+    yield from (Scalar(name, kept, value) for name, value in told.items() if value is not None)

@@ -1,0 +1,276 @@
+"""The records of a run folder, field by field, with units: what its files promise to hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from essay_scoring.core.scale import ScoreScales
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Scheme = Literal["prompt_holdout", "stratified_text"]
+
+
+class Record(BaseModel):
+    """What a file holds: these fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class GitState(Record):
+    """The commit of the sources."""
+
+    commit: str | None = Field(description="hash; null outside a git checkout")
+    dirty: bool | None = Field(
+        description="whether there were uncommitted changes; null if unknown"
+    )
+
+
+class Machine(Record):
+    """Where numbers were computed."""
+
+    host: str = Field(description="its name")
+    system: str = Field(description="operating system and version")
+    processor: str = Field(description="model name")
+    threads: int = Field(description="processors used")
+
+
+class Manifest(Record):
+    """manifest.json, written last: every file of a finished folder."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    files: dict[str, Sha256] = Field(description="sha256 by path relative to the folder")
+
+
+class SessionEntry(Record):
+    """One process that worked in a folder."""
+
+    started: str = Field(description="UTC, ISO 8601, to the microsecond")
+    host: str = Field(description="the machine's name")
+
+
+class Failure(Record):
+    """How a session failed."""
+
+    type: str = Field(description="the error's class")
+    message: str = Field(description="what, where, how to mend it; no essay text")
+
+
+class Status(Record):
+    """status.json: how the work in a folder stands, kept true by a heartbeat."""
+
+    state: Literal["running", "complete", "interrupted", "failed"] = Field(
+        description="`running` is left behind by a killed process: ask `essay-scoring status`"
+    )
+    stage: str = Field(description="what is being done")
+    pid: int | None = Field(description="process number of the last session; null while in parts")
+    host: str = Field(description="machine of the last session")
+    started: str = Field(description="start of the last session, UTC, ISO 8601")
+    sessions: list[SessionEntry] = Field(description="every session, the first first")
+    resume: str = Field(description="the command that goes on")
+    heartbeat: str = Field(description="last sign of life, UTC, ISO 8601")
+    finished: str | None = Field(default=None, description="end of the last session, UTC, ISO 8601")
+    failure: Failure | None = Field(default=None, description="only where the state is `failed`")
+
+
+class ProgressRecord(Record):
+    """progress.json: how far the present stage has come."""
+
+    stage: str = Field(description="its name")
+    done: int = Field(ge=0, description="units done")
+    total: int = Field(ge=0, description="units in all")
+    unit: str = Field(description="what is counted")
+    time: str = Field(description="UTC, ISO 8601")
+
+
+class DataSource(Record):
+    """Which essays a run trained on."""
+
+    kind: str = Field(description="the corpus: ellipse, table or synthetic")
+    data_sha256: Sha256 = Field(description="of id, text, prompt and score of every essay")
+    n: int = Field(description="training essays")
+
+
+class Provenance(Record):
+    """provenance.json: all that a result comes from besides the config."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    data: DataSource = Field(description="the essays")
+    splits_sha256: Sha256 = Field(description="of who is held out when")
+    features: dict[str, Any] = Field(description="each feature block's fingerprint and identity")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    git: GitState = Field(description="the checkout")
+    versions: dict[str, str] = Field(description="versions of Python and of packages")
+    machine: Machine = Field(description="where it ran")
+    device: Literal["cpu", "cuda"] = Field(description="where encoders ran")
+    precision: str = Field(description="in which numbers: fp32, bf16 or fp16")
+    seeds: dict[str, int] = Field(description="of the run and of the splits")
+
+
+class Figure(Record):
+    """A figure with its 95% interval (two-level bootstrap) and its n; null where undefined."""
+
+    estimate: float | None = Field(description="its value")
+    low: float | None = Field(description="lower end of the interval")
+    high: float | None = Field(description="upper end of the interval")
+    n: int = Field(ge=0, description="essays")
+
+
+class FoldRow(Record):
+    """The figures of one fold."""
+
+    fold: int = Field(ge=0, description="its number")
+    n: int = Field(description="essays held out")
+    qwk: float | None = Field(description="quadratic weighted kappa, -1 to 1")
+    mae: float | None = Field(description="mean absolute error, in `unit`")
+    rmse: float | None = Field(description="root mean squared error, in `unit`")
+    exact: Share | None = Field(description="share of scores equal to the rater's")
+    adjacent: Share | None = Field(description="share at most one step of the scale off")
+
+
+class OverFolds(Record):
+    """A figure over folds."""
+
+    mean: float | None = Field(description="mean")
+    std: float | None = Field(description="population standard deviation")
+    n_folds: int = Field(description="folds in which it is defined")
+
+
+class PromptRow(Record):
+    """The figures of one prompt with at least `min_prompt_n` essays."""
+
+    prompt: str = Field(description="its name")
+    n: int = Field(description="essays")
+    qwk: float | None = Field(description="quadratic weighted kappa, -1 to 1")
+    low: float | None = Field(description="lower end of its 95% interval, by resampling essays")
+    high: float | None = Field(description="upper end")
+    mae: float = Field(description="mean absolute error, score points")
+    mean_residual: float = Field(description="mean of predicted minus true, score points")
+    adjacent: Share = Field(description="share at most one step off")
+
+
+class SmallPrompt(Record):
+    """A prompt with fewer essays than `min_prompt_n`."""
+
+    prompt: str = Field(description="its name")
+    n: int = Field(description="essays")
+
+
+class WorstPrompt(SmallPrompt):
+    """A prompt and its agreement."""
+
+    qwk: float = Field(description="quadratic weighted kappa, -1 to 1")
+
+
+class Band(Record):
+    """The essays that raters gave one score."""
+
+    band: str = Field(description="the score")
+    n: int = Field(description="essays")
+    mae: float | None = Field(description="mean absolute error, in `unit`")
+    mean_residual: float | None = Field(description="mean of predicted minus true, in `unit`")
+    adjacent: Share | None = Field(description="share at most one step off")
+
+
+class PredictedBand(Record):
+    """The essays that were predicted one score."""
+
+    band: str = Field(description="the score")
+    n: int = Field(description="essays")
+    mean_true: float | None = Field(description="mean score by raters, in `unit`")
+    mean_final: float | None = Field(description="mean predicted score, in `unit`")
+    mean_raw: float | None = Field(description="mean prediction before mapping, in `unit`")
+
+
+class Confusion(Record):
+    """How often which score was predicted for which."""
+
+    labels: list[float] = Field(description="all scores of the scale, ascending")
+    counts: list[list[int]] = Field(description="essays; rows are the raters' scores")
+
+
+class SummarySettings(Record):
+    """What the summary was made with."""
+
+    min_prompt_n: int = Field(description="essays that make a prompt large enough to judge")
+    bottom_k: int = Field(description="how many of the worst prompts are listed")
+    replicates: int = Field(description="resamples of the bootstrap")
+    seed: int = Field(description="of the bootstrap")
+
+
+class Summary(Record):
+    """All that a run's predictions say about its agreement."""
+
+    n: int = Field(description="essays")
+    n_prompts: int = Field(description="prompts")
+    unit: str = Field(description="what errors are measured in")
+    settings: SummarySettings = Field(description="how it was made")
+    overall: dict[str, Figure] = Field(description="each figure over all essays")
+    folds: list[FoldRow] = Field(description="by fold")
+    mean_over_folds: dict[str, OverFolds] = Field(description="qwk, mae, rmse, exact, adjacent")
+    prompts: list[PromptRow] = Field(description="large prompts")
+    small_prompts: list[SmallPrompt] = Field(description="the others")
+    worst_prompt: WorstPrompt | None = Field(description="the lowest QWK of a large prompt")
+    bottom_k_prompts: list[WorstPrompt] = Field(description="the worst, ascending")
+    bottom_k_mean: float | None = Field(description="mean QWK of those")
+    bands: list[Band] = Field(description="by the raters' score")
+    predicted_bands: list[PredictedBand] = Field(description="by predicted score")
+    confusion: Confusion | None = Field(description="null where scales differ by prompt")
+    mappings: dict[str, dict[str, float | None]] = Field(
+        description="qwk and mae of final scores and of raw ones rounded to the nearest score"
+    )
+
+
+class RunName(Record):
+    """Which run it is."""
+
+    name: str = Field(description="its name")
+    folder: str = Field(description="name and fingerprint of config, data, splits and code")
+    scheme: Scheme = Field(description="how essays were held out")
+
+
+class MetricsData(Record):
+    """The essays that metrics are of; null where predictions were imported."""
+
+    kind: str = Field(description="the corpus")
+    data_sha256: Sha256 | None = Field(description="of id, text, prompt and score")
+    splits_sha256: Sha256 | None = Field(description="of who is held out when")
+    predictions_sha256: Sha256 = Field(description="of id, prompt, fold and true score")
+    n: int = Field(description="essays")
+    n_prompts: int = Field(description="prompts")
+
+
+class FitRow(Record):
+    """How one fold's fit went."""
+
+    fold: int = Field(description="the fold held out")
+    rounds: int | None = Field(description="boosting rounds or epochs kept")
+    curve: dict[str, list[float]] = Field(description="named figures of each round or epoch")
+    n_fit: int = Field(description="essays fitted on")
+    n_dev: int = Field(description="essays stopped on")
+    seconds: float = Field(description="s, wall clock")
+
+
+class CvMetrics(Record):
+    """artifacts/cv_metrics.json: what a run is and what it came to."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    run: RunName = Field(description="which run")
+    family: str = Field(description="the scorer's family; `imported` for another scorer's")
+    hyperparameters: dict[str, Any] = Field(description="the scorer's and training's settings")
+    config: dict[str, Any] = Field(description="config.json")
+    data: MetricsData = Field(description="the essays")
+    transductive: bool = Field(description="whether held-out essays were used without scores")
+    scales: ScoreScales = Field(description="score scale, or one for each prompt")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    versions: dict[str, str] = Field(description="versions of Python and of packages")
+    mapping: dict[str, Any] = Field(description="name; cut-points by fold, score points")
+    summary: Summary = Field(description="the figures")
+    covariates: list[dict[str, Any]] = Field(description="Spearman's r with (absolute) residuals")
+    baselines: dict[str, Summary] = Field(description="the same of each baseline")
+    fits: list[FitRow] = Field(description="by fold")
+    execution: dict[str, Any] = Field(
+        default_factory=dict, description="device, host, precision, finite; how it was trained"
+    )

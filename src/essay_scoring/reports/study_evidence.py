@@ -1,0 +1,61 @@
+"""What lies beside a study about the run it decided for, and what is wrong with that run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.reports.findings_files import read_sections
+from essay_scoring.reports.run_folder import RunFolder, read_run_folder
+from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
+
+Row = dict[str, Any]
+
+AUDITS = {"audit.json": "Audits", "explain.json": "What the scores rest on"}
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The decided run's artifacts, None where they are not at hand, and its audits by title."""
+
+    run: RunFolder | None = None
+    audits: dict[str, list[Row]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The run that a study decided for: its arm, its summary, and what is wrong with it."""
+
+    arm: str
+    run: str
+    summary: Row
+    shortcomings: Sequence[Shortcoming]
+
+
+def read_beside(folder: Path, study: Row) -> Beside:
+    """Return what RUNS holds of the run decided for; `folder` is RUNS/studies/<study>."""
+    runs, name = folder.resolve().parent.parent, Path(study["decided_run"]).name
+    audits = runs / "audits" / name
+    return Beside(
+        read_run_folder(runs / name) if (runs / name / "artifacts").is_dir() else None,
+        {
+            title: read_sections(audits / file, study["decided_run"])
+            for file, title in AUDITS.items()
+            if (audits / file).is_file()
+        },
+    )
+
+
+def best_of(study: Row, beside: Beside) -> Best:
+    """Return the run decided for, with the whole summary where the study or its artifacts have it.
+
+    An extract of a study holds less; then less is said.
+    """
+    row = next(run for run in study["runs"] if run["run"] == study["decided_run"])
+    summary = row["summary"]
+    if "prompts" not in summary and beside.run is not None:
+        summary = beside.run.metrics["summary"]
+    found = shortcomings(summary, length_effect(study))
+    return Best(row["arm"], row["run"], summary, found)

@@ -1,0 +1,183 @@
+"""A trained model: loaded from its folder once that is verified, and asked for scores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.essays import Essays
+from essay_scoring.core.files import read_json
+from essay_scoring.core.scale import ScoreScales
+from essay_scoring.core.settings import Settings, build_settings
+from essay_scoring.experiments.config import RunConfig, load_run_config
+from essay_scoring.models.context import ScorerContext
+from essay_scoring.models.mapping import apply_cutpoints
+from essay_scoring.models.settings import MappingName
+from essay_scoring.scoring.conformal import PredictionInterval
+from essay_scoring.scoring.flags import FLAGS, Flags, read_flags
+from essay_scoring.scoring.fresh_columns import FreshColumns
+from essay_scoring.scoring.reading import Reader, load_fresh, on_one_thread
+from essay_scoring.scoring.verified_folder import require_safe
+
+RECORD, INTERVAL, CONFIG, PROVENANCE = (
+    "model.json",
+    "interval.json",
+    "config.json",
+    "provenance.json",
+)
+SCORER = Path("scorer") / "model"
+COLUMNS = ("predicted_band", "predicted_raw", "interval_low", "interval_high", *FLAGS)
+"""The columns that scoring adds to a table."""
+
+_MACHINE_KEYS = frozenset({"packages", "torch", "transformers", "precision", "device"})
+"""Parts of a block's identity that move a value by little more than rounding; others change it."""
+
+_log = logging.getLogger(__name__)
+
+
+class ModelRecord(Settings):
+    """What turns a scorer's raw predictions into scores.
+
+    `cutpoints` were fitted on all out-of-fold predictions of the run `cv_run`; None rounds.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str
+    family: str
+    scales: ScoreScales
+    mapping: MappingName
+    cutpoints: tuple[float, ...] | None
+    n_essays: int
+    n_prompts: int
+    cv_run: str
+    cv_manifest_sha256: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The score of one essay: band and raw value on its own scale, interval, and FLAGS."""
+
+    band: float
+    raw: float
+    low: float
+    high: float
+    flags: tuple[bool, ...]
+
+    def cells(self) -> list[str]:
+        """Return the cells of COLUMNS; numbers as Python writes them, so that they come back."""
+        numbers = (self.band, self.raw, self.low, self.high)
+        return [*map(repr, numbers), *("yes" if flag else "no" for flag in self.flags)]
+
+
+class TrainedModel:
+    """A scorer that was fitted on all training essays, with all that its scores need."""
+
+    def __init__(self, folder: Path, cache: Path = Path("cache")) -> None:
+        """Load a model folder; InputError, in one line, for one that is not as it was written.
+
+        `cache`/encoders holds fetched encoders.
+        """
+        require_safe(folder)
+        self.folder = folder
+        self.config: RunConfig = load_run_config(folder / CONFIG)
+        self.record = read_record(folder)
+        self.interval = build_settings(
+            PredictionInterval, read_json(folder / INTERVAL), str(folder / INTERVAL)
+        )
+        self.flags: Flags = read_flags(folder)
+        _check_cutpoints(self.record, folder)
+        context = scoring_context(self.config, self.record.scales, cache)
+        if self.config.scorer.reads_columns:
+            _check_columns(folder, context.columns.identities())  # type: ignore[attr-defined]
+        with on_one_thread(with_torch=needs_torch(self.config)):
+            self._reader = Reader(load_fresh(folder / SCORER, context), context)
+
+    @property
+    def scales(self) -> ScoreScales:
+        """The score scale, or the scales by prompt."""
+        return self.record.scales
+
+    def score(self, essays: Essays) -> list[Scored]:
+        """Return the scores of essays, each as if it were alone; InputError without a scale."""
+        with on_one_thread(with_torch=needs_torch(self.config)):
+            return [self._one(essays.take([row])) for row in range(len(essays))]
+
+    def _one(self, essay: Essays) -> Scored:
+        [text], [prompt] = essay.texts, essay.prompts
+        scale = self.scales.of(prompt)
+        raw, vectors = self._reader.read(essay)
+        if self.record.cutpoints is None:
+            band = scale.round(np.array([raw]))
+        else:
+            band = apply_cutpoints(np.array([raw]), np.array(self.record.cutpoints), scale)
+        low, high = self.interval.around(raw, scale.low, scale.high)
+        return Scored(float(band[0]), raw, low, high, self.flags.of(text, prompt, vectors))
+
+
+def scoring_context(config: RunConfig, scales: ScoreScales, cache: Path) -> ScorerContext:
+    """Return what a saved scorer is given to score essays that are seen once."""
+    columns: Any = _no_columns
+    if config.scorer.reads_columns:
+        columns = FreshColumns(config.features, cache / "encoders")
+    return ScorerContext(scales, columns, config.seed, threads=1, cache=cache)
+
+
+def needs_torch(config: RunConfig) -> bool:
+    """Tell whether essays are read through an encoder; all feature sets have one."""
+    return config.scorer.reads_columns or config.scorer.encoder is not None
+
+
+def _no_columns(_essays: Essays) -> Any:
+    raise TypeError("this scorer reads no feature columns")
+
+
+def read_record(folder: Path) -> ModelRecord:
+    """Return what a model folder says of itself; raise InputError if it is not as it should be."""
+    return build_settings(ModelRecord, read_json(folder / RECORD), str(folder / RECORD))
+
+
+def _check_cutpoints(record: ModelRecord, folder: Path) -> None:
+    """Raise InputError unless cut-points fit the one scale that they are places on."""
+    cuts, scale = record.cutpoints, record.scales.shared
+    if cuts is None:
+        return
+    if scale is None or len(cuts) != scale.n_labels - 1 or list(cuts) != sorted(cuts):
+        raise InputError(
+            "the cut-points do not fit the score scale",
+            where=str(folder / RECORD),
+            mend="restore the file, or train the model again",
+        )
+
+
+def _check_columns(folder: Path, now: Mapping[str, Any]) -> None:
+    """Raise InputError if a block makes other columns than in training; warn of other packages."""
+    then = read_json(folder / PROVENANCE).get("features", {})
+    if then.keys() != now.keys():
+        raise _other_columns(folder, "the blocks of feature columns")
+    for block, told in then.items():
+        was, is_now = told["identity"], now[block]["identity"]
+        odd = [key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key)]
+        if not odd:
+            continue
+        if set(odd) - _MACHINE_KEYS:
+            raise _other_columns(folder, f"{', '.join(odd)} of the columns {block}")
+        _log.warning(
+            "%s: %s of the columns %s are not those of training; scores may differ slightly",
+            folder,
+            ", ".join(odd),
+            block,
+        )
+
+
+def _other_columns(folder: Path, what: str) -> InputError:
+    return InputError(
+        f"{what} are not those that the model was trained with",
+        where=str(folder / PROVENANCE),
+        mend="score with the version of essay-scoring that trained it, or train it again",
+    )

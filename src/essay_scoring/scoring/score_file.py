@@ -1,0 +1,201 @@
+"""`score`: a table of any length to the same table with scores, in parts that survive a kill."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from essay_scoring.core.errors import BusyError, InputError
+from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
+from essay_scoring.core.fingerprint import file_sha256, fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.spreadsheets import harmless_cell
+from essay_scoring.experiments.manifest import LOCK, MANIFEST, require_outside
+from essay_scoring.experiments.provenance import code_revision
+from essay_scoring.scoring.input_table import (
+    DEFAULT_COLUMNS,
+    Columns,
+    Encoding,
+    InputTable,
+    Row,
+    open_input,
+)
+from essay_scoring.scoring.model import COLUMNS, Scored, read_record
+from essay_scoring.scoring.scoring_pool import Part, ScoringPool
+from essay_scoring.scoring.verified_folder import require_safe
+
+PART_ROWS = 16
+"""Rows that are scored and written at a time: what a kill may cost each worker."""
+
+_QUOTED = frozenset(',"\r\n')
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """Which model scores which file into which, and how the file is read.
+
+    The essays' own column is left out of the output unless `keep_text`.
+    """
+
+    model: Path
+    file: Path
+    out: Path
+    columns: Columns = DEFAULT_COLUMNS
+    encoding: Encoding = "utf-8"
+    keep_text: bool = False
+
+
+def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, workers: int) -> int:
+    """Write the file's rows with COLUMNS added to `out`, whole or not at all; return their number.
+
+    Parts lie in a hidden folder beside `out` until then, and a killed command goes on from them.
+    The bytes do not depend on how often that was, nor on `workers`. Raises InputError before any
+    essay is scored for a model or a row that cannot be used, BusyError while another process writes
+    the same file.
+    """
+    require_safe(request.model)
+    record = read_record(request.model)
+    table = open_input(request.file, request.columns, record.scales, request.encoding)
+    _check_output(request, table)
+    work = request.out.with_name(f".{request.out.name}.parts")
+    with try_lock(work / LOCK) as mine:
+        if not mine:
+            raise BusyError(
+                "another process is writing this file", where=str(request.out), mend="wait for it"
+            )
+        _claim(work, _identity(request, table))
+        with ScoringPool(request.model, cache, workers) as pool:
+            _score_parts(request, table, work, pool, progress)
+        _require_unchanged(table)
+        _join(request, table, work)
+        shutil.rmtree(work)
+    return table.n_rows
+
+
+def _check_output(request: ScoreRequest, table: InputTable) -> None:
+    out = request.out
+    require_outside(request.model, out)
+    if out.suffix.lower() != ".csv":
+        raise InputError("the output is written as CSV", where=str(out), mend="name it NAME.csv")
+    if out.resolve() == request.file.resolve():
+        raise InputError(
+            "the output would replace the input", where=str(out), mend="name another file"
+        )
+    taken = [name for name in table.names if name in COLUMNS]
+    if taken:
+        raise InputError(
+            f"the table has a column '{taken[0]}' already, which scoring would add",
+            where=f"{table.path}, header row",
+            mend="rename or remove it",
+        )
+
+
+def _require_unchanged(table: InputTable) -> None:
+    """Raise InputError if the file is not the one that was checked, so that parts may be mixed."""
+    if file_sha256(table.path) != table.sha256:
+        raise InputError(
+            "the file changed while it was scored", where=str(table.path), mend="score it again"
+        )
+
+
+def _identity(request: ScoreRequest, table: InputTable) -> str:
+    """Return the hash of all that decides what the parts hold."""
+    return fingerprint(
+        {
+            "model": file_sha256(request.model / MANIFEST),
+            "table": table.sha256,
+            "columns": [table.columns.text, table.columns.prompt],
+            "encoding": table.encoding,
+            "keep_text": request.keep_text,
+            "rows": PART_ROWS,
+            "code": code_revision(),
+        }
+    )
+
+
+def _claim(work: Path, identity: str) -> None:
+    """Keep the parts of this very work that a killed process left, and nothing else."""
+    told = work / "request.json"
+    mine = told.is_file() and read_json(told) == identity
+    for path in work.iterdir():
+        stray = path.name.startswith(".") and path.name != LOCK
+        if stray or (not mine and path.name != LOCK):
+            path.unlink()
+    if not mine:
+        write_json(told, identity)
+
+
+def _score_parts(
+    request: ScoreRequest, table: InputTable, work: Path, pool: ScoringPool, progress: Progress
+) -> None:
+    """Write every part that is not there yet."""
+    with progress.stage("scoring", table.n_rows) as advance:
+        for part, scores in pool.score(_missing(table, work, advance)):
+            write_text(_path(work, part.number), _text(request, table, part.rows, scores))
+            advance(len(part.rows))
+
+
+def _missing(table: InputTable, work: Path, passed: Callable[[int], None]) -> Iterator[Part]:
+    """Yield the parts that are not there yet; `passed` is told of the rows of those that are."""
+    rows = table.rows()
+    for number in itertools.count():
+        mine = list(itertools.islice(rows, PART_ROWS))
+        if not mine:
+            return
+        if _path(work, number).exists():
+            passed(len(mine))
+        else:
+            yield Part(number, mine, table.essays(mine))
+
+
+def _path(work: Path, number: int) -> Path:
+    return work / f"part-{number:07d}.csv"
+
+
+def _text(
+    request: ScoreRequest, table: InputTable, rows: Sequence[Row], scores: Sequence[Scored]
+) -> str:
+    """Return the lines of a part."""
+    kept = _kept(request, table)
+    return _lines(
+        [*(_harmless(row.cells[place]) for place in kept), *score.cells()]
+        for row, score in zip(rows, scores, strict=True)
+    )
+
+
+def _kept(request: ScoreRequest, table: InputTable) -> list[int]:
+    """Return the places of the columns that go into the output."""
+    text = table.columns.text
+    return [place for place, name in enumerate(table.names) if request.keep_text or name != text]
+
+
+def _harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; a number stays one."""
+    return cell if _NUMBER.fullmatch(cell) else harmless_cell(cell)
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    return "".join(",".join(map(_quoted, row)) + "\n" for row in rows)
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell as CSV; the csv module leaves a carriage return bare, which ends a row."""
+    if not _QUOTED & set(cell):
+        return cell
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def _join(request: ScoreRequest, table: InputTable, work: Path) -> None:
+    """Write header and parts as one file."""
+    names = [_harmless(table.names[place]) for place in _kept(request, table)]
+    n_parts = -(-table.n_rows // PART_ROWS)
+    with atomic_path(request.out) as temporary, temporary.open("wb") as sink:
+        sink.write(_lines([[*names, *COLUMNS]]).encode("utf-8"))
+        for number in range(n_parts):
+            with _path(work, number).open("rb") as part:
+                shutil.copyfileobj(part, sink)

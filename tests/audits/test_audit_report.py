@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from essay_scoring.audits.findings import Figure, Section, Table
+from essay_scoring.audits.subgroups import subgroups
+from essay_scoring.core.files import read_json
+from essay_scoring.reports.audit_report import audit_page, audit_text, write_audit_reports
+from essay_scoring.reports.findings_files import read_sections
+from tests.audits.made_evidence import made_evidence
+from tests.reports.made_run import HOSTILE
+from tests.reports.pages import Page
+
+
+def record_of(*sections: Section) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "run": {
+            "name": "made",
+            "folder": "made-0123",
+            "manifest_sha256": "a" * 64,
+            "scheme": "prompt_holdout",
+            "family": "ridge",
+            "n": 100,
+            "n_prompts": 5,
+        },
+        "settings": {"seed": 1, "replicates": 200},
+        "sections": [section.record() for section in sections],
+    }
+
+
+HOSTILE_SECTION = Section(
+    "subgroups",
+    "Subgroup agreement",
+    f"The furthest is {HOSTILE[0]}.",
+    "fail",
+    [Figure("SMD", name, 0.2, 40, 0.1, 0.3, 0.1, passes=False) for name in HOSTILE],
+    [Table("By group", ("group", "n"), [(name, 40) for name in HOSTILE])],
+)
+
+
+def test_hostile_names_are_shown_and_never_obeyed() -> None:
+    text = audit_page(record_of(HOSTILE_SECTION))
+    page = Page(text)
+    assert page.faults == []
+    assert "<script" not in text
+    for name in HOSTILE:
+        assert name.replace("\u202e", "") in page.texts
+    assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "src"]
+    assert all(value.startswith("#") for value in page.values("href"))
+
+
+def test_every_section_has_a_line_with_its_verdict_before_any_detail() -> None:
+    info = Section("ceilings", "Human ceilings", "One rater.")
+    text = audit_page(record_of(HOSTILE_SECTION, info))
+    first, details = text.split("<h2>Details</h2>")
+    assert "1 of 2 sections fail, 0 pass, 1 has no limit to keep." in first
+    assert first.count('<span class="verdict') == 2
+    assert "One rater." in first
+    ids = set(Page(text).values("id"))
+    assert {value[1:] for value in Page(text).values("href")} <= ids
+    assert "0.200 [0.100, 0.300]" in details
+
+
+def test_groups_of_a_corpus_reach_the_page_escaped() -> None:
+    labels = tuple(HOSTILE[row % 2] for row in range(300))
+    section = subgroups(made_evidence(300, writers={"<b>g</b>": labels}))
+    page = Page(audit_page(record_of(section)))
+    assert page.faults == []
+    assert f"<b>g</b>: {HOSTILE[0]}" in page.texts
+    assert "b" not in page.tags
+
+
+def test_both_files_say_the_same_and_others_can_read_them(tmp_path: Path) -> None:
+    record = record_of(HOSTILE_SECTION)
+    paths = write_audit_reports(record, tmp_path / "deep" / "folder")
+    assert [path.name for path in paths] == ["audit.json", "audit.html"]
+    assert sorted(path.name for path in paths[0].parent.iterdir()) == ["audit.html", "audit.json"]
+    assert paths[1].read_text(encoding="utf-8") == audit_page(read_json(paths[0]))
+    assert read_sections(paths[0], "made-0123")[0]["verdict"] == "fail"
+    before = paths[1].read_bytes()
+    write_audit_reports(record, paths[0].parent)
+    assert paths[1].read_bytes() == before
+
+
+@pytest.mark.parametrize("width", [20, 200])
+def test_the_terminal_gets_one_line_a_section_without_control_characters(width: int) -> None:
+    section = Section("a", "Title \u202e\x1b[31m", f"Found {'x' * width}\n\x07.", "pass")
+    said = audit_text(record_of(section), {"a": 1.25})
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "\x07" not in said
+    assert "pass" in said
+    assert "1.2 s" in said

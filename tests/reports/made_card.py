@@ -1,0 +1,66 @@
+"""Run and model folders to make cards of, with an audit and a study beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import write_json
+from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.experiments.manifest import write_manifest
+from tests.reports.made_run import hostile_run
+from tests.studies.made_study import made_section, made_study
+
+INTERVAL: dict[str, Any] = {
+    "method": "hierarchical conformal",
+    "coverage": 0.9,
+    "finding": "Half a band either way.",
+    "measured": {
+        "estimate": 0.912,
+        "low": 0.85,
+        "high": 0.97,
+        "n_essays": 900,
+        "n_prompts": 14,
+    },
+}
+
+
+def finished_run(runs: Path) -> Path:
+    """Write a complete run folder with hostile prompts and return it."""
+    folder = runs / "r-1"
+    metrics = hostile_run(folder)
+    preparation = {"exclude_prompts": ["<b>|"], "min_words": 200, "max_words": 1000}
+    config = metrics["config"] | {"data": {"preparation": preparation}, "scorer": {"depth": 3}}
+    write_json(folder / "config.json", config)
+    write_json(folder / "provenance.json", {"machine": {"processor": "one", "threads": 2}})
+    write_json(folder / "status.json", {"finished": "2026-01-01", "sessions": [{}]})
+    write_manifest(folder)
+    return folder
+
+
+def trained_model(models: Path, run: Path) -> Path:
+    """Write a complete model folder that was trained after a run and return it."""
+    folder = models / "m-1"
+    record = {"mapping": "round_half_band", "cutpoints": None, "n_essays": 900, "n_prompts": 14}
+    record |= {"cv_run": run.name, "cv_manifest_sha256": file_sha256(run / "manifest.json")}
+    write_json(folder / "model.json", record)
+    write_json(folder / "config.json", {"name": "m", "seed": 1})
+    write_json(folder / "interval.json", INTERVAL)
+    write_json(folder / "flags.json", {"fewest_words": 210, "most_words": 990})
+    write_manifest(folder)
+    return folder
+
+
+def audit_of(runs: Path, run: str = "r-1") -> Path:
+    """Write the audit of a run where cards look for it and return its path."""
+    attack = made_section("fail") | {"name": "adversarial", "title": "Adversarial essays"}
+    path = runs / "audits" / "r-1" / "audit.json"
+    write_json(path, {"run": {"folder": run}, "sections": [made_section(), attack]})
+    return path
+
+
+def study_of(runs: Path) -> Path:
+    """Write a study that decided for the run and return its path."""
+    path = runs / "studies" / "made-1" / "study.json"
+    write_json(path, made_study(runs / "made"))
+    return path

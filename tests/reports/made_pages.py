@@ -1,0 +1,83 @@
+"""Every page that the reports make, of hostile names, by its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import read_json
+from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.reports.audit_report import audit_page
+from essay_scoring.reports.comparison_report import comparison_page
+from essay_scoring.reports.explain_report import explain_page
+from essay_scoring.reports.power_report import power_page
+from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.reports.search_report import write_search_reports
+from essay_scoring.reports.study_reports import study_page, write_study_reports
+from tests.conftest import ROOT
+from tests.evaluation.made import MIXED, made_predictions
+from tests.reports.made_comparison import NAMES, made_comparison
+from tests.reports.made_run import hostile_run, write_made_run
+from tests.reports.test_search_report import SEARCH, folder_of
+from tests.studies.made_study import made_section, study_folder
+
+RESULTS = ROOT / "docs" / "results"
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def run_report(folder: Path) -> str:
+    hostile_run(folder)
+    return read(write_run_reports(folder)[2])
+
+
+def mixed_report(folder: Path) -> str:
+    write_made_run(folder, made_predictions(n_prompts=4, scales=MIXED))
+    return read(write_run_reports(folder)[2])
+
+
+def long_report(folder: Path) -> str:
+    scales = ScoreScales(shared=ScoreScale(low=0, high=60))
+    write_made_run(folder, made_predictions(scales=scales))
+    return read(write_run_reports(folder)[2])
+
+
+def power(folder: Path) -> str:
+    record = read_json(RESULTS / "power_g3_local.json")
+    plan = record["plan"] | {"name": NAMES[0], "question": NAMES[2]}
+    return power_page(record | {"plan": plan, "conclusion": NAMES[0]})
+
+
+def search(folder: Path) -> str:
+    hostile = SEARCH | {"name": NAMES[0] + NAMES[2]}
+    return read(write_search_reports(folder_of(folder, hostile))[1])
+
+
+def findings(name: str) -> dict[str, Any]:
+    """Return a record of hostile findings, as audit.json and explain.json hold them."""
+    run: dict[str, Any] = {"name": NAMES[0], "folder": NAMES[2], "family": "xgboost"}
+    run |= {"scheme": "prompt_holdout", "n": 40, "n_prompts": 9, "unit": "score points"}
+    section = made_section() | {"name": name}
+    if name == "shap_by_construct":
+        # Constructs have names of the project's own, which a drawing has room for.
+        named = zip(section["figures"], ("embeddings", "mechanics"), strict=True)
+        section["figures"] = [figure | {"group": group} for figure, group in named]
+    return {"run": run, "settings": {"seed": 1}, "sections": [section]}
+
+
+PAGES: dict[str, Callable[[Path], str]] = {
+    "run": run_report,
+    "mixed scales": mixed_report,
+    "long scale": long_report,
+    "study": lambda folder: read(write_study_reports(study_folder(folder))[1]),
+    "published study": lambda folder: study_page(read_json(RESULTS / "g1_ellipse.study.json")),
+    "comparison": lambda folder: comparison_page(made_comparison(folder)),
+    "audit": lambda _: audit_page(findings("subgroups")),
+    "explain": lambda _: explain_page(findings("shap_by_construct")),
+    "failure cards": lambda _: explain_page(findings("failure_card")),
+    "power": power,
+    "search": search,
+}

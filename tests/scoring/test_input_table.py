@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.scoring.input_table import MOST_CHARACTERS, Columns, Encoding, open_input
+
+SHARED = ScoreScales(shared=ScoreScale(low=1, high=5))
+ASAP = ScoreScales(by_prompt={"one": ScoreScale(low=2, high=12), "two": ScoreScale(low=0, high=3)})
+GOOD = "id,prompt,text\n1,one,Some words\n"
+
+
+def write(tmp_path: Path, content: str | bytes, name: str = "in.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "the file is empty"),
+        ("id,prompt,text\n", "a header but no rows"),
+        ("id,prompt,essay\n1,one,x\n", "no column 'text'; the columns are 'id', 'prompt', 'essay'"),
+        ("id,topic,text\n1,one,x\n", "--prompt-column"),
+        ("text,prompt,text\n1,one,x\n", "the column 'text' is there 2 times"),
+        (GOOD + '2,one,"a\nb"\n3,one, ...\n', "row 3 (line 5), column 'text': the text is blank"),
+        (GOOD + "2,,x\n", "row 2 (line 3), column 'prompt': the prompt is blank"),
+        (GOOD + "2,one\n", "row 2 (line 3): the row has 2 cells but the header has 3"),
+        (GOOD + '2,one,"x\n', "row 2 (line 3): the quoting is broken here"),
+        (GOOD + "2,one,x\0y\n", "line 3: there is a NUL byte"),
+        (GOOD + "2,one,\n3,one,\n", "row 2 (line 3), column 'text': the text is blank; 2 rows"),
+        (GOOD + f"2,one,{'x' * (MOST_CHARACTERS + 1)}\n", "the text has 200,001 characters"),
+    ],
+)
+def test_what_cannot_be_scored_is_told_in_one_line(content: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        open_input(write(tmp_path, content), Columns(), SHARED)
+    line = refused.value.line()
+    assert said in line
+    assert "To mend: " in line
+    assert len(line) < 400
+
+
+def test_an_unknown_prompt_of_many_scales_is_told_with_its_id(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD + "e7,three,x\n")
+    with pytest.raises(InputError, match=r"row 2 \(line 3\), column 'prompt', id 'e7': the model"):
+        open_input(path, Columns(id="id"), ASAP)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "raw"), [("utf-8", b"\xc3\xa9t\xc3\xa9"), ("cp1252", b"\xe9t\xe9")]
+)
+def test_encodings(encoding: Encoding, raw: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.encode() + b"2,one," + raw + b"\n")
+    table = open_input(path, Columns(), SHARED, encoding)
+    assert table.essays(list(table.rows())).texts[1] == "\u00e9t\u00e9"
+    if encoding == "cp1252":
+        with pytest.raises(InputError, match="line 3: byte 0xe9 is not utf-8"):
+            open_input(path, Columns(), SHARED)
+
+
+def test_a_byte_order_mark_blank_lines_and_tabs(tmp_path: Path) -> None:
+    content = "\ufeff" + GOOD.replace(",", "\t") + "\n\n2\t two \tx\n"
+    table = open_input(write(tmp_path, content, "in.tsv"), Columns(id="id"), ASAP)
+    assert table.names == ("id", "prompt", "text")
+    rows = list(table.rows())
+    assert [(row.number, row.line) for row in rows] == [(1, 2), (2, 5)]
+    assert table.essays(rows).prompts == ("one", "two")
+    assert table.n_rows == 2
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        open_input(tmp_path / "absent.csv", Columns(), SHARED)
+    with pytest.raises(InputError, match=r"'\.xlsx' cannot be scored"):
+        open_input(write(tmp_path, "x", "in.xlsx"), Columns(), SHARED)
