@@ -96,6 +96,8 @@ def test_gibberish_has_the_lengths_and_marks_of_the_essay_and_none_of_its_words(
     assert [mark for mark in made if not mark.isalpha()] == [m for m in TEXT if not m.isalpha()]
     long = {word.lower() for word in words(TEXT) if len(word) > 2}
     assert not long & set(map(str.lower, words(made)))
+    again = dict(zip(words(TEXT), words(made), strict=True))
+    assert [again[word] for word in words(TEXT)] == words(made)
 
 
 def test_grammar_errors_touch_some_words_and_keep_the_paragraphs() -> None:

@@ -10,6 +10,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.reports.audit_report import audit_page, audit_text, write_audit_reports
 from essay_scoring.reports.findings_files import read_sections
 from tests.audits.made_evidence import made_evidence
+from tests.reports.browser import probed
 from tests.reports.made_run import HOSTILE
 from tests.reports.pages import Page
 
@@ -56,7 +57,7 @@ def test_every_section_has_a_line_with_its_verdict_before_any_detail() -> None:
     info = Section("ceilings", "Human ceilings", "One rater.")
     text = audit_page(record_of(HOSTILE_SECTION, info))
     first, details = text.split("<h2>Details</h2>")
-    assert "1 of 2 sections fail, 0 pass, 1 has no limit to keep." in first
+    assert "1 of 2 sections fail, 0 pass, 1 without a verdict." in first
     assert first.count('<span class="verdict') == 2
     assert "One rater." in first
     ids = set(Page(text).values("id"))
@@ -83,6 +84,15 @@ def test_both_files_say_the_same_and_others_can_read_them(tmp_path: Path) -> Non
     before = paths[1].read_bytes()
     write_audit_reports(record, paths[0].parent)
     assert paths[1].read_bytes() == before
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_sticks_out_and_nothing_runs(width: int, tmp_path: Path) -> None:
+    info = Section("ceilings", "Human ceilings", "One rater.")
+    found = probed(audit_page(record_of(HOSTILE_SECTION, info)), tmp_path, width)
+    assert found["scroll"] == found["client"]
+    assert (found["outside"], found["made"], found["ran"]) == (0, 0, False)
 
 
 @pytest.mark.parametrize("width", [20, 200])

@@ -6,8 +6,8 @@ score rises for padding or moves for what no reader minds (Singla et al. 2021).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.evaluation.agreement import unit
 from essay_scoring.evaluation.counts import Mask, unit_width
 from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.evaluation.probe import wilson
 
 NAME, TITLE = "adversarial", "Adversarial essays"
 
@@ -71,16 +72,14 @@ def adversarial(sample: Sample, spoilt: dict[str, Essays], score: ScoreWith, see
     """
     p = sample.predictions
     resamples = Resamples.of(p, derive_seed(seed, "attacked resamples"))
-    before = _common(score(sample.essays, p.folds), p, sample.essays)
+    before, *after = _scored(score, p, [sample.essays, *(spoilt[one.name] for one in ATTACKS)])
     recorded = _common(p.raw, p, sample.essays)
     half = np.array([unit_width(p.scales, p.scales.of(prompt)) for prompt in p.prompts]) / 2
     figures: list[Figure] = []
     rows: list[tuple[Cell, ...]] = []
-    for attack in ATTACKS:
-        texts = spoilt[attack.name]
-        change = _common(score(texts, p.folds), p, texts) - before
-        found = _figures(resamples, attack, change, half)
-        figures += found
+    for attack, spoilt_scores in zip(ATTACKS, after, strict=True):
+        change = spoilt_scores - before
+        figures += _figures(resamples, attack, change, half)
         rows.append((attack.name, attack.expected, *_moves(change, half)))
     off = float(np.abs(before - recorded).max(initial=0))
     figures.append(Figure("largest difference of rescored essays", "none", off, len(p)))
@@ -106,11 +105,13 @@ def _figures(
 ) -> list[Figure]:
     """Return the mean change under an attack, and the rate of essays that it gets past."""
     escaped, name, limit = _escaped(attack, change, half)
-    measure = resamples.figure
-    return [
-        measure(CHANGE, lambda w: weighted.mean(w, change), group=attack.name),
-        measure(name, lambda w: weighted.share(w, escaped), group=attack.name, limit=limit),
-    ]
+    measure, count = resamples.figure, int(escaped.sum())
+    rate = measure(name, lambda w: weighted.share(w, escaped), group=attack.name, limit=limit)
+    if count in (0, len(escaped)):
+        # Where all essays do the same, so do all resamples, and their interval has no width.
+        low, high = wilson(count, len(escaped))
+        rate = replace(rate, low=low, high=high)
+    return [measure(CHANGE, lambda w: weighted.mean(w, change), group=attack.name), rate]
 
 
 def _escaped(attack: Attack, change: FloatArray, half: FloatArray) -> tuple[Mask, str, Limit]:
@@ -125,6 +126,17 @@ def _escaped(attack: Attack, change: FloatArray, half: FloatArray) -> tuple[Mask
 def _moves(change: FloatArray, half: FloatArray) -> tuple[float, float, float]:
     """Return the mean change, and the shares of essays that fall and that rise."""
     return float(change.mean()), float((change <= -half).mean()), float((change >= half).mean())
+
+
+def _scored(score: ScoreWith, p: Predictions, parts: Sequence[Essays]) -> list[FloatArray]:
+    """Return the scores of each part in one unit, asked for at once: a model is read once."""
+    every = Essays(
+        tuple(f"{essay} {number}" for number, part in enumerate(parts) for essay in part.ids),
+        tuple(text for part in parts for text in part.texts),
+        tuple(prompt for part in parts for prompt in part.prompts),
+    )
+    raw = score(every, np.tile(p.folds, len(parts))).reshape(len(parts), -1)
+    return [_common(row, p, part) for row, part in zip(raw, parts, strict=True)]
 
 
 def _common(raw: FloatArray, p: Predictions, essays: Essays) -> FloatArray:

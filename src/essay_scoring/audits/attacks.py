@@ -36,10 +36,11 @@ _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 
 @dataclass(frozen=True)
 class Setting:
-    """What an attack may use besides the essay: its prompt's name, and words that belong to it."""
+    """What an attack may use besides the essay: its prompt, words that belong to it, the seed."""
 
     prompt: str
     keywords: Sequence[str]
+    seed: int
 
 
 Spoil = Callable[[str, Setting, np.random.Generator], str]
@@ -100,12 +101,18 @@ def copied_prompt(text: str, setting: Setting, _rng: np.random.Generator) -> str
     return " ".join([f"{setting.prompt.strip()}."] * times)
 
 
-def gibberish(text: str, _setting: Setting, rng: np.random.Generator) -> str:
-    """Return random letters in place of the essay's: words, marks and paragraphs stay as long."""
+def gibberish(text: str, setting: Setting, _rng: np.random.Generator) -> str:
+    """Return random letters in place of the essay's: words, marks and paragraphs stay as long.
+
+    A word becomes the same letters wherever it stands, in every essay: words still come back as
+    often as they did, and a spelling checker that guesses at each unknown one is done in time.
+    """
 
     def another(match: re.Match[str]) -> str:
-        made = "".join(rng.choice(_LETTERS, len(match.group())))
-        return made.capitalize() if match.group()[0].isupper() else made
+        word = match.group()
+        rng = np.random.default_rng(derive_seed(setting.seed, "gibberish", word.lower()))
+        made = "".join(rng.choice(_LETTERS, len(word)))
+        return made.capitalize() if word[0].isupper() else made
 
     return re.sub(r"[^\W\d_]+", another, text)
 
@@ -169,7 +176,8 @@ def attacked(
     texts = []
     for essay, text, prompt in zip(essays.ids, essays.texts, essays.prompts, strict=True):
         rng = np.random.default_rng(derive_seed(seed, "attack", attack.name, essay))
-        texts.append(attack.spoil(text, Setting(prompt, keywords.get(prompt, ())), rng))
+        setting = Setting(prompt, keywords.get(prompt, ()), seed)
+        texts.append(attack.spoil(text, setting, rng))
     return Essays(essays.ids, tuple(texts), essays.prompts)
 
 
@@ -195,8 +203,8 @@ def keywords_of(essays: Essays) -> dict[str, tuple[str, ...]]:
 def swapped_prompts(essays: Essays, folds: IntArray, rows: IntArray, seed: int) -> list[str]:
     """Return, for the essays at `rows`, another prompt: of their own fold where it has one.
 
-    The model that scores an essay has then seen neither prompt. The own one where there is no
-    other at all.
+    Under `prompt_holdout` the model that scores an essay has then seen neither. The own one where
+    there is no other at all.
     """
     prompts = np.asarray(essays.prompts, dtype=object)
     out = []

@@ -139,7 +139,7 @@ def _verdict(figures: list[Figure]) -> tuple[Verdict, str]:
     return "fail" if real else "info", (
         f"SMD or DSM exceeds {LIMIT:.2f} in {len(odd)} of {n_groups} groups, and is not zero "
         f"beyond the noise in {n_real} of them; the furthest{' of these' if real else ''} is the "
-        f"{worst.name} of {worst.group}, {worst.estimate:+.2f}."
+        f"{worst.name} of {worst.group}, {worst.estimate:+.3f}."
     )
 
 
