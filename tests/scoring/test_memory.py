@@ -12,17 +12,23 @@ from tests.conftest import ROOT
 from tests.scoring.made import new_essays, write_essays
 
 CODE = """
-import json, resource, sys
+import json, multiprocessing, os, re, sys
 from pathlib import Path
 from essay_scoring.core.progress import Progress
 from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
+def peak(pid):
+    # Not ru_maxrss, which starts at what the process that started this one had.
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
 if __name__ == "__main__":
     model, file = map(Path, sys.argv[1:])
     request = ScoreRequest(model, file, file.with_suffix(".scored.csv"))
-    score_file(request, file.parent, Progress(), workers=1)
-    used = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    print(json.dumps([resource.getrusage(who).ru_maxrss / 1024 for who in used]))
+    workers = [0.0]
+    def look(_):
+        workers.extend(peak(child.pid) for child in multiprocessing.active_children())
+    score_file(request, file.parent, Progress(look), workers=1)
+    print(json.dumps([peak(os.getpid()), max(workers)]))
 """
 
 

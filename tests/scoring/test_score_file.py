@@ -18,7 +18,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.experiments.manifest import write_manifest
 from essay_scoring.scoring.model import COLUMNS, TrainedModel
 from essay_scoring.scoring.score_file import PART_ROWS, ScoreRequest, score_file
-from tests.scoring.made import new_essays, read_rows, write_essays
+from tests.scoring.made import new_essays, quick_config, read_rows, train, write_essays
 
 HOSTILE = ("=1+1", "+SUM(A1)", "-cmd", "@x", "\tx", "\rx", "-5", "+1.5e3", "fine, so far", "'=1")
 N = 3 * PART_ROWS + 5
@@ -60,7 +60,7 @@ def test_cells_are_the_models_scores(whole: Path, length_model: Path) -> None:
 
 def test_no_cell_is_a_formula_and_numbers_stay_numbers(whole: Path) -> None:
     notes = [row["note"] for row in read_rows(whole)][: len(HOSTILE)]
-    assert notes == [*(f"'{cell}" for cell in HOSTILE[:6]), *HOSTILE[6:]]
+    assert notes == [*(f"'{cell}" for cell in HOSTILE[:6]), *HOSTILE[6:9], "''=1"]
     with whole.open(newline="", encoding="utf-8") as stream:
         for row in csv.reader(stream):
             for cell in row:
@@ -75,6 +75,18 @@ def test_one_worker_or_two_give_the_same_bytes(
     two = score(length_model, table, tmp_path / "two.csv", workers=2)
     assert two.read_bytes() == whole.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["two.csv"]
+
+
+@pytest.mark.slow
+def test_columns_and_encoders_give_the_same_bytes_too(tmp_path: Path, warm_cache: Path) -> None:
+    model = train(quick_config("ridge"), tmp_path, warm_cache)
+    essays = new_essays(PART_ROWS + 4)
+    file = write_essays(tmp_path / "in.csv", essays)
+    one, two = (score(model, file, tmp_path / f"{n}.csv", workers=n) for n in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+    turned = TrainedModel(model, warm_cache).score(essays.take(range(len(essays) - 1, -1, -1)))
+    cells = [[row[name] for name in COLUMNS] for row in read_rows(one)]
+    assert cells == [scored.cells() for scored in reversed(turned)]
 
 
 def test_ten_pieces_give_the_bytes_of_one(whole: Path, length_model: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.core.spreadsheets import harmless_cell
+from essay_scoring.core.spreadsheets import csv_line, harmless_cell
 from essay_scoring.experiments.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.experiments.provenance import code_revision
 from essay_scoring.scoring.input_table import (
@@ -31,7 +31,6 @@ from essay_scoring.scoring.verified_folder import require_safe
 PART_ROWS = 16
 """Rows that are scored and written at a time: what a kill may cost each worker."""
 
-_QUOTED = frozenset(',"\r\n')
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -162,8 +161,8 @@ def _text(
 ) -> str:
     """Return the lines of a part."""
     kept = _kept(request, table)
-    return _lines(
-        [*(_harmless(row.cells[place]) for place in kept), *score.cells()]
+    return "".join(
+        csv_line([*(_harmless(row.cells[place]) for place in kept), *score.cells()])
         for row, score in zip(rows, scores, strict=True)
     )
 
@@ -179,23 +178,12 @@ def _harmless(cell: str) -> str:
     return cell if _NUMBER.fullmatch(cell) else harmless_cell(cell)
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> str:
-    return "".join(",".join(map(_quoted, row)) + "\n" for row in rows)
-
-
-def _quoted(cell: str) -> str:
-    """Return a cell as CSV; the csv module leaves a carriage return bare, which ends a row."""
-    if not _QUOTED & set(cell):
-        return cell
-    return '"' + cell.replace('"', '""') + '"'
-
-
 def _join(request: ScoreRequest, table: InputTable, work: Path) -> None:
     """Write header and parts as one file."""
     names = [_harmless(table.names[place]) for place in _kept(request, table)]
     n_parts = -(-table.n_rows // PART_ROWS)
     with atomic_path(request.out) as temporary, temporary.open("wb") as sink:
-        sink.write(_lines([[*names, *COLUMNS]]).encode("utf-8"))
+        sink.write(csv_line([*names, *COLUMNS]).encode("utf-8"))
         for number in range(n_parts):
             with _path(work, number).open("rb") as part:
                 shutil.copyfileobj(part, sink)
