@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from record import record
 
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays, ScoredEssays
@@ -64,6 +65,7 @@ def main() -> None:
         short = {"rounds": 1} if hasattr(settings, "rounds") else {}
         time_folds(settings.model_copy(update=short))
         seconds, rounds, r = time_folds(settings)
+        record(settings.family, seconds=round(seconds, 3), r=round(r, 4))
         print(
             f"{settings.family:<9} {seconds:6.2f} s for {FOLDS} folds, rounds {rounds}, r {r:.3f}"
         )

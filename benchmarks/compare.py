@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import numpy as np
+from record import record
 from scipy.stats import bootstrap
 
 from essay_scoring.core.metrics import confusion, qwk_of_counts
@@ -138,6 +139,8 @@ def main() -> None:
         scipy = seconds(by_scipy, *pair, 10 * few) / (10 * few) * replicates
         mixed = seconds(arm_effect, *pair)
         times = "".join(f"{took:>12.2f}s" for took in (here, loop, scipy, mixed))
+        for way, took in (("here", here), ("loop", loop), ("scipy", scipy), ("mixed model", mixed)):
+            record(f"{way}, {n} essays", seconds=round(took, 3))
         print(f"{n:>13}{n_prompts:>13}{replicates:>13}{times}")
 
 

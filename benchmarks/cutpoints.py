@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from record import record
 
 from essay_scoring.core.metrics import qwk
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale
@@ -79,6 +80,7 @@ def main() -> None:
             cutpoints = method(raw, true)
             seconds = time.perf_counter() - start
             reached = agreement(raw, true, cutpoints)
+            record(f"{method.__name__}, {n}", seconds=seconds, qwk=reached)
             print(f"{n:>7} {method.__name__:<18} {seconds:>9.4f} {reached:>8.5f}")
 
 

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from record import record
+
 from essay_scoring.core.contracts import FeatureBlock
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
@@ -97,6 +99,7 @@ def plain_loop(settings: EncoderSettings, cache: Path, essays: Essays) -> float:
 
 
 def report(what: str, seconds: float, n_essays: int) -> None:
+    record(what, seconds=round(seconds, 3), essays=n_essays)
     print(f"{what:<36} {seconds:8.2f} s {n_essays / seconds:10.1f} essays/s", flush=True)
 
 

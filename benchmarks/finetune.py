@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from record import record
 
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays, ScoredEssays
@@ -207,6 +208,7 @@ def in_own_process(arm: str, args: argparse.Namespace, cache: str) -> dict[str, 
 
 def report(arm: str, figures: dict[str, Any], base: dict[str, Any] | None) -> None:
     rate = figures["essays"] / figures["seconds"]
+    record(arm, **{name: value for name, value in figures.items() if name != "what"})
     times = ""
     if base is not None:
         times = f", {rate / (base['essays'] / base['seconds']):.1f} times"

@@ -19,6 +19,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from record import record
+
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.data.corpora import data_folder, load_train
@@ -52,7 +54,7 @@ def main() -> None:
             if args.memory:
                 few = written(home / "few", folder, essays.take(range(len(essays) // 10)))
                 print(f"{model}: {memory(few, args)} with a tenth of the essays")
-            print(f"{model}: {rate(request, args)}", flush=True)
+            print(f"{model}: {rate(model, request, args)}", flush=True)
             print(f"{model}: {memory_in_use()}", flush=True)
 
 
@@ -88,7 +90,7 @@ def written(home: Path, model: Path, essays: Essays) -> ScoreRequest:
     return ScoreRequest(model, file, home / "scored.csv")
 
 
-def rate(request: ScoreRequest, args: argparse.Namespace) -> str:
+def rate(model: str, request: ScoreRequest, args: argparse.Namespace) -> str:
     """Score a table; say how many essays a second that was."""
     moments: list[tuple[int, float]] = []
 
@@ -101,6 +103,7 @@ def rate(request: ScoreRequest, args: argparse.Namespace) -> str:
     seconds, used = time.perf_counter() - start, cpu_of_workers() - before
     (first, began), (last, ended) = moments[0], moments[-1]
     steady = (last - first) / max(ended - began, 1e-9)
+    record(model, rate=round(steady, 2), essays=n, seconds=round(seconds, 2))
     return (
         f"{n} essays in {seconds:.1f} s with loading, then {steady:.1f} essays/s; "
         f"CPU {1000 * used / n:.0f} ms an essay with loading, {args.workers * n / used:.1f} "
