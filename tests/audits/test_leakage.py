@@ -7,7 +7,7 @@ import pytest
 
 from essay_scoring.audits.leakage import Holdout, leakage, permuted_labels
 from essay_scoring.core.essays import Essays, ScoredEssays
-from essay_scoring.core.scale import FloatArray
+from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from tests.audits.made_evidence import figure
 from tests.evaluation.made import HALVES
 
@@ -116,3 +116,21 @@ def test_a_constant_scorer_has_no_correlation() -> None:
     assert figure(section, "correlation with permuted labels").estimate is None
     assert section.verdict == "pass"
     assert "correlates undefined" in section.finding
+
+
+def test_prompts_of_unlike_scales_are_no_leak() -> None:
+    """On 0-60 beside 1-6 scores correlate with anything that knows the scale."""
+    clean = made()
+    names = sorted(set(clean.train.prompts))
+    wide, narrow = ScoreScale(low=0, high=60), ScoreScale(low=1, high=6)
+    # Fold k holds prompts k and k + 4: one of each scale.
+    scales = ScoreScales(by_prompt={p: wide if i < 4 else narrow for i, p in enumerate(names)})
+    targets = clean.train.scales.to_training(clean.train.scores, clean.train.prompts)
+    scores = scales.round(scales.from_training(targets, clean.train.prompts), clean.train.prompts)
+    holdout = replace(clean, train=ScoredEssays(clean.train.essays, scores, scales))
+
+    def middling(train: ScoredEssays) -> FloatArray:
+        middle = np.array([len(text) for text in train.essays.texts]) / 200
+        return train.scales.from_training(middle, train.prompts)
+
+    assert permuted_labels(holdout, middling, seed=1).passes

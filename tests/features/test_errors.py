@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +110,17 @@ def test_the_block_names_what_changes_its_values() -> None:
     packages = block.identity["packages"]
     assert isinstance(packages, dict)
     assert set(packages) == {"lingotweaker", "lingotweaker-data-en"}
+
+
+def test_a_folder_called_data_where_it_is_started_is_not_taken_for_its_rules(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "data").mkdir()
+    program = (
+        "from essay_scoring.features.errors import error_rates; "
+        f"print(error_rates([{GRAMMAR!r}])[0].tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [20.0, 0.0, 0.0]

@@ -82,7 +82,9 @@ def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:
         for rows in train.scales.for_prompts(train.prompts).values():
             scores[rows] = scores[rng.permutation(rows)]
         shuffled = replace(train, scores=scores)
-        found.append(_within_folds(holdout.fold_of, scores, refit(shuffled)))
+        raw = train.scales.to_training(refit(shuffled), train.prompts)
+        # On scales of their own, prompts differ in level whatever their scores are permuted to.
+        found.append(_within_folds(holdout.fold_of, shuffled.targets, raw))
     values = np.array([value for value in found if value is not None])
     n, name = len(train), "correlation with permuted labels"
     if not len(values):

@@ -132,10 +132,14 @@ def kind_of(match: Mapping[str, Any]) -> Kind | None:
 def _engine() -> Any:
     """Build the checker once a process."""
     _require_checker()
+    import lingotweaker_data_en
     import lt_py
 
     style = [category for category, kind in KIND_OF_CATEGORY.items() if kind == "style"]
-    return lt_py.Engine("en-US", disabled_categories=style)
+    # Unless it is told where its rules lie, it takes any folder `data` that it is started beside.
+    return lt_py.Engine(
+        "en-US", disabled_categories=style, data_dir=lingotweaker_data_en.data_dir()
+    )
 
 
 def _require_checker() -> None:
