@@ -124,3 +124,18 @@ def test_the_table_of_searches_is_its_artifact() -> None:
     for row in rows:
         figures = " | ".join(number(row[name]) for name in names)
         assert f"| {row['what']} | {figures} |" in table
+
+
+@pytest.mark.parametrize("name", ["reference.audit.json", "reference.explain.json"])
+def test_the_findings_of_audits_are_their_artifacts(name: str) -> None:
+    document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for section in json.loads((RESULTS / name).read_text(encoding="utf-8"))["sections"]:
+        line = f"| {section['title']} | {section['verdict']} | {section['finding']} |"
+        assert line in document, section["name"]
+
+
+def test_the_speeds_the_readme_quotes_are_those_of_the_last_run() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    table = README.split("## Speed")[1].split("\n## ")[0]
+    for claim in results["claims"]:
+        assert f"| {claim['claim']} | {claim['figure']} | `{claim['command']}` |" in table

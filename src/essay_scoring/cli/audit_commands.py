@@ -1,7 +1,8 @@
-"""The command `audit`: what is wrong with a finished run."""
+"""The commands `audit` and `explain`: what is wrong with a finished run, and why it predicts so."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,21 +18,24 @@ from essay_scoring.cli.options import (
 )
 from essay_scoring.cli.progress_display import progress_display
 
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder for the record and its page.",
+        show_default="RUNS/audits/<run folder name>",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("audit")(audit)
+    app.command("explain")(explain)
 
 
 def audit(
     run: Annotated[Path, typer.Argument(help="A finished run folder that cv made.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder for the record and its page.",
-            show_default="RUNS/audits/<run folder name>",
-        ),
-    ] = None,
+    out: OutFolder = None,
     attack_essays: Annotated[
         int, typer.Option(min=1, help="How many essays are spoilt and scored again.")
     ] = 60,
@@ -52,6 +56,40 @@ def audit(
     found = audit_run(run, space, progress_display(), attack_essays=attack_essays)
     folder = space.runs / "audits" / found.record["run"]["folder"] if out is None else out
     paths = write_audit_reports(found.record, folder)
-    typer.echo(audit_text(found.record, found.seconds) + "\n")
+    _say(audit_text(found.record, found.seconds), paths)
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(help="A finished run folder of trees or ridge.")],
+    out: OutFolder = None,
+    drop_columns: Annotated[
+        bool, typer.Option(help="Also fit the run again without each construct.")
+    ] = True,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=20, help="Under how many seeds each of those fits is done.")
+    ] = 3,
+    runs_dir: RunsFolder = RUNS,
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Show which traits of writing move a run's predictions, and the prompts it fails on.
+
+    Writes explain.json, explain.html and explain.svg: Shapley values of the out-of-fold models by
+    construct, what each construct is worth when the run is fitted again without it, and a card for
+    each of the worst prompts. They name essays by id and hold no text.
+    """
+    from essay_scoring.audits.explanation import explain_run
+    from essay_scoring.reports.explain_report import explain_text, write_explain_reports
+
+    space = workspace(runs_dir, cache_dir, data_dir)
+    refit_seeds = seeds if drop_columns else 0
+    record = explain_run(run, space, progress_display(), refit_seeds=refit_seeds)
+    folder = space.runs / "audits" / record["run"]["folder"] if out is None else out
+    paths = write_explain_reports(record, folder)
+    _say(explain_text(record), paths)
+
+
+def _say(text: str, paths: Sequence[Path]) -> None:
+    typer.echo(text + "\n")
     for path in paths:
         typer.echo(str(path))

@@ -24,7 +24,6 @@ from essay_scoring.cli import (
     data_commands,
     doctor_commands,
     encoder_commands,
-    explain_commands,
     export_commands,
     judge_commands,
     launch_commands,
@@ -58,7 +57,6 @@ for commands in (
     audit_commands,
     score_commands,
     doctor_commands,
-    explain_commands,
     card_commands,
 ):
     commands.add_to(app)
