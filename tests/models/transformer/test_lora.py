@@ -12,10 +12,8 @@ from essay_scoring.models.transformer.linear import FrozenLinear, quicken
 from essay_scoring.models.transformer.network import EssayNetwork, build_network
 from essay_scoring.models.transformer.state import save_adapter
 from tests.models.transformer.architectures import (
-    ARCHITECTURES,
     LAYERS,
     made_network,
-    shared_encoder,
     tokenised,
     transformer_settings,
 )
@@ -35,18 +33,6 @@ ADAPTED = {
     "deberta-v3": {"query_proj", "key_proj", "value_proj", "dense"},
     "modernbert": {"Wqkv", "Wo"},
 }
-
-
-@pytest.fixture(scope="module", params=ARCHITECTURES)
-def encoder(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> EncoderFolder:
-    return shared_encoder(request.param, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> EncoderFolder:
-    return shared_encoder("bert", tmp_path_factory)
 
 
 def names(network: EssayNetwork) -> dict[str, list[str]]:

@@ -11,26 +11,12 @@ from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.transformer.network import EssayNetwork, Output, build_network
 from essay_scoring.models.transformer.pooling import Centring, MeanPooling, counted_tokens
 from tests.models.transformer.architectures import (
-    ARCHITECTURES,
     LAYERS,
     WIDTH,
     made_network,
-    shared_encoder,
     tokenised,
     transformer_settings,
 )
-
-
-@pytest.fixture(scope="module", params=ARCHITECTURES)
-def encoder(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> EncoderFolder:
-    return shared_encoder(request.param, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> EncoderFolder:
-    return shared_encoder("bert", tmp_path_factory)
 
 
 def values(network: EssayNetwork, essays: Any) -> torch.Tensor:

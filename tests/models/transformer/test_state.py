@@ -12,15 +12,9 @@ from essay_scoring.models.transformer.network import build_network
 from essay_scoring.models.transformer.state import read_state, state_bytes
 from tests.models.transformer.architectures import (
     made_network,
-    shared_encoder,
     tokenised,
     transformer_settings,
 )
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> EncoderFolder:
-    return shared_encoder("bert", tmp_path_factory)
 
 
 @pytest.mark.parametrize(

@@ -10,24 +10,10 @@ from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.features.tokens import load_tokenizer
 from essay_scoring.models.transformer.tokens import TokenisedEssay, tokenise
 from tests.models.transformer.architectures import (
-    ARCHITECTURES,
-    shared_encoder,
     some_essays,
     tokenised,
     transformer_settings,
 )
-
-
-@pytest.fixture(scope="module", params=ARCHITECTURES)
-def encoder(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> EncoderFolder:
-    return shared_encoder(request.param, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> EncoderFolder:
-    return shared_encoder("bert", tmp_path_factory)
 
 
 def same(some: list[TokenisedEssay], others: list[TokenisedEssay]) -> bool:

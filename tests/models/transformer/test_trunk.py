@@ -24,11 +24,6 @@ from tests.models.transformer.architectures import (
 TOP: dict[str, Any] = {"trained_layers": 2, "cache_trunk": True}
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> EncoderFolder:
-    return shared_encoder("bert", tmp_path_factory)
-
-
 def made_trunk(
     encoder: EncoderFolder, cache: Path, precision: Any = "fp32", **changes: Any
 ) -> Trunk:
