@@ -59,7 +59,7 @@ def test_every_table_of_the_results_is_its_artifacts(path: Path) -> None:
 
 
 def test_the_results_the_readme_quotes_are_in_the_artifact() -> None:
-    study = json.loads((RESULTS / "g1_ellipse.study.json").read_text(encoding="utf-8"))
+    study = json.loads((RESULTS / "lift_ellipse.study.json").read_text(encoding="utf-8"))
     [main] = [section for section in sections(study) if section.scheme == "prompt_holdout"]
     assert markdown_table(HEADER, main.rows) in README
 
@@ -139,3 +139,18 @@ def test_the_speeds_the_readme_quotes_are_those_of_the_last_run() -> None:
     table = README.split("## Speed")[1].split("\n## ")[0]
     for claim in results["claims"]:
         assert f"| {claim['claim']} | {claim['figure']} | `{claim['command']}` |" in table
+
+
+def test_the_differences_of_the_lift_are_the_gates() -> None:
+    document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    study = json.loads((RESULTS / "lift_ellipse.study.json").read_text(encoding="utf-8"))
+    rows = [
+        (gate["arm"], check, gate["verdict"])
+        for gate in study["gates"]
+        for check in gate["checks"]
+        if check["metric"] == "pooled_qwk"
+    ]
+    assert len(rows) == 9
+    for arm, check, verdict in rows:
+        delta = f"{check['delta']:+.3f} [{check['low']:+.3f}, {check['high']:+.3f}]"
+        assert re.search(rf"^\| {arm} \| .* \| {re.escape(delta)} \| {verdict} \|$", document, re.M)
