@@ -153,4 +153,6 @@ def test_the_differences_of_the_lift_are_the_gates() -> None:
     assert len(rows) == 9
     for arm, check, verdict in rows:
         delta = f"{check['delta']:+.3f} [{check['low']:+.3f}, {check['high']:+.3f}]"
-        assert re.search(rf"^\| {arm} \| .* \| {re.escape(delta)} \| {verdict} \|$", document, re.M)
+        assert re.search(
+            rf"^\| {arm} \| .* \| {re.escape(delta)} \| {verdict} \|$", document, re.MULTILINE
+        )
