@@ -156,3 +156,15 @@ def test_the_differences_of_the_lift_are_the_gates() -> None:
         assert re.search(
             rf"^\| {arm} \| .* \| {re.escape(delta)} \| {verdict} \|$", document, re.MULTILINE
         )
+
+
+def test_the_table_of_fine_tuned_arms_is_its_artifact() -> None:
+    document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    rows = json.loads((RESULTS / "g3_local.json").read_text(encoding="utf-8"))["rows"]
+    for row in rows:
+        figures = [row["worst_prompt"], row["bottom_k_mean"], row["mae"]]
+        mean = f"{number(row['mean_qwk'])} ± {number(row['mean_qwk_std'])}"
+        cells = [row["arm"], mean, with_interval(row["pooled_qwk"]), *map(number, figures)]
+        probe = row["probe"]
+        told = f"{number(probe['learnt'])} ({number(probe['frozen'])})" if probe else ""
+        assert f"| {' | '.join(cells)} | {told} | {row['fit_minutes']:.1f} |" in document
