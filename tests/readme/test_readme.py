@@ -118,8 +118,8 @@ def test_the_table_of_searches_is_its_artifact() -> None:
     document = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     rows = json.loads((RESULTS / "searches.json").read_text(encoding="utf-8"))["rows"]
     assert {"best, as it looks", "best, less its luck", "nested"} <= {row["what"] for row in rows}
-    names = ("worst_prompt_qwk", "mean_qwk", "bottom_k_mean", "pooled_qwk")
-    names += ("low_tail_adjacent", "high_tail_adjacent", "mae")
+    names = ["worst_prompt_qwk", "mean_qwk", "bottom_k_mean", "pooled_qwk"]
+    names += ["low_tail_adjacent", "high_tail_adjacent", "mae"]
     table = document.split("## What a search is worth")[1].split("\n## ")[0]
     for row in rows:
         figures = " | ".join(number(row[name]) for name in names)
