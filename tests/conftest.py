@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +24,23 @@ SMOKE = ROOT / "configs" / "smoke"
 def smoke_config(family: str, *overrides: str) -> RunConfig:
     """Return a family's smoke config."""
     return load_run_config(SMOKE / f"{family}.toml", overrides)
+
+
+def told_by(module: str, *arguments: str, timeout: float) -> Any:
+    """Return the JSON that a module prints on its last line, run as a process of its own.
+
+    Fails where it ends badly. What is killed or aborts there does not take pytest with it.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="session")

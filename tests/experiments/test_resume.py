@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from essay_scoring.experiments.manifest import is_complete, require_intact
 from essay_scoring.experiments.run import open_run
 from essay_scoring.experiments.session import read_status
 from essay_scoring.experiments.workspace import Workspace
-from tests.conftest import ROOT, SMOKE, smoke_config
+from tests.conftest import SMOKE, smoke_config, told_by
 
 KILLS = 20
 
@@ -47,16 +46,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     family: str, kills: int, overrides: tuple[str, ...], tmp_path: Path, warm_cache: Path
 ) -> None:
     arguments = [str(tmp_path), str(warm_cache), str(kills), family, *overrides]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.experiments.killed_runs", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
+    outcome = told_by("tests.experiments.killed_runs", *arguments, timeout=500)
     assert outcome["cut_short"] == kills
     assert outcome["endings"] == [outcome["expected"]] * len(outcome["endings"])
     assert outcome["redone"] == 0

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.files import write_text
 from essay_scoring.reports.cells import Table, markdown_table
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
 from essay_scoring.reports.html import environment
 from essay_scoring.reports.study_table import checks_table
+from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import markdown, plain
 
 Row = dict[str, Any]
@@ -25,9 +25,7 @@ def write_comparison_report(record: Row, folder: Path) -> list[Path]:
         "comparison.md": comparison_markdown(record),
         "comparison.html": comparison_page(record),
     }
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return [folder / name for name in texts]
+    return write_texts(folder, texts)
 
 
 def comparison_markdown(record: Row) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import MissingExtraError
-from essay_scoring.core.files import read_json, write_json, write_text
+from essay_scoring.core.files import read_json, write_json
 from essay_scoring.reports.cells import number, plain_table, with_interval
 from essay_scoring.reports.figures import ACCENT, INK, QUIET, drawn
 from essay_scoring.reports.html import Drawing, drawings, environment, standalone
+from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import plain
 
 Row = dict[str, Any]
@@ -36,11 +37,10 @@ def write_explain_pages(folder: Path) -> list[Path]:
         draw, said = _wanted(record)["contributions"]
         if draw is not None:
             texts["explain.svg"] = standalone(drawn(draw, "contributions", said))
-    for name, text in texts.items():
-        write_text(folder / name, text)
+    paths = write_texts(folder, texts)
     if "explain.svg" not in texts:
         (folder / "explain.svg").unlink(missing_ok=True)
-    return [folder / name for name in texts]
+    return paths
 
 
 def explain_page(record: Row) -> str:

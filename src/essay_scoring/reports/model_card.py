@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essay_scoring.core.files import write_text
 from essay_scoring.reports import card_sections as say
 from essay_scoring.reports.card_evidence import CardEvidence
 from essay_scoring.reports.technical_file import technical_file
+from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import markdown
 
 
@@ -20,9 +20,7 @@ def write_cards(evidence: CardEvidence, folder: Path) -> list[Path]:
         "MODEL_CARD.md": model_card(evidence),
         "TECHNICAL_FILE.md": technical_file(evidence),
     }
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return [folder / name for name in texts]
+    return write_texts(folder, texts)
 
 
 def model_card(e: CardEvidence) -> str:

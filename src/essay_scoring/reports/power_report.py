@@ -10,12 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
-from essay_scoring.core.files import write_json, write_text
+from essay_scoring.core.files import write_json
 from essay_scoring.evaluation.power_curve import POWER
 from essay_scoring.experiments.power import FIGURES
 from essay_scoring.reports.cells import MISSING, markdown_table, number, plain_table, with_interval
 from essay_scoring.reports.figures import ACCENT, INK, QUIET, SECOND, drawn
 from essay_scoring.reports.html import environment, standalone
+from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import share
 
 Row = dict[str, Any]
@@ -42,9 +43,7 @@ def write_power_reports(record: Row, folder: Path) -> list[Path]:
     texts = {"power.md": power_markdown(record), "power.html": power_page(record)}
     with contextlib.suppress(MissingExtraError):
         texts["power.svg"] = standalone(drawn(curves(record), "power", record["conclusion"]))
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return [folder / name for name in ("power.json", *texts)]
+    return [folder / "power.json", *write_texts(folder, texts)]
 
 
 def power_text(record: Row) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essay_scoring.core.files import write_text
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.html import run_page
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
 from essay_scoring.reports.run_folder import read_run_folder
+from essay_scoring.reports.texts import write_texts
 
 
 def write_run_reports(folder: Path) -> list[Path]:
@@ -23,7 +23,4 @@ def write_run_reports(folder: Path) -> list[Path]:
         "residual_diagnostics.md": residual_diagnostics(run.metrics, run.residuals.predictions),
         "report.html": run_page(run),
     }
-    paths = [folder / "reports" / name for name in reports]
-    for path, text in zip(paths, reports.values(), strict=True):
-        write_text(path, text)
-    return paths
+    return write_texts(folder / "reports", reports)

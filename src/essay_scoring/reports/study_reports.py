@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.files import read_json, write_text
+from essay_scoring.core.files import read_json
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.decision import (
     consequence,
@@ -19,6 +19,7 @@ from essay_scoring.reports.forest import arms_forest, bands_forest, decision_for
 from essay_scoring.reports.html import calibration_and_length, drawings, environment, forest
 from essay_scoring.reports.study_evidence import AUDITS, Beside, Best, best_of, read_beside
 from essay_scoring.reports.study_table import HEADER, sections
+from essay_scoring.reports.texts import write_texts
 
 Row = dict[str, Any]
 
@@ -45,9 +46,7 @@ def write_study_reports(folder: Path) -> list[Path]:
     study = read_json(folder / "study.json")
     page = study_page(study, read_beside(folder, study))
     reports = {"decision.md": decision_record(study), "report.html": page}
-    for name, text in reports.items():
-        write_text(folder / name, text)
-    return [folder / name for name in reports]
+    return write_texts(folder, reports)
 
 
 def study_page(study: Row, beside: Beside = ALONE) -> str:

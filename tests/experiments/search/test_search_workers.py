@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 from essay_scoring.core.files import read_json
 from essay_scoring.experiments.manifest import is_complete, require_intact
 from essay_scoring.experiments.session import read_status
-from tests.conftest import ROOT
+from tests.conftest import told_by
 from tests.experiments.search.killed_searches import KILLS_EACH, TRIALS
 from tests.experiments.search.made import SMOKE_SEARCH
 
@@ -53,16 +52,7 @@ def test_no_trial_is_lost_or_counted_twice_whenever_a_search_is_killed(
     tmp_path: Path, warm_cache: Path
 ) -> None:
     arguments = [str(tmp_path), str(warm_cache), str(SEARCHES)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.experiments.search.killed_searches", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
+    outcome = told_by("tests.experiments.search.killed_searches", *arguments, timeout=500)
     assert outcome["cut_short"] >= SEARCHES * KILLS_EACH / 2
     assert [trial[0] for trial in outcome["expected"]["trials"]] == list(range(TRIALS))
     for ending in outcome["endings"]:

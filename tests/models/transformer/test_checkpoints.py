@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from essay_scoring.models.transformer.checkpoints import Checkpoint, Checkpoints, Standing
-from tests.conftest import ROOT
+from tests.conftest import told_by
 
 from .killed_training import EPOCHS, TIMED_KILLS
 
@@ -64,16 +61,7 @@ def test_without_a_folder_nothing_is_kept() -> None:
 
 
 def test_a_training_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.models.transformer.killed_training", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
+    outcome = told_by("tests.models.transformer.killed_training", str(tmp_path), timeout=300)
     expected, endings = outcome["expected"], outcome["endings"]
     assert expected["trained"] == EPOCHS
     # An epoch puts two or three files in place and then removes one or two of the one before.
