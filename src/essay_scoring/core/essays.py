@@ -40,7 +40,8 @@ class ScoredEssays:
 
     `scores` (n,) on each essay's own scale; `second_scores` (n,) of a second rater or None;
     `traits` analytic scores by name, each (n,), NaN where absent; `writers` group labels by
-    column, each of length n, "" where unknown.
+    column, each of length n, "" where unknown. `softened` are training-scale targets to learn from
+    in place of the scores, None where there are none.
     """
 
     essays: Essays
@@ -49,13 +50,14 @@ class ScoredEssays:
     second_scores: FloatArray | None = None
     traits: Mapping[str, FloatArray] = field(default_factory=dict)
     writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    softened: FloatArray | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.essays), len(self.scores)}
         lengths |= {len(values) for values in self.traits.values()}
         lengths |= {len(labels) for labels in self.writers.values()}
-        if self.second_scores is not None:
-            lengths.add(len(self.second_scores))
+        optional = (self.second_scores, self.softened)
+        lengths |= {len(values) for values in optional if values is not None}
         if len(lengths) > 1:
             raise ValueError("a column differs in length from the essays")
 
@@ -69,7 +71,9 @@ class ScoredEssays:
 
     @property
     def targets(self) -> FloatArray:
-        """Scores on the common training scale, shape (n,)."""
+        """What to learn: scores on the common training scale, shape (n,), or what softened them."""
+        if self.softened is not None:
+            return self.softened
         return self.scales.to_training(self.scores, self.prompts)
 
     @property
@@ -87,4 +91,5 @@ class ScoredEssays:
             None if self.second_scores is None else self.second_scores[at],
             {name: values[at] for name, values in self.traits.items()},
             {name: tuple(values[i] for i in at) for name, values in self.writers.items()},
+            None if self.softened is None else self.softened[at],
         )

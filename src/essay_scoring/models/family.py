@@ -19,6 +19,7 @@ from essay_scoring.models.card import Card, write_card
 from essay_scoring.models.columns import FittedColumns
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.settings import TrainingSettings
+from essay_scoring.models.softening import soften
 from essay_scoring.models.weighting import weights_of
 
 S = TypeVar("S", bound=Settings)
@@ -45,7 +46,7 @@ class FamilyScorer(ABC, Generic[S]):
                 raise InputError(
                     f"there are no {name} essays", mend="give more essays or fewer folds"
                 )
-        return self.learn(train, dev)
+        return self.learn(soften(train, self.training.trait_share), dev)
 
     def predict(self, essays: Essays) -> FloatArray:
         """Return raw predictions, shape (n,), on each essay's own scale; all of them finite."""
@@ -111,3 +112,8 @@ def fitted(model: T | None) -> T:
     if model is None:
         raise RuntimeError("fit or load the scorer first")
     return model
+
+
+def error_on(dev: ScoredEssays, predicted: FloatArray) -> float:
+    """Return the root mean squared error of training-scale predictions (n,) on dev."""
+    return float(np.sqrt(np.mean((predicted - dev.targets) ** 2)))

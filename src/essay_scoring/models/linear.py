@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from essay_scoring.core.contracts import Matrix
-from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import write_bytes
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.models.arrays import read_arrays, write_arrays
 
 _CONSTANT = 1e-6
 """A column whose deviation is below this share of its mean is constant: float32 carries about seven
@@ -88,32 +87,19 @@ def fit_ridge_path(
 
 def write_linear(path: Path, model: LinearModel) -> None:
     """Write a linear model as safetensors."""
-    from safetensors.numpy import save
-
     arrays = {
         "mean": model.standardiser.mean,
         "deviation": model.standardiser.deviation,
         "coefficients": model.coefficients,
         "intercept": np.array([model.intercept]),
     }
-    write_bytes(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+    write_arrays(path, arrays)
 
 
 def read_linear(path: Path, n_columns: int) -> LinearModel:
     """Return the model in a file; raise InputError if it does not fit `n_columns` columns."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    shapes = dict.fromkeys(("mean", "deviation", "coefficients"), (n_columns,)) | {
-        "intercept": (1,)
-    }
-    try:
-        arrays: dict[str, FloatArray] = load(path.read_bytes())
-    except SafetensorError:
-        arrays = {}
-    if {name: array.shape for name, array in arrays.items()} != shapes:
-        raise InputError(
-            f"not a linear model of {n_columns} columns", where=str(path), mend="fit it again"
-        )
+    columns = dict.fromkeys(("mean", "deviation", "coefficients"), (n_columns,))
+    shapes = {**columns, "intercept": (1,)}
+    arrays = read_arrays(path, shapes, f"a linear model of {n_columns} columns")
     standardiser = Standardiser(arrays["mean"], arrays["deviation"])
     return LinearModel(standardiser, arrays["coefficients"], float(arrays["intercept"][0]))

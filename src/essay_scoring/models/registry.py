@@ -20,6 +20,7 @@ from essay_scoring.models.settings import (
     RidgeSettings,
     ScorerSettings,
     SingleSettings,
+    SVRSettings,
     TrainingSettings,
     TransformerSettings,
     XGBoostSettings,
@@ -103,6 +104,10 @@ def _family(settings: SingleSettings) -> type[FamilyScorer[Any]]:
             from essay_scoring.models.ridge import RidgeScorer
 
             return RidgeScorer
+        case SVRSettings():
+            from essay_scoring.models.svr import SVRScorer
+
+            return SVRScorer
         case XGBoostSettings():
             from essay_scoring.models.boosted_xgboost import XGBoostScorer
 

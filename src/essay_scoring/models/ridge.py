@@ -11,7 +11,7 @@ from essay_scoring.core.contracts import FitReport
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import Card, saved_file
-from essay_scoring.models.family import FamilyScorer, S, fitted
+from essay_scoring.models.family import FamilyScorer, S, error_on, fitted
 from essay_scoring.models.linear import LinearModel, fit_ridge_path, read_linear, write_linear
 from essay_scoring.models.settings import RidgeSettings
 
@@ -49,11 +49,7 @@ class RidgeScorer(LinearScorer[RidgeSettings]):
         values, alphas = self.columns.remember(train.essays), self.settings.alphas
         models = fit_ridge_path(values, train.targets, self.weights(train), alphas)
         dev_values = self.columns.matrix(dev.essays)
-        errors = [_rmse(model.predict(dev_values), dev.targets) for model in models]
+        errors = [error_on(dev, model.predict(dev_values)) for model in models]
         best = int(np.argmin(errors))
         self.model, self.facts = models[best], {"alpha": alphas[best]}
         return FitReport(curve={"dev_by_alpha": errors})
-
-
-def _rmse(predicted: FloatArray, targets: FloatArray) -> float:
-    return float(np.sqrt(np.mean((predicted - targets) ** 2)))

@@ -20,7 +20,8 @@ class TrainingSettings(Settings):
 
     `weight_power` is the power of median / count that weights rise with: 0.5 is the square root.
     `dev_share` is the share of the training essays cut, by whole groups, for early stopping;
-    `ensemble` averages the raw predictions of that many seeds, base seed + i.
+    `ensemble` averages the raw predictions of that many seeds, base seed + i. `trait_share` is the
+    share of the learnt target that is what the analytic scores say of the score.
     """
 
     weighting: Weighting = "none"
@@ -29,6 +30,7 @@ class TrainingSettings(Settings):
     mapping: MappingName = "qwk_cutpoints_lfo"
     dev_share: float = Field(default=0.15, gt=0.0, lt=0.5)
     ensemble: int = Field(default=1, ge=1, le=50)
+    trait_share: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class FamilySettings(Settings):
@@ -65,6 +67,20 @@ class RidgeSettings(FamilySettings):
 
     family: Literal["ridge"] = "ridge"
     alphas: tuple[PositiveFloat, ...] = Field(default=(10.0, 100.0, 1000.0, 10000.0), min_length=1)
+
+
+class SVRSettings(FamilySettings):
+    """Support vector regression with a Gaussian kernel on standardised columns.
+
+    `penalties` are tried in turn, the one with the least error on `dev` is kept. The kernel is
+    exp(-gamma * mean squared difference of two essays' columns); errors below `epsilon` points of
+    the training scale (0 to 4) cost nothing.
+    """
+
+    family: Literal["svr"] = "svr"
+    penalties: tuple[PositiveFloat, ...] = Field(default=(0.25, 0.5, 1.0), min_length=1)
+    gamma: float = Field(default=0.3, gt=0)
+    epsilon: float = Field(default=0.1, ge=0)
 
 
 class XGBoostSettings(FamilySettings):
@@ -118,8 +134,9 @@ class TransformerSettings(FamilySettings):
     The encoder is cut after `layer` layers (None: all) and read there, or as a learnt mix of the
     layers it keeps. `trained_layers` are the top ones that learn (None: all, and the embeddings
     under full fine-tuning). `cache_trunk` keeps the states below those on disk, once for all folds,
-    epochs, arms and seeds. An optimiser step has batch_size * accumulation essays; a forward pass
-    at most `batch_size` of them and, but for a single long one, `tokens_per_pass` tokens.
+    epochs, arms and seeds. `head_start` is a random head, or ridge regression on what the untrained
+    encoder says. An optimiser step has batch_size * accumulation essays; a forward pass at most
+    `batch_size` of them and, but for a single long one, `tokens_per_pass` tokens.
     """
 
     reads_columns: ClassVar[bool] = False
@@ -131,6 +148,7 @@ class TransformerSettings(FamilySettings):
     layer: int | None = Field(default=None, ge=1)
     reading: Literal["layer", "mix"] = "layer"
     pooling: Literal["mean", "attention"] = "mean"
+    head_start: Literal["random", "ridge"] = "random"
     use_lora: bool = True
     lora: LoraSettings = LoraSettings()
     trained_layers: int | None = Field(default=None, ge=1)
@@ -185,6 +203,7 @@ SingleSettings = (
     MeanSettings
     | LengthSettings
     | RidgeSettings
+    | SVRSettings
     | XGBoostSettings
     | CatBoostSettings
     | TransformerSettings

@@ -150,8 +150,10 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     def _prepare(self, train: ScoredEssays, dev: ScoredEssays) -> tuple[Training, LabelScale]:
         """Return the training of these essays, ready to run, and the scale of its labels."""
         from essay_scoring.models.invariance.build import build_invariance
+        from essay_scoring.models.transformer.head_start import start_at_ridge
         from essay_scoring.models.transformer.learner import Learner
         from essay_scoring.models.transformer.lessons import LabelScale, Lessons
+        from essay_scoring.models.transformer.reading import Reader
         from essay_scoring.models.transformer.training import Training
 
         settings, context = self.settings, self.context
@@ -170,6 +172,9 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         with self.arithmetic.autocast():
             step = max(1, len(tokenised) // _CENTRED_ON)
             network.centre_on(tokenised[::step], settings.tokens_per_pass)
+        if settings.head_start == "ridge":
+            place = Place(context.job.name, "starting the head", self.arithmetic)
+            start_at_ridge(network, lessons, ahead, Reader(settings.tokens_per_pass, place))
         learner = Learner(network, invariance, settings, self.arithmetic)
         training = Training(learner, lessons, ahead, context.seed, context.job, context.progress)
         return training, scale
