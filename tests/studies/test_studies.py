@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.evaluation.plans import load_plan
+from essay_scoring.experiments.config import load_run_config
 from essay_scoring.experiments.manifest import require_intact
 from essay_scoring.experiments.study_plan import Study, load_study
 from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
-from essay_scoring.reports.study_table import extract, sections
+from essay_scoring.reports.study_table import arms_table, extract, sections
 from tests.conftest import ROOT
 from tests.studies.made import arm, endings, gates, outcome_of, run_study, study_file
 
@@ -41,6 +43,14 @@ def test_a_study_ends_in_a_recorded_decision(tmp_path: Path, space: Workspace) -
         require_intact(space.runs / run["run"])
     assert "**defer**" in record
     assert study["decided_run"] == study["runs"][0]["run"]
+    costs = arms_table(study, "prompt_holdout", costs=True)
+    assert costs.header[-3:] == ("seconds", "peak MiB", "command")
+    told = [row[-3:] for row in costs.texts if not row[0].startswith("baseline")]
+    assert told == [
+        [str(round(run["seconds"])), str(round(run["peak_mib"])), f"`{run['command']}`"]
+        for run in study["runs"]
+    ]
+    assert [row[:-3] for row in costs.texts] == arms_table(study, "prompt_holdout").texts
 
 
 def test_the_extract_is_enough_for_the_record(tmp_path: Path, space: Workspace) -> None:
@@ -155,6 +165,18 @@ def test_every_committed_study_reads_in_full(committed: Study) -> None:
     for one in committed.settings.arms:
         for scheme in committed.schemes:
             assert committed.config(one, scheme).scheme == scheme
+
+
+def test_the_command_of_a_run_names_the_same_run(committed: Study) -> None:
+    for one in committed.settings.arms:
+        program, verb, config, *rest = shlex.split(committed.command(one, "stratified_text", 7))
+        assert (program, verb) == ("essay-scoring", "cv")
+        options = list(zip(rest[::2], rest[1::2], strict=True))
+        sets = [value for option, value in options if option == "--set"]
+        named = dict(options)
+        sets += [f'name="{named["--run-name"]}"', f'scheme="{named["--scheme"]}"']
+        expected = committed.config(one, "stratified_text", 7)
+        assert load_run_config(Path(config), sets) == expected
 
 
 def test_the_reference_of_every_study_is_the_contracts(committed: Study) -> None:

@@ -127,6 +127,9 @@ def _identity(run: Run, folder_name: str) -> dict[str, Any]:
     }
 
 
+_TOLD_OF_A_FIT = ("rounds", "curve", "n_fit", "n_dev", "seconds", "peak_mib")
+
+
 def _mapping_record(run: Run, scored: Scored, summary: dict[str, Any]) -> dict[str, Any]:
     """Return the mapping and its cut-points; for the inner fit also what `lfo` would give."""
     name = run.config.training.mapping
@@ -147,7 +150,7 @@ def _fit_record(job: JobResult) -> dict[str, Any]:
     values = asdict(job)
     return {
         "fold": job.folds[0],
-        **{key: values[key] for key in ("rounds", "curve", "n_fit", "n_dev", "seconds")},
+        **{key: values[key] for key in _TOLD_OF_A_FIT},
     }
 
 

@@ -20,6 +20,7 @@ from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.memory import watch_memory
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.data.splits import Fold, Scheme, cut_dev, groups_of
 from essay_scoring.models.context import Job
@@ -85,6 +86,7 @@ class JobResult:
     n_fit: int
     n_dev: int
     seconds: float
+    peak_mib: float | None = None
 
 
 def run_job(
@@ -104,7 +106,7 @@ def run_job(
     if is_done(folder):
         shutil.rmtree(work, ignore_errors=True)
         return read_job(folder)
-    started = time.perf_counter()
+    started, peak_mib = time.perf_counter(), watch_memory()
     held_out = design.held_out_rows(folds)
     fit, dev = design.training_rows(folds)
     scorer = build(Job(folder.name, work))
@@ -120,6 +122,7 @@ def run_job(
         n_fit=len(fit),
         n_dev=len(dev),
         seconds=round(time.perf_counter() - started, 3),
+        peak_mib=peak_mib(),
     )
     write_job(folder, result, scorer.save if keep_model else None)
     shutil.rmtree(work, ignore_errors=True)

@@ -190,8 +190,13 @@ def _say_started(folder: Path, resume: str) -> None:
 def _joined(results: list[JobResult]) -> JobResult:
     """Return the result of an ensemble from those of its members; the first has the base seed."""
     raw = mean_of([np.asarray(result.raw, dtype=np.float64) for result in results])
-    seconds = round(sum(result.seconds for result in results), 3)
-    return replace(results[0], raw=tuple(float(value) for value in raw), seconds=seconds)
+    peaks = [result.peak_mib for result in results if result.peak_mib is not None]
+    return replace(
+        results[0],
+        raw=tuple(float(value) for value in raw),
+        seconds=round(sum(result.seconds for result in results), 3),
+        peak_mib=max(peaks, default=None),
+    )
 
 
 def _copying(members: list[Path]) -> Callable[[Path], None]:

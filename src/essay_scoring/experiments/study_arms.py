@@ -29,17 +29,27 @@ from essay_scoring.experiments.workspace import Workspace
 
 @dataclass(frozen=True)
 class Planned:
-    """An arm to run: what it is called, its seeds, and its config under a scheme and a seed."""
+    """An arm to run: what it is called, its seeds, and its config under a scheme and a seed.
+
+    `command` returns what does that run by itself, None where no command does.
+    """
 
     name: str
     role: Role
     seeds: tuple[int | None, ...]
     config: Callable[[Scheme, int | None], RunConfig]
+    command: Callable[[Scheme, int | None], str | None] = lambda *_: None
 
     @classmethod
     def of(cls, study: Study, arm: Arm, role: Role) -> Planned:
         """Return an arm of a study file."""
-        return cls(arm.name, role, arm.each_seed, lambda *key: study.config(arm, *key))
+        return cls(
+            arm.name,
+            role,
+            arm.each_seed,
+            lambda *key: study.config(arm, *key),
+            lambda *key: study.command(arm, *key),
+        )
 
     @classmethod
     def tuned(cls, arm: Arm, selected: RunConfig) -> Planned:
@@ -77,7 +87,8 @@ class ArmRunner:
         if key not in self.runs:
             folders = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
             self.runs[key] = tuple(read_run(folder) for folder in folders)
-            self.rows.extend(_row(arm, run) for run in self.runs[key])
+            done = zip(self.runs[key], arm.seeds, strict=True)
+            self.rows.extend(_row(arm, run, arm.command(scheme, seed)) for run, seed in done)
         return self.runs[key]
 
     def folders(self, arm: Planned, scheme: Scheme) -> list[Path]:
@@ -134,9 +145,10 @@ def not_finite(folder: Path) -> bool:
     )
 
 
-def _row(arm: Planned, run: RunRecord) -> dict[str, Any]:
+def _row(arm: Planned, run: RunRecord, command: str | None) -> dict[str, Any]:
     """Return what study.json says of a run."""
     metrics = run.metrics
+    peaks = [fit["peak_mib"] for fit in metrics["fits"] if fit.get("peak_mib") is not None]
     return {
         "arm": arm.name,
         "role": arm.role,
@@ -149,4 +161,6 @@ def _row(arm: Planned, run: RunRecord) -> dict[str, Any]:
         "summary": metrics["summary"],
         "baselines": metrics["baselines"] if arm.role == "reference" else {},
         "seconds": sum(fit["seconds"] for fit in metrics["fits"]),
+        "peak_mib": max(peaks, default=None),
+        "command": command,
     }

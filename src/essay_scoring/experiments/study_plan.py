@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os.path
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +148,14 @@ class Study:
         if seed is not None:
             overrides.append(f"seed={seed}")
         return load_run_config(self.path.parent / arm.config, overrides)
+
+    def command(self, arm: Arm, scheme: Scheme, seed: int | None = None) -> str:
+        """Return the command that does the run of `config` by itself, from where the study ran."""
+        config = Path(os.path.normpath(self.path.parent / arm.config)).as_posix()
+        changes = [*arm.set, *([] if seed is None else [f"seed={seed}"])]
+        sets = [word for change in changes for word in ("--set", change)]
+        words = ["essay-scoring", "cv", config, "--run-name", arm.name, "--scheme", scheme, *sets]
+        return shlex.join(words)
 
 
 def tuned_name(arm: Arm) -> str:

@@ -25,11 +25,27 @@ CHECK_COLUMNS = (
     Column("n", "count"),
     Column("result", "text"),
 )
+COST_COLUMNS = (
+    Column("seconds", "count"),
+    Column("peak MiB", "count"),
+    Column("command", "text"),
+)
 HEADER = tuple(column.title for column in ARM_COLUMNS)
 CHECK_HEADER = tuple(column.title for column in CHECK_COLUMNS)
 
 _SUMMARY = ("n", "overall", "mean_over_folds", "worst_prompt", "bottom_k_mean")
-_RUN = ("arm", "role", "scheme", "seed", "run", "manifest_sha256", "family", "seconds")
+_RUN = (
+    "arm",
+    "role",
+    "scheme",
+    "seed",
+    "run",
+    "manifest_sha256",
+    "family",
+    "seconds",
+    "peak_mib",
+    "command",
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +65,7 @@ def extract(study: dict[str, Any]) -> dict[str, Any]:
         return {key: summary[key] for key in _SUMMARY}
 
     runs = [
-        {key: run[key] for key in _RUN}
+        {key: run.get(key) for key in _RUN}
         | {"summary": short(run["summary"])}
         | {"baselines": {name: short(other) for name, other in run["baselines"].items()}}
         for run in study["runs"]
@@ -68,17 +84,25 @@ def sections(study: dict[str, Any]) -> list[Section]:
     ]
 
 
-def arms_table(study: dict[str, Any], scheme: str) -> Table:
-    """Return the table of the arms under a scheme, one row a run."""
+def arms_table(study: dict[str, Any], scheme: str, *, costs: bool = False) -> Table:
+    """Return the table of the arms under a scheme, one row a run.
+
+    `costs` adds the seconds and the most memory that its fits took, and the command of each run;
+    what an earlier version did not record is missing.
+    """
     rows: list[list[Any]] = []
     runs = [run for run in study["runs"] if run["scheme"] == scheme]
     names = [run["arm"] for run in runs]
     for run in runs:
-        rows += [_summary_cells(f"baseline: {k}", v) for k, v in run["baselines"].items()]
+        for name, summary in run["baselines"].items():
+            nothing = [None] * len(COST_COLUMNS) if costs else []
+            rows.append([*_summary_cells(f"baseline: {name}", summary), *nothing])
         seed = f", seed {run['seed']}" if names.count(run["arm"]) > 1 else ""
-        rows.append(_summary_cells(f"{run['role']}: {run['arm']}{seed}", run["summary"]))
+        name = f"{run['role']}: {run['arm']}{seed}"
+        rows.append([*_summary_cells(name, run["summary"]), *(_cost_cells(run) if costs else [])])
     caption = f"Arms under {scheme}, {_essays(study, scheme)} essays"
-    return Table(f"arms-{scheme}", caption, ARM_COLUMNS, rows)
+    columns = (*ARM_COLUMNS, *COST_COLUMNS) if costs else ARM_COLUMNS
+    return Table(f"arms-{scheme}", caption, columns, rows)
 
 
 def summary_row(name: str, summary: dict[str, Any]) -> list[str]:
@@ -114,6 +138,15 @@ def _summary_cells(name: str, summary: dict[str, Any]) -> list[Any]:
         worst["qwk"] if worst else None,
         summary["bottom_k_mean"],
         *(overall[key]["estimate"] for key in ("low_tail_adjacent", "high_tail_adjacent", "mae")),
+    ]
+
+
+def _cost_cells(run: dict[str, Any]) -> list[Any]:
+    peak, command = run.get("peak_mib"), run.get("command")
+    return [
+        round(run["seconds"]),
+        None if peak is None else round(peak),
+        None if command is None else f"`{command}`",
     ]
 
 
