@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from record import record
@@ -41,12 +42,15 @@ def main() -> None:
         f"{pooling.resolve_precision('auto')}, {args.encoder} at layers {args.layers}"
     )
     settings = FeatureSettings(sets=("handcrafted", "companions", "embeddings"), encoder=encoder)
-    blocks = [b for b in build_blocks(settings, args.cache) if b.name in args.blocks]
+
+    def blocks(budget: int | None = None) -> list[FeatureBlock]:
+        return [b for b in build_blocks(settings, args.cache, budget) if b.name in args.blocks]
+
     if args.budgets:
         compare_budgets(blocks, essays, args.budgets)
         return
     with tempfile.TemporaryDirectory() as root:
-        measure(blocks, essays, FeatureStore(Path(root)))
+        measure(blocks(), essays, FeatureStore(Path(root)))
     if args.plain:
         report("plain loop", plain_loop(encoder, args.cache, essays), len(essays))
 
@@ -64,12 +68,13 @@ def measure(blocks: list[FeatureBlock], essays: Essays, store: FeatureStore) -> 
     report("all blocks, warm", sum(fill(store, block, essays) for block in blocks), len(essays))
 
 
-def compare_budgets(blocks: list[FeatureBlock], essays: Essays, budgets: list[int]) -> None:
+def compare_budgets(
+    blocks: Callable[[int], list[FeatureBlock]], essays: Essays, budgets: list[int]
+) -> None:
     """Print each block's speed with other numbers of tokens in a forward pass."""
-    for block in blocks:
-        block.columns(essays.take(range(WARM_UP)))
-        for budget in budgets:
-            pooling.TOKENS_PER_BATCH[pooling.device_in_use()] = budget
+    for budget in budgets:
+        for block in blocks(budget):
+            block.columns(essays.take(range(WARM_UP)))
             with tempfile.TemporaryDirectory() as root:
                 seconds = fill(FeatureStore(Path(root)), block, essays)
             report(f"{block.name}, {budget} tokens a pass", seconds, len(essays))

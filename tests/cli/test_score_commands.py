@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from essay_scoring.cli.main import run
 from tests.conftest import SMOKE
@@ -86,3 +88,26 @@ def test_an_edited_model_is_refused_in_one_line(
     said = capsys.readouterr().err
     assert "notes.json: a symbolic link" in said
     assert said.count("\n") == 1
+
+
+def test_parquet_is_read_and_written_by_its_ending(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    essays = new_essays(2)
+    columns = {"prompt": list(essays.prompts), "text": list(essays.texts), "n": [1, 2]}
+    file, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    parquet.write_table(pyarrow.table(columns), file)
+    arguments = ["score", str(model), str(file), "--workers", "1", "-o"]
+    assert run([*arguments, str(out)]) == 0
+    found = parquet.read_table(out)
+    assert found["n"].to_pylist() == [1, 2]
+    assert "text" not in found.column_names
+    assert run([*arguments, str(tmp_path / "out.json")]) == 2
+    said = capsys.readouterr().err
+    assert "the output is written as CSV or Parquet. To mend: name it NAME.csv" in said
+    file.write_bytes(b"PAR1")
+    assert run([*arguments, str(tmp_path / "again.parquet")]) == 2
+    said = capsys.readouterr().err
+    assert "in.parquet: not a Parquet file" in said
+    assert said.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]

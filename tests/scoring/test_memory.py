@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from essay_scoring.core.essays import Essays
 from tests.conftest import ROOT
@@ -23,7 +25,7 @@ def peak(pid):
 
 if __name__ == "__main__":
     model, file = map(Path, sys.argv[1:])
-    request = ScoreRequest(model, file, file.with_suffix(".scored.csv"))
+    request = ScoreRequest(model, file, file.with_name(f"scored{file.suffix}"))
     workers = [0.0]
     def look(_):
         workers.extend(peak(child.pid) for child in multiprocessing.active_children())
@@ -32,15 +34,20 @@ if __name__ == "__main__":
 """
 
 
-def megabytes(model: Path, folder: Path, n: int) -> list[float]:
+def megabytes(model: Path, folder: Path, n: int, suffix: str) -> list[float]:
     """Return the peak memory of scoring n essays: of the command, and of its worker."""
     few = new_essays(200)
     essays = Essays(
         tuple(f"e{row}" for row in range(n)),
-        tuple(f"{few.texts[row % 200]} {row}" for row in range(n)),
+        tuple(f"{few.texts[row % 200] * 3} {row}" for row in range(n)),
         tuple(few.prompts[row % 200] for row in range(n)),
     )
-    file = write_essays(folder / f"{n}.csv", essays)
+    file = folder / f"{n}{suffix}"
+    if suffix == ".csv":
+        write_essays(file, essays)
+    else:
+        columns = {"text": list(essays.texts), "prompt": list(essays.prompts)}
+        parquet.write_table(pyarrow.table(columns), file, compression="none")
     script = folder / "score.py"
     script.write_text(CODE, "utf-8")
     command = [sys.executable, str(script), str(model), str(file)]
@@ -50,10 +57,13 @@ def megabytes(model: Path, folder: Path, n: int) -> list[float]:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_table(length_model: Path, tmp_path: Path) -> None:
-    few, many = (megabytes(length_model, tmp_path, n) for n in (2_000, 20_000))
-    size = (tmp_path / "20000.csv").stat().st_size / 1e6
-    assert size > 30
-    # The files differ by more than 30 MB; the peaks by what the allocator happens to hold.
-    assert many[0] - few[0] < 15
-    assert many[1] - few[1] < 15
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_memory_does_not_grow_with_the_table(
+    suffix: str, length_model: Path, tmp_path: Path
+) -> None:
+    few, many = (megabytes(length_model, tmp_path, n, suffix) for n in (2_000, 20_000))
+    size = (tmp_path / f"20000{suffix}").stat().st_size / 1e6
+    assert size > 90
+    # The files differ by more than 80 MB; the peaks by what the allocator happens to hold.
+    assert many[0] - few[0] < 30
+    assert many[1] - few[1] < 30

@@ -79,8 +79,9 @@ def mlflow(
 def tensorboard(run: RunFolder, out: OutFolder) -> None:
     """Write the curves of each fold as TensorBoard's event files.
 
-    Writes OUT/<run>/fold-K/, for: tensorboard --logdir OUT. Losses on train and dev, what an
-    invariance method recorded (the adversary's accuracy among it), and the fold's agreement.
+    Writes OUT/<run>/fold-K/, for: tensorboard --logdir OUT. Losses on train and dev, a
+    transformer's learning rate, what an invariance method recorded (the adversary's accuracy among
+    it), and the fold's agreement.
     """
     from essay_scoring.reports.tensorboard_export import export_tensorboard
 

@@ -84,14 +84,14 @@ def train(
 
 def score(
     model: Annotated[Path, typer.Argument(help="A model folder that train wrote.")],
-    file: Annotated[Path, typer.Argument(help="CSV or TSV, one row per essay.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The CSV file to write.")],
+    file: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, one row per essay.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .csv or .parquet.")],
     text_column: Annotated[str, typer.Option(help="The column of the essays.")] = "text",
     prompt_column: Annotated[str, typer.Option(help="The column of the prompts.")] = "prompt",
     id_column: Annotated[
         str | None, typer.Option(help="A column that errors name rows by.")
     ] = None,
-    encoding: Annotated[EncodingName, typer.Option(help="The file's encoding.")] = (
+    encoding: Annotated[EncodingName, typer.Option(help="The encoding of CSV or TSV.")] = (
         EncodingName.UTF_8
     ),
     keep_text: Annotated[
@@ -105,11 +105,12 @@ def score(
 ) -> None:
     """Score new essays with a trained model.
 
-    Writes OUT.csv: the file's own columns without the essays, then predicted_band, predicted_raw,
+    Writes OUT: the file's own columns without the essays, then predicted_band, predicted_raw,
     interval_low, interval_high, and yes or no for too_short, too_long, off_language,
     many_unknown_words, far_from_training and prompt_seen. The bytes are the same for any number of
-    workers and for any part of the file; the same command goes on after a kill. No cell of it is a
-    formula to a spreadsheet.
+    workers and the scores for any part of the file; the same command goes on after a kill. No cell
+    of OUT.csv is a formula to a spreadsheet; OUT.parquet keeps the types of Parquet's columns, with
+    true or false for yes or no.
     """
     from essay_scoring.features.workers import worker_count
     from essay_scoring.scoring.input_table import Columns

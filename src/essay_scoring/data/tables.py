@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.data.parquet import open_parquet, text_cells
 
 Encoding = Literal["auto", "utf-8", "cp1252", "latin-1"]
 
@@ -240,42 +241,14 @@ def _check_widths(table: Table, rows: list[list[str]]) -> None:
 
 def _read_parquet(path: Path) -> Table:
     """Return the table of a Parquet file; its columns become text when they are asked for."""
-    from pyarrow import ArrowException, parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            names = tuple(file.schema_arrow.names)
-            _check_names(names, path)
-            frame = file.read()
-    except (ArrowException, OSError) as error:
-        raise InputError(
-            f"not a Parquet file ({type(error).__name__})",
-            where=str(path),
-            mend="export the table again, or give it the suffix of what it is (.csv, .tsv)",
-        ) from None
+    with open_parquet(path) as file:
+        names = tuple(file.schema_arrow.names)
+        _check_names(names, path)
+        frame = file.read()
     if not frame.num_rows:
         _refuse_no_rows(path)
 
     def cells(position: int) -> list[str]:
-        return _text_cells(frame.column(position), f"{path}, column '{names[position]}'")
+        return text_cells(frame.column(position), f"{path}, column '{names[position]}'")
 
     return Table(path, names, frame.num_rows, "parquet", (), cells)
-
-
-def _text_cells(column: Any, where: str) -> list[str]:
-    """Return an Arrow column as text: "" for null, numbers as Python writes them."""
-    values = [value for chunk in column.chunks for value in chunk.to_pylist()]
-    wrong = next((v for v in values if isinstance(v, bytes | list | dict)), None)
-    if wrong is not None:
-        raise InputError(
-            f"the cells are of type {type(wrong).__name__}, not text or numbers",
-            where=where,
-            mend="store the column as strings or numbers",
-        )
-    cells = ["" if value is None else str(value) for value in values]
-    nul = next((row for row, cell in enumerate(cells) if "\0" in cell), None)
-    if nul is not None:
-        raise InputError(
-            f"there is a NUL character in row {nul + 1}", where=where, mend="remove it"
-        )
-    return cells

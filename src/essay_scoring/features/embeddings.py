@@ -33,8 +33,11 @@ class EmbeddingBlock:
 
     name = "embeddings"
 
-    def __init__(self, settings: EncoderSettings, cache: Path) -> None:
+    def __init__(
+        self, settings: EncoderSettings, cache: Path, tokens_per_batch: int | None = None
+    ) -> None:
         self._settings, self._cache = settings, cache
+        self._tokens_per_batch = tokens_per_batch
         self._reading = Reading(
             settings.layers, settings.max_length, settings.overlap, settings.precision
         )
@@ -88,4 +91,4 @@ class EmbeddingBlock:
 
     @cached_property
     def _encoder(self) -> PooledEncoder:
-        return PooledEncoder(self._folder, self._reading)
+        return PooledEncoder(self._folder, self._reading, self._tokens_per_batch)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ Precision = Literal["fp32", "bf16"]
 Device = Literal["cpu", "cuda"]
 LayerMeans = npt.NDArray[np.float32]
 
-TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 65_536}
+TOKENS_PER_BATCH: Mapping[Device, int] = MappingProxyType({"cpu": 2048, "cuda": 65_536})
 """Tokens of one forward pass, padding included; larger ones leave a CPU's caches and are slower."""
 
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
@@ -118,10 +119,16 @@ def _version_of(package: str) -> str:
 
 
 class PooledEncoder:
-    """A verified encoder, cut after the highest layer that is read, and its tokenizer."""
+    """A verified encoder, cut after the highest layer that is read, and its tokenizer.
 
-    def __init__(self, folder: EncoderFolder, reading: Reading) -> None:
+    `tokens_per_batch` is that of TOKENS_PER_BATCH unless told; it moves values by rounding alone.
+    """
+
+    def __init__(
+        self, folder: EncoderFolder, reading: Reading, tokens_per_batch: int | None = None
+    ) -> None:
         self._reading = reading
+        self._tokens_per_batch = tokens_per_batch or TOKENS_PER_BATCH[device_in_use()]
         self._precision = resolve_precision(reading.precision)
         self._tokenizer = load_tokenizer(folder.path)
         self._model = _load_cut(folder.path, reading, self._precision)
@@ -147,7 +154,7 @@ class PooledEncoder:
         counts = np.zeros(len(texts), dtype=np.int64)
         lengths = [len(chunk.ids) for chunk in chunks]
         with flushed_denormals():
-            for batch in batches_by_length(lengths, TOKENS_PER_BATCH[device_in_use()]):
+            for batch in batches_by_length(lengths, self._tokens_per_batch):
                 part = [chunks[i] for i in batch]
                 owners = [chunk.text for chunk in part]
                 np.add.at(sums, owners, self._sums(part))

@@ -76,8 +76,8 @@ class SimilarityBlock:
     name = "similarity"
     column_names = SIMILARITY
 
-    def __init__(self, cache: Path) -> None:
-        self._cache = cache
+    def __init__(self, cache: Path, tokens_per_batch: int | None = None) -> None:
+        self._cache, self._tokens_per_batch = cache, tokens_per_batch
 
     @cached_property
     def identity(self) -> dict[str, object]:
@@ -118,7 +118,7 @@ class SimilarityBlock:
 
     @cached_property
     def _encoder(self) -> PooledEncoder:
-        return PooledEncoder(self._folder, self._reading)
+        return PooledEncoder(self._folder, self._reading, self._tokens_per_batch)
 
 
 def _measures(paragraphs: list[list[str]], prompt: str, vectors: _Sentences) -> Matrix:

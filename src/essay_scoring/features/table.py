@@ -20,9 +20,12 @@ from essay_scoring.features.similarity import SimilarityBlock
 from essay_scoring.features.store import FeatureStore
 
 
-def build_blocks(settings: FeatureSettings, cache: Path) -> tuple[FeatureBlock, ...]:
+def build_blocks(
+    settings: FeatureSettings, cache: Path, tokens_per_batch: int | None = None
+) -> tuple[FeatureBlock, ...]:
     """Return the blocks that the settings' sets draw on; `cache` is where encoders lie.
 
+    Encoders read so many tokens in one forward pass, padding included: by device unless told.
     A set that is not asked for costs nothing: its block is not built and its packages not imported.
     """
     blocks: list[FeatureBlock] = []
@@ -30,9 +33,10 @@ def build_blocks(settings: FeatureSettings, cache: Path) -> tuple[FeatureBlock, 
         from essay_scoring.features.errors import LanguageErrorsBlock
         from essay_scoring.features.linguistic import LinguisticBlock
 
-        blocks += [LinguisticBlock(), LanguageErrorsBlock(), SimilarityBlock(cache)]
+        blocks += [LinguisticBlock(), LanguageErrorsBlock()]
+        blocks += [SimilarityBlock(cache, tokens_per_batch)]
     if "embeddings" in settings.sets:
-        blocks.append(EmbeddingBlock(settings.encoder, cache))
+        blocks.append(EmbeddingBlock(settings.encoder, cache, tokens_per_batch))
     return tuple(blocks)
 
 

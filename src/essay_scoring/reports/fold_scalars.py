@@ -38,8 +38,8 @@ class FoldScalars:
 def folds_of(metrics: Mapping[str, Any]) -> list[FoldScalars]:
     """Return the scalars of each fold of a run's cv_metrics.json, in order.
 
-    They are `loss/train` and `loss/dev` of each round or epoch, `training/...` what an invariance
-    method records beside them, and, at the round that was kept, `held_out/...` and `fit/...`.
+    They are `loss/train` and `loss/dev` of each round or epoch, `training/...` what a fit records
+    beside them, and, at the round that was kept, `held_out/...` and `fit/...`.
     """
     fits = {fit["fold"]: fit for fit in metrics["fits"]}
     names = tuple(metrics["summary"]["mean_over_folds"])
@@ -68,5 +68,6 @@ def _scalars(
             yield Scalar(f"{place}/{name}", step, value)
     kept = fit.get("rounds") or 0
     told = {f"held_out/{name}": row[name] for name in ("n", *names)}
-    told |= {f"fit/{name}": fit.get(name) for name in ("rounds", "n_fit", "n_dev", "seconds")}
+    costs = ("rounds", "n_fit", "n_dev", "seconds", "peak_mib")
+    told |= {f"fit/{name}": fit.get(name) for name in costs}
     yield from (Scalar(name, kept, value) for name, value in told.items() if value is not None)

@@ -29,6 +29,9 @@ class JobRecord(Record):
     n_fit: int = Field(description="essays fitted on")
     n_dev: int = Field(description="essays stopped on")
     seconds: float = Field(description="s, wall clock")
+    peak_mib: float | None = Field(
+        default=None, description="most resident memory while it ran, MiB; null if not told"
+    )
 
 
 class ResidualRow(Record):

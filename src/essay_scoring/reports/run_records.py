@@ -251,6 +251,9 @@ class FitRow(Record):
     n_fit: int = Field(description="essays fitted on")
     n_dev: int = Field(description="essays stopped on")
     seconds: float = Field(description="s, wall clock")
+    peak_mib: float | None = Field(
+        default=None, description="most resident memory while it ran, MiB; null if not told"
+    )
 
 
 class CvMetrics(Record):

@@ -7,9 +7,16 @@ from pathlib import Path
 from essay_scoring.core.contracts import Columns, FeatureBlock
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
+from essay_scoring.features.pooling import device_in_use
 from essay_scoring.features.settings import FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable, build_blocks
+
+_TOKENS_OF_ONE_ESSAY = 384
+"""Of a forward pass on a CPU: in small ones short sentences are not padded to the longest of all.
+
+An essay's sentences took 114 ms at 2048 tokens, 74 ms at 384.
+"""
 
 
 class FreshColumns:
@@ -20,7 +27,8 @@ class FreshColumns:
 
     def __init__(self, settings: FeatureSettings, encoders: Path) -> None:
         self._settings, self._encoders = settings, encoders
-        self._blocks = build_blocks(settings, encoders)
+        tokens = _TOKENS_OF_ONE_ESSAY if device_in_use() == "cpu" else None
+        self._blocks = build_blocks(settings, encoders, tokens)
         self._last: tuple[Essays, Columns] | None = None
 
     def identities(self) -> dict[str, object]:

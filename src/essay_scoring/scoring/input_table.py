@@ -11,13 +11,21 @@ from typing import Literal
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
+from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.scale import ScoreScales
+from essay_scoring.data.parquet import open_parquet, text_cells
 from essay_scoring.data.tables import require_file, shown
 
 Encoding = Literal["utf-8", "cp1252", "latin-1"]
 
 MOST_CHARACTERS = 200_000
 """Longer texts are no essays, and the parser's memory grows with them."""
+
+PARQUET = ".parquet"
+"""The ending of Parquet files."""
+
+BATCH_ROWS = 1024
+"""Rows of a Parquet file that are in memory at a time."""
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _MOST_IN_A_CELL = 4_000_000
@@ -37,16 +45,16 @@ DEFAULT_COLUMNS = Columns()
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its number, counted from 1 below the header, the line it starts on, its cells."""
+    """One row: its number, from 1 below the header, the line it starts on if any, its cells."""
 
     number: int
-    line: int
+    line: int | None
     cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class InputTable:
-    """A CSV or TSV file that was read through once: every row of it can be scored."""
+    """A CSV, TSV or Parquet file that was read through once: every row of it can be scored."""
 
     path: Path
     encoding: Encoding
@@ -77,18 +85,21 @@ class InputTable:
 def open_input(
     path: Path, columns: Columns, scales: ScoreScales, encoding: Encoding = "utf-8"
 ) -> InputTable:
-    """Return the table of a .csv or .tsv file once all of it can be scored.
+    """Return the table of a .csv, .tsv or .parquet file once all of it can be scored.
 
     Raises InputError for the first thing that cannot: it names row, line and column, says how to
-    mend it, and counts the rows that are like it. UTF-8 may start with a byte order mark.
+    mend it, and counts the rows that are like it. UTF-8 may start with a byte order mark; Parquet
+    has an encoding of its own.
     """
-    if path.suffix.lower() not in _DELIMITERS:
+    suffix = path.suffix.lower()
+    if suffix not in (*_DELIMITERS, PARQUET):
         raise InputError(
             f"the file type '{path.suffix}' cannot be scored",
             where=str(path),
-            mend="save the table as .csv or .tsv",
+            mend="save the table as .csv, .tsv or .parquet",
         )
-    digest = _check_bytes(require_file(path), encoding)
+    require_file(path)
+    digest = file_sha256(path) if suffix == PARQUET else _check_bytes(path, encoding)
     rows = _rows(path, encoding)
     first = next(rows, None)
     if first is None:
@@ -124,7 +135,28 @@ def _check_bytes(path: Path, encoding: Encoding) -> str:
 
 
 def _rows(path: Path, encoding: Encoding) -> Iterator[Row]:
-    """Yield every row with a cell, the header as number 0; InputError for broken quoting."""
+    """Yield the header as number 0, then every row; InputError where the file is not whole."""
+    return _parquet_rows(path) if path.suffix.lower() == PARQUET else _text_rows(path, encoding)
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    """Yield rows of cells as text; InputError for a column that cannot be text."""
+    with open_parquet(path) as file:
+        names = tuple(file.schema_arrow.names)
+        yield Row(0, None, names)
+        before = 0
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            columns = [
+                text_cells(column, f"{path}, column '{name}'", before)
+                for name, column in zip(names, batch.columns, strict=True)
+            ]
+            for number, cells in enumerate(zip(*columns, strict=True), start=before + 1):
+                yield Row(number, None, cells)
+            before += batch.num_rows
+
+
+def _text_rows(path: Path, encoding: Encoding) -> Iterator[Row]:
+    """Yield every row with a cell; InputError for broken quoting."""
     csv.field_size_limit(_MOST_IN_A_CELL)
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     with path.open(encoding=codec, newline="") as stream:
@@ -212,7 +244,7 @@ def _fault(
 
 def _refusal(table: InputTable, row: Row, fault: tuple[str, str, str], bad: int) -> InputError:
     what, column, mend = fault
-    where = f"{table.path}, row {row.number} (line {row.line})"
+    where = f"{table.path}, row {row.number}" + (f" (line {row.line})" if row.line else "")
     if column:
         where += f", column '{getattr(table.columns, column)}'"
     if table.columns.id is not None and len(row.cells) == len(table.names):

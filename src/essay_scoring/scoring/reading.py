@@ -13,7 +13,6 @@ from typing import Any
 
 from essay_scoring.core.contracts import Matrix, Scorer
 from essay_scoring.core.essays import Essays
-from essay_scoring.features import pooling
 from essay_scoring.models.baselines import length_columns
 from essay_scoring.models.blend import BlendScorer
 from essay_scoring.models.context import ScorerContext
@@ -23,9 +22,6 @@ from essay_scoring.models.registry import load_scorer
 from essay_scoring.models.settings import TransformerSettings
 from essay_scoring.models.transformer.scorer import TransformerScorer
 from essay_scoring.scoring.fresh_transformer import FreshTransformer
-
-_TOKENS_OF_ONE_ESSAY = 384
-"""Of a forward pass on a CPU. An essay's sentences took 114 ms at 2048, 74 ms at 384."""
 
 
 class Reader:
@@ -85,24 +81,17 @@ def _fresh(scorer: Any) -> Any:
 
 @contextlib.contextmanager
 def on_one_thread(*, with_torch: bool) -> Iterator[None]:
-    """Compute on one thread meanwhile, in torch too where it will be needed.
-
-    The sentences of one essay also go through an encoder in small batches, so that short ones are
-    not padded to the longest of all.
-    """
+    """Compute on one thread meanwhile, in torch too where it will be needed."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     torch = _torch() if with_torch else None
     before = torch.get_num_threads() if torch else 0
-    batch = pooling.TOKENS_PER_BATCH["cpu"]
     try:
-        pooling.TOKENS_PER_BATCH["cpu"] = _TOKENS_OF_ONE_ESSAY
         if torch:
             torch.set_num_threads(1)
         with threadpool_limits(limits=1):
             yield
     finally:
-        pooling.TOKENS_PER_BATCH["cpu"] = batch
         if torch:
             torch.set_num_threads(before)
 

@@ -1,11 +1,10 @@
-"""`score`: a table of any length to the same table with scores, in parts that survive a kill."""
+"""`score`: a table of any length to the same table with scores, kept by parts until it is done."""
 
 from __future__ import annotations
 
 import itertools
-import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.core.spreadsheets import csv_line, harmless_cell
 from essay_scoring.experiments.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.experiments.provenance import code_revision
 from essay_scoring.scoring.input_table import (
@@ -21,17 +19,15 @@ from essay_scoring.scoring.input_table import (
     Columns,
     Encoding,
     InputTable,
-    Row,
     open_input,
 )
-from essay_scoring.scoring.model import COLUMNS, Scored, read_record
+from essay_scoring.scoring.model import COLUMNS, read_record
+from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
 from essay_scoring.scoring.scoring_pool import Part, ScoringPool
 from essay_scoring.scoring.verified_folder import require_safe
 
 PART_ROWS = 16
-"""Rows that are scored and written at a time: what a kill may cost each worker."""
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+"""Rows that are scored and kept at a time: what a kill may cost each worker."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class ScoreRequest:
 def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, workers: int) -> int:
     """Write the file's rows with COLUMNS added to `out`, whole or not at all; return their number.
 
-    Parts lie in a hidden folder beside `out` until then, and a killed command goes on from them.
+    Scores lie in a hidden folder beside `out` until then, and a killed command goes on from them.
     The bytes do not depend on how often that was, nor on `workers`. Raises InputError before any
     essay is scored for a model or a row that cannot be used, BusyError while another process writes
     the same file.
@@ -69,9 +65,11 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
             )
         _claim(work, _identity(request, table))
         with ScoringPool(request.model, cache, workers) as pool:
-            _score_parts(request, table, work, pool, progress)
+            _score_parts(table, work, pool, progress)
         _require_unchanged(table)
-        _join(request, table, work)
+        with atomic_path(request.out) as temporary:
+            write_scored(temporary, table, _scores(table, work), text=request.keep_text)
+            _require_unchanged(table)
         shutil.rmtree(work)
     return table.n_rows
 
@@ -79,8 +77,12 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
 def _check_output(request: ScoreRequest, table: InputTable) -> None:
     out = request.out
     require_outside(request.model, out)
-    if out.suffix.lower() != ".csv":
-        raise InputError("the output is written as CSV", where=str(out), mend="name it NAME.csv")
+    if out.suffix.lower() not in WRITERS:
+        raise InputError(
+            "the output is written as CSV or Parquet",
+            where=str(out),
+            mend="name it NAME.csv or NAME.parquet",
+        )
     if out.resolve() == request.file.resolve():
         raise InputError(
             "the output would replace the input", where=str(out), mend="name another file"
@@ -110,7 +112,6 @@ def _identity(request: ScoreRequest, table: InputTable) -> str:
             "table": table.sha256,
             "columns": [table.columns.text, table.columns.prompt],
             "encoding": table.encoding,
-            "keep_text": request.keep_text,
             "rows": PART_ROWS,
             "code": code_revision(),
         }
@@ -129,13 +130,12 @@ def _claim(work: Path, identity: str) -> None:
         write_json(told, identity)
 
 
-def _score_parts(
-    request: ScoreRequest, table: InputTable, work: Path, pool: ScoringPool, progress: Progress
-) -> None:
+def _score_parts(table: InputTable, work: Path, pool: ScoringPool, progress: Progress) -> None:
     """Write every part that is not there yet."""
     with progress.stage("scoring", table.n_rows) as advance:
         for part, scores in pool.score(_missing(table, work, advance)):
-            write_text(_path(work, part.number), _text(request, table, part.rows, scores))
+            lines = (",".join(scored.cells()) for scored in scores)
+            write_text(_path(work, part.number), "".join(f"{line}\n" for line in lines))
             advance(len(part.rows))
 
 
@@ -156,34 +156,8 @@ def _path(work: Path, number: int) -> Path:
     return work / f"part-{number:07d}.csv"
 
 
-def _text(
-    request: ScoreRequest, table: InputTable, rows: Sequence[Row], scores: Sequence[Scored]
-) -> str:
-    """Return the lines of a part."""
-    kept = _kept(request, table)
-    return "".join(
-        csv_line([*(_harmless(row.cells[place]) for place in kept), *score.cells()])
-        for row, score in zip(rows, scores, strict=True)
-    )
-
-
-def _kept(request: ScoreRequest, table: InputTable) -> list[int]:
-    """Return the places of the columns that go into the output."""
-    text = table.columns.text
-    return [place for place, name in enumerate(table.names) if request.keep_text or name != text]
-
-
-def _harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; a number stays one."""
-    return cell if _NUMBER.fullmatch(cell) else harmless_cell(cell)
-
-
-def _join(request: ScoreRequest, table: InputTable, work: Path) -> None:
-    """Write header and parts as one file."""
-    names = [_harmless(table.names[place]) for place in _kept(request, table)]
-    n_parts = -(-table.n_rows // PART_ROWS)
-    with atomic_path(request.out) as temporary, temporary.open("wb") as sink:
-        sink.write(csv_line([*names, *COLUMNS]).encode("utf-8"))
-        for number in range(n_parts):
-            with _path(work, number).open("rb") as part:
-                shutil.copyfileobj(part, sink)
+def _scores(table: InputTable, work: Path) -> Iterator[Cells]:
+    """Yield the cells of every row's scores, from all parts in order."""
+    for number in range(-(-table.n_rows // PART_ROWS)):
+        for line in _path(work, number).read_text(encoding="utf-8").splitlines():
+            yield line.split(",")

@@ -56,6 +56,17 @@ def test_training_learns() -> None:
     assert standing.curve["dev"][-1] < 0.7 * dev_loss(training(settings(), n=200))
 
 
+def test_the_learning_rate_is_that_of_the_last_step_of_each_epoch() -> None:
+    taught = training(settings(epochs=3, patience=3), n=20)
+    rates: list[float] = []
+    for epoch in range(3):
+        told = taught._epoch(epoch)["learning_rate"]
+        groups = taught.learner.optimiser.param_groups
+        assert {group["lr"] for group in groups if group["name"] == "encoder"} == {told}
+        rates.append(told)
+    assert taught.learner.settings.learning_rate > rates[0] > rates[1] > rates[2] > 0
+
+
 def test_two_runs_have_the_same_bytes_whatever_the_global_random_state() -> None:
     states = []
     for seed in (1, 2):

@@ -20,6 +20,7 @@ from essay_scoring.models.transformer.checkpoints import Checkpoint, Checkpoints
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.learner import Learner, Moment
 from essay_scoring.models.transformer.lessons import Lessons
+from essay_scoring.models.transformer.optimiser import rate_factor
 from essay_scoring.models.transformer.reading import Reader
 
 log = logging.getLogger("essay_scoring")
@@ -84,7 +85,10 @@ class Training:
         )
 
     def _epoch(self, epoch: int) -> dict[str, float]:
-        """Train for one epoch; return its mean loss, the loss on dev, and the method's figures."""
+        """Train for one epoch; return its mean loss, the loss on dev, and figures beside them.
+
+        They are the encoder's learning rate at its last step, and those of the method.
+        """
         # What is random inside the network depends on the epoch alone, not on who came before.
         torch.manual_seed(derive_seed(self.seed, "noise", epoch))
         steps, began, total = self._steps(epoch), time.perf_counter(), 0.0
@@ -104,7 +108,9 @@ class Training:
         )
         said += "".join(f", {name} {value:.3f}" for name, value in figures.items())
         log.info("%s of %d: %s", name, self._epochs, said)
-        return {**losses, **figures}
+        settings, last = self.learner.settings, (epoch + 1) * len(steps) - 1
+        share = rate_factor(last, self._epochs * len(steps), settings)
+        return {**losses, "learning_rate": settings.learning_rate * share, **figures}
 
     def _dev_loss(self, epoch: int) -> float:
         """Return the unweighted mean squared error of the standardised scores of dev."""
