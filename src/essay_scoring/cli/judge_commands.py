@@ -141,7 +141,8 @@ def study(
         Path | None, typer.Option(help="Also write the decision record to this file.")
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(help="Also write the figures of the tables as small JSON.")
+        Path | None,
+        typer.Option(help="Also write the tables' figures as small JSON, and a picture beside it."),
     ] = None,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
@@ -156,10 +157,10 @@ def study(
     """
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.core.files import read_json, write_json, write_text
+    from essay_scoring.core.files import read_json, write_text
     from essay_scoring.experiments.study import StudyRunner
     from essay_scoring.experiments.study_plan import load_study
-    from essay_scoring.reports.study_table import extract
+    from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
     runner = StudyRunner(
@@ -175,7 +176,7 @@ def study(
         write_text(record, (folder / "decision.md").read_text(encoding="utf-8"))
     found = read_json(folder / "study.json")
     if results is not None:
-        write_json(results, extract(found))
+        write_results(results, found)
     return 0 if exit_zero else _OUTCOME_CODES[found["outcome"]]
 
 

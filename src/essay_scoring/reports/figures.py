@@ -51,10 +51,15 @@ MAX_ROUNDS_DRAWN = 150
 N_LENGTH_GROUPS = 10
 
 
-def drawn(draw: Callable[[Any], None], name: str, description: str) -> str:
+def drawn(
+    draw: Callable[[Any], None],
+    name: str,
+    description: str,
+    size: tuple[float, float] = (4.4, 3.0),
+) -> str:
     """Return an SVG element drawn by `draw(axes)`, labelled for readers who cannot see it.
 
-    Raises MissingExtraError without matplotlib.
+    `size` is in inches. Raises MissingExtraError without matplotlib.
     """
     try:
         import matplotlib as mpl
@@ -63,7 +68,7 @@ def drawn(draw: Callable[[Any], None], name: str, description: str) -> str:
         raise MissingExtraError("matplotlib", "figures") from None
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.4, 3.0), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return _inline(buffer.getvalue(), name, description)
