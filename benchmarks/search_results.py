@@ -4,7 +4,9 @@
 
 A FOLDER is that of a finished `optuna-sweep` or `xgb-sweep`. Each row has the figures of one thing
 that was tried: what was there before, what looked best, what luck leaves of it, and what nested
-folds report.
+folds report. `searches` holds for each of them how many trials were asked for, how often resamples
+selected the same one, which columns were chosen, and what the winner is worth beside the reference,
+on nested folds and under the other scheme.
 """
 
 from __future__ import annotations
@@ -20,10 +22,17 @@ FIGURES = ("worst_prompt_qwk", "mean_qwk", "bottom_k_mean", "pooled_qwk", "low_t
 FIGURES += ("high_tail_adjacent", "mae")
 
 
-def rows_of(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one search or grid."""
+def found_in(folder: Path) -> dict[str, Any]:
+    """Return what a search or a grid wrote."""
     grid = folder / "artifacts" / "sweep.json"
-    found = read_json(grid if grid.is_file() else folder / "artifacts" / "search.json")
+    found: dict[str, Any] = read_json(
+        grid if grid.is_file() else folder / "artifacts" / "search.json"
+    )
+    return found
+
+
+def rows_of(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one search or grid."""
     search, curse = found["name"], found["winners_curse"]
     if "reference" in found:
         yield row(search, "reference", found["reference"]["figures"])
@@ -54,13 +63,37 @@ def row(search: str, what: str, figures: dict[str, Any], n: int | None = None) -
     return {"search": search, "what": what, "candidates": n, **named}
 
 
+def more_of(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a text says of one search or grid beside its rows."""
+    nested = found.get("nested") or {}
+    chosen = {"all": found.get("selected"), **nested.get("chosen", {})}
+    winners = [one for one in found.get("stability") or [] if one["role"] == "winner"]
+    deltas = nested.get("against_reference", {}).get("deltas", [])
+    return {
+        "search": found["name"],
+        "trials": found.get("counts", {}).get("all", {}).get("asked"),
+        "reselected": found["winners_curse"]["reselected"],
+        "columns": {name: one["params"]["features"] for name, one in chosen.items() if one},
+        "nested": {one["metric"]: part_of(one, "estimate", "low", "high", "n") for one in deltas},
+        "other_scheme": [
+            part_of(one, "run", "mean_qwk", "delta", "low", "high") for one in winners
+        ],
+        "code_revision": found["code_revision"],
+    }
+
+
+def part_of(whole: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: whole[key] for key in keys}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    rows = [row for folder in asked.folders for row in rows_of(folder)]
-    write_json(asked.out, {"schema": 1, "rows": rows})
+    found = [found_in(folder) for folder in asked.folders]
+    rows = [row for one in found for row in rows_of(one)]
+    write_json(asked.out, {"schema": 1, "rows": rows, "searches": [more_of(one) for one in found]})
     for one in rows:
         cells = [f"{one[name]:.3f}" for name in FIGURES]
         print(f"| {one['search']} | {one['what']} | {' | '.join(cells)} |")

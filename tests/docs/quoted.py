@@ -21,6 +21,14 @@ def numbers_left(text: str, pieces: Sequence[str], words: Collection[str]) -> li
     return [word for word in found if word not in words]
 
 
+def is_quoted(text: str, pieces: Sequence[str], words: Collection[str]) -> bool:
+    """Return whether a page holds every piece, and no number but theirs and those of `words`."""
+    try:
+        return not numbers_left(text, pieces, words)
+    except AssertionError:
+        return False
+
+
 def changed_digits(text: str) -> list[str]:
     """Return the page once for each of its digits, with the next digit in its place."""
     places = [match.start() for match in re.finditer(r"\d", text)]

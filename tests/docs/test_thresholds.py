@@ -10,7 +10,7 @@ from essay_scoring.experiments.power import FIGURES
 from essay_scoring.reports.cells import MISSING, markdown_table, number, with_interval
 from essay_scoring.reports.words import share
 from tests.conftest import ROOT
-from tests.docs.quoted import changed_digits, numbers_left
+from tests.docs.quoted import changed_digits, is_quoted, numbers_left
 
 Row = dict[str, Any]
 
@@ -222,14 +222,6 @@ def about_the_worst() -> Row:
     }
 
 
-def is_quoted(text: str, said: list[str]) -> bool:
-    """Return whether a text holds all that is said, and no other number."""
-    try:
-        return not numbers_left(text, said, WORDS)
-    except AssertionError:
-        return False
-
-
 def test_every_number_is_the_artifacts() -> None:
     for table in tables():
         assert table in PAGE
@@ -241,7 +233,7 @@ def test_every_changed_digit_is_found() -> None:
     changed = changed_digits(PAGE)
     assert len(changed) > 500
     for text in changed:
-        assert not is_quoted(text, said)
+        assert not is_quoted(text, said, WORDS)
 
 
 def test_what_the_page_says_in_words_holds() -> None:
