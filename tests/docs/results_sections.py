@@ -9,6 +9,7 @@ from essay_scoring.experiments.config import load_run_config
 from essay_scoring.features.linguistic import HANDCRAFTED
 from essay_scoring.reports.cells import markdown_table, number, with_interval
 from tests.conftest import ROOT
+from tests.docs.results_lift import first_round, g3, lift, locked
 from tests.docs.results_pieces import Quoted, Row, artifact, clauses, compared, one, span
 from tests.docs.results_studies import g1
 
@@ -43,7 +44,7 @@ def intro() -> Quoted:
         low=1 + 4 * LOW_TAIL,
         high=1 + 4 * HIGH_TAIL,
     )
-    return said, {"95%"}
+    return said, {"95%", "all-mpnet-base-v2"}
 
 
 def reference() -> Quoted:
@@ -204,10 +205,14 @@ def companions() -> Quoted:
 
 SECTIONS: dict[str, Callable[[], Quoted]] = {
     "Results": intro,
+    "What lifts agreement on unseen prompts": lift,
     "G1: CatBoost against the reference": g1,
+    "G3: fine-tuned encoders, with and without prompt invariance": g3,
+    "The locked test": locked,
     "What is wrong with the reference": reference,
     "What a mapping is worth": mappings,
     "What a search is worth": searches,
     "What the length-robust columns add": companions,
+    "The first round": first_round,
 }
 """What makes each section again, by its heading."""

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from essay_scoring.audits.constructs import CONSTRUCTS
 from essay_scoring.features.linguistic import COMPANIONS
-from essay_scoring.reports.cells import number, with_interval
 from tests.conftest import ROOT
 from tests.docs.quoted import changed_digits, is_quoted, numbers_left
-from tests.docs.results_pieces import RESULTS, arms, artifact, one
+from tests.docs.results_pieces import RESULTS, artifact, one
 from tests.docs.results_sections import FLAT, GRID, LESS_LUCK, NESTED, SECTIONS, found, mapping
 
 PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 BY_HEADING = dict(part.split("\n", 1) for part in PAGE.removeprefix("# ").split("\n## "))
 
 
-def lift_tables() -> list[str]:
-    study = artifact("lift_ellipse.study")
-    lines = []
-    gates = [gate for gate in study["gates"] if gate["plan"] == "lift"]
-    for gate in gates:
-        check = one(gate["checks"], metric="pooled_qwk")
-        delta = with_interval({**check, "estimate": check["delta"]}, sign=True)
-        lines.append(rf"\| {gate['arm']} \| .* \| {re.escape(delta)} \| {gate['verdict']} \|")
-    assert len(lines) == 9
-    return [re.escape(arms(study, "prompt_holdout")), *lines]
-
-
-def g3_tables() -> list[str]:
-    lines = []
-    for row in artifact("g3_local")["rows"]:
-        mean = f"{number(row['mean_qwk'])} ± {number(row['mean_qwk_std'])}"
-        figures = [number(row[key]) for key in ("worst_prompt", "bottom_k_mean", "mae")]
-        probe = row["probe"]
-        told = f"{number(probe['learnt'])} ({number(probe['frozen'])})" if probe else ""
-        cells = [row["arm"], mean, with_interval(row["pooled_qwk"]), *figures, told]
-        lines.append(re.escape(f"| {' | '.join(cells)} | {row['fit_minutes']:.1f} |"))
-    return lines
-
-
-REPLACED = {
-    "What lifts agreement on unseen prompts": lift_tables,
-    "G3: fine-tuned encoders, so far": g3_tables,
-}
-"""Sections of which only tables and rows are checked, as patterns, by heading."""
-
-
 def test_every_section_is_checked() -> None:
-    assert BY_HEADING.keys() == SECTIONS.keys() | REPLACED.keys()
+    assert BY_HEADING.keys() == SECTIONS.keys()
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
@@ -80,12 +46,6 @@ def test_every_table_is_whole(heading: str) -> None:
     made = {line for piece in SECTIONS[heading]()[0] for line in piece.splitlines()}
     lines = [line for line in BY_HEADING[heading].splitlines() if line.startswith("|")]
     assert set(lines) <= made
-
-
-@pytest.mark.parametrize("heading", REPLACED)
-def test_tables_of_what_is_replaced(heading: str) -> None:
-    for pattern in REPLACED[heading]():
-        assert re.search(rf"^{pattern}$", BY_HEADING[heading], re.MULTILINE), pattern
 
 
 def test_all_are_of_the_same_essays() -> None:
