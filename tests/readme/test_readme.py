@@ -58,6 +58,7 @@ def test_the_results_the_readme_quotes_are_in_the_artifact() -> None:
     [decided] = [row for row, mark in zip(main.rows, main.marks, strict=True) if mark == "own"]
     assert f"| {' | '.join(decided)} |" in shown
 
+
 def test_the_power_the_readme_quotes_is_the_artifacts() -> None:
     record = json.loads((RESULTS / "power_g3_local.json").read_text(encoding="utf-8"))
     assert f"> {record['conclusion']}\n" in README
