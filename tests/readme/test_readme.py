@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-from essay_scoring.reports.cells import markdown_table
 from essay_scoring.reports.study_table import HEADER, sections
 from tests.conftest import ROOT
 
