@@ -12,16 +12,16 @@ mean over three folds, with one row a seed. What is done lies in the file, and i
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finetune import no_columns
 
-from essay_scoring.core.contracts import Columns
-from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.essays import ScoredEssays
+from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.machine import cores
 from essay_scoring.core.metrics import pearson
 from essay_scoring.data.settings import SyntheticCorpus
@@ -51,7 +51,7 @@ Row = dict[str, Any]
 
 def main() -> None:
     args = arguments()
-    rows: list[Row] = json.loads(args.out.read_text())["rows"] if args.out.is_file() else []
+    rows: list[Row] = read_json(args.out)["rows"] if args.out.is_file() else []
     done = {(row["shortcut"], row["arm"], row["seed"]) for row in rows}
     with tempfile.TemporaryDirectory() as cache:
         for shortcut in args.shortcuts:
@@ -65,7 +65,7 @@ def main() -> None:
                 found = [one_fold(essays, k, arm, seed, Path(cache)) for k in range(FOLDS)]
                 row = {"shortcut": shortcut, "arm": arm, "seed": seed, "n": len(essays)}
                 rows.append(row | {"correlation": float(np.mean(found))})
-                write(args.out, rows)
+                write_json(args.out, {"schema": 1, "rows": rows})
                 print(f"shortcut {shortcut:g}, {arm}, seed {seed}: {np.mean(found):.3f}")
     report(rows)
 
@@ -104,15 +104,6 @@ def settings(arm: str) -> TransformerSettings:
         head_learning_rate=3e-3,
         invariance=ARMS[arm],
     )
-
-
-def no_columns(essays: Essays) -> Columns:
-    """Return no columns: a transformer reads texts."""
-    return Columns((), np.empty((len(essays), 0), dtype=np.float32))
-
-
-def write(path: Path, rows: list[Row]) -> None:
-    path.write_text(json.dumps({"schema": 1, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 def report(rows: list[Row]) -> None:

@@ -16,9 +16,10 @@ from tests.docs.results_pieces import (
     clauses,
     compared,
     one,
+    power,
+    record_of,
     span,
 )
-from tests.docs.results_studies import power, record_of
 
 DIFFERS = {
     "blend-svr": "MPNet layer 6; support vectors on named and on all columns, ridge, trees; "
@@ -44,6 +45,11 @@ DIFFERS = {
 }
 """What each arm differs from the reference in, in words."""
 
+FIGURES = {
+    "pooled_qwk": "pooled QWK, difference [95%]",
+    "bottom_k_mean": "bottom k, difference [95%]",
+}
+
 DECIDED = "blend-svr"
 
 LIFT = """
@@ -54,9 +60,9 @@ study configs/studies/ellipse.toml --results docs/results/ellipse.study.json
 `lift` asks that pooled QWK be better by more than chance and neither tail be worse by more than
 {room:.2f};
 
-With 1,511 essays on 32 prompts `lift` passes two equal scorers {lift[0]:.1f}% of the time (n =
-{lift[1]:.0f}, 95% interval {lift[2]:.1f}% to {lift[3]:.1f}%) and detects {lift[4]:+.3f} in pooled
-QWK with 80% power.
+With {n:,} essays on {all_prompts} prompts `lift` passes two equal scorers {lift[0]:.1f}% of the
+time (n = {lift[1]:.0f}, 95% interval {lift[2]:.1f}% to {lift[3]:.1f}%) and detects {lift[4]:+.3f}
+in pooled QWK with 80% power.
 
 pooled QWK {best[candidate]:.3f}, mean of {seeds} seeds, {best[estimate]:+.3f} over the reference
 (95%: {best_span}, {n:,} essays); MAE {mae[candidate]:.3f} for {mae[reference]:.3f}. The 0.75 that
@@ -100,8 +106,9 @@ def lift_figures(study: Row) -> dict[str, Any]:
         "lift": power(study, "lift"),
         "best": best,
         "best_span": span(best),
-        "seeds": len([run for run in study["runs"] if run["arm"] == "reference"]) // 2,
+        "seeds": arms(study, "prompt_holdout").count(f"candidate: {DECIDED}, seed "),
         "n": study["data"]["n"],
+        "all_prompts": study["data"]["n_prompts"],
         "mae": figure(study, DECIDED, "mae"),
         "mpnet": pooled(study, "mpnet"),
         "svr_gain": pooled(study, "svr-mpnet")["estimate"] - pooled(study, "mpnet")["estimate"],
@@ -134,12 +141,6 @@ def deltas_table(study: Row) -> str:
         rows.append([arm, differs, *spans, said])
     header = ("arm", "what differs from the reference", *FIGURES.values(), "gates")
     return markdown_table(header, rows)
-
-
-FIGURES = {
-    "pooled_qwk": "pooled QWK, difference [95%]",
-    "bottom_k_mean": "bottom k, difference [95%]",
-}
 
 
 def figure(study: Row, arm: str, name: str, scheme: str = "prompt_holdout") -> Row:

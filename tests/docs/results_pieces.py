@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -39,6 +40,22 @@ def check(study: Row, arm: str, plan: str, metric: str) -> Row:
 def compared(study: Row, arm: str, scheme: str = "prompt_holdout") -> Row:
     """Return the comparison of an arm with the reference: deltas and tests."""
     return one(one(study["comparisons"], scheme=scheme)["arms"], arm=arm)
+
+
+def record_of(study: Row) -> str:
+    """Return the file name of a study's decision."""
+    records = (ROOT / "docs" / "decisions").glob("*.md")
+    [path] = [x for x in records if f"\nid: {study['folder']}\n" in x.read_text(encoding="utf-8")]
+    return path.name
+
+
+def power(study: Row, plan: str) -> list[float]:
+    """Return how many % of equal scorers pass, of how many, low, high, and what is detected."""
+    said = one(study["plans"], name=plan)["power"]
+    form = r"scorers ([\d.]+)% .*\(n = (\d+), 95% interval ([\d.]+)% to ([\d.]+)%\).* \+([\d.]+) "
+    found = re.search(form, said)
+    assert found
+    return [float(figure) for figure in found.groups()]
 
 
 def arms(study: Row, scheme: str, *, costs: bool = False) -> str:

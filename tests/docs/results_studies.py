@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 
-from tests.conftest import ROOT
 from tests.docs.results_pieces import (
     Quoted,
     Row,
@@ -14,7 +12,8 @@ from tests.docs.results_pieces import (
     check,
     clauses,
     compared,
-    one,
+    power,
+    record_of,
     span,
 )
 
@@ -75,22 +74,6 @@ def g1() -> Quoted:
     )
     tables = [arms(study, scheme) for scheme in ("prompt_holdout", "stratified_text")]
     return [*tables, *said], {"bf16"}
-
-
-def record_of(study: Row) -> str:
-    """Return the file name of a study's decision."""
-    records = (ROOT / "docs" / "decisions").glob("*.md")
-    [path] = [x for x in records if f"\nid: {study['folder']}\n" in x.read_text(encoding="utf-8")]
-    return path.name
-
-
-def power(study: Row, plan: str) -> list[float]:
-    """Return how many % of equal scorers pass, of how many, low, high, and what is detected."""
-    said = one(study["plans"], name=plan)["power"]
-    form = r"scorers ([\d.]+)% .*\(n = (\d+), 95% interval ([\d.]+)% to ([\d.]+)%\).* \+([\d.]+) "
-    found = re.search(form, said)
-    assert found
-    return [float(figure) for figure in found.groups()]
 
 
 def about_the_kernel() -> Row:

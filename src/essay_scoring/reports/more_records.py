@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from essay_scoring.reports.run_records import (
+    Fit,
     GitState,
     Machine,
     MetricsData,
@@ -18,20 +19,12 @@ from essay_scoring.reports.run_records import (
 )
 
 
-class JobRecord(Record):
+class JobRecord(Fit):
     """models/*/job.json: what one fit predicted of the essays it never saw."""
 
     folds: list[int] = Field(description="the folds held out")
     ids: list[str] = Field(description="the essays held out")
     raw: list[float] = Field(description="their predictions before mapping, score points")
-    rounds: int | None = Field(description="boosting rounds or epochs kept")
-    curve: dict[str, list[float]] = Field(description="named figures of each round or epoch")
-    n_fit: int = Field(description="essays fitted on")
-    n_dev: int = Field(description="essays stopped on")
-    seconds: float = Field(description="s, wall clock")
-    peak_mib: float | None = Field(
-        default=None, description="most resident memory while it ran, MiB; null if not told"
-    )
 
 
 class ResidualRow(Record):

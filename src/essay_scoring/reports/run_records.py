@@ -242,10 +242,9 @@ class MetricsData(Record):
     n_prompts: int = Field(description="prompts")
 
 
-class FitRow(Record):
-    """How one fold's fit went."""
+class Fit(Record):
+    """How a fit went, wherever it is told."""
 
-    fold: int = Field(description="the fold held out")
     rounds: int | None = Field(description="boosting rounds or epochs kept")
     curve: dict[str, list[float]] = Field(description="named figures of each round or epoch")
     n_fit: int = Field(description="essays fitted on")
@@ -254,6 +253,12 @@ class FitRow(Record):
     peak_mib: float | None = Field(
         default=None, description="most resident memory while it ran, MiB; null if not told"
     )
+
+
+class FitRow(Fit):
+    """How one fold's fit went."""
+
+    fold: int = Field(description="the fold held out")
 
 
 class CvMetrics(Record):

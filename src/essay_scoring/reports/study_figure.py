@@ -55,13 +55,12 @@ def arms_svg(study: Row) -> str | None:
 
 def arms_drawn(study: Row) -> list[Row]:
     """Return what the figure shows: arm, role, estimate, low and high, the largest first."""
-    for compared in study["comparisons"][:1]:
-        rows = [
-            {"arm": arm["arm"], "role": arm["role"]}
-            | {key: delta[key] for key in ("estimate", "low", "high")}
-            for arm in compared["arms"]
-            for delta in arm["deltas"]
-            if delta["metric"] == FIGURE and delta["estimate"] is not None
-        ]
-        return sorted(rows, key=lambda row: -float(row["estimate"]))
-    return []
+    compared = study["comparisons"]
+    rows = [
+        {"arm": arm["arm"], "role": arm["role"]}
+        | {key: delta[key] for key in ("estimate", "low", "high")}
+        for arm in (compared[0]["arms"] if compared else [])
+        for delta in arm["deltas"]
+        if delta["metric"] == FIGURE and delta["estimate"] is not None
+    ]
+    return sorted(rows, key=lambda row: -float(row["estimate"]))

@@ -30,6 +30,7 @@ COST_COLUMNS = (
     Column("peak MiB", "count"),
     Column("command", "text"),
 )
+_NO_COSTS = [None] * len(COST_COLUMNS)
 HEADER = tuple(column.title for column in ARM_COLUMNS)
 CHECK_HEADER = tuple(column.title for column in CHECK_COLUMNS)
 
@@ -90,19 +91,18 @@ def arms_table(study: dict[str, Any], scheme: str, *, costs: bool = False) -> Ta
     `costs` adds the seconds and the most memory that its fits took, and the command of each run;
     what an earlier version did not record is missing.
     """
+    columns = (*ARM_COLUMNS, *COST_COLUMNS) if costs else ARM_COLUMNS
     rows: list[list[Any]] = []
     runs = [run for run in study["runs"] if run["scheme"] == scheme]
     names = [run["arm"] for run in runs]
     for run in runs:
         for name, summary in run["baselines"].items():
-            nothing = [None] * len(COST_COLUMNS) if costs else []
-            rows.append([*_summary_cells(f"baseline: {name}", summary), *nothing])
+            rows.append([*_summary_cells(f"baseline: {name}", summary), *_NO_COSTS])
         seed = f", seed {run['seed']}" if names.count(run["arm"]) > 1 else ""
         name = f"{run['role']}: {run['arm']}{seed}"
-        rows.append([*_summary_cells(name, run["summary"]), *(_cost_cells(run) if costs else [])])
+        rows.append([*_summary_cells(name, run["summary"]), *_cost_cells(run)])
     caption = f"Arms under {scheme}, {_essays(study, scheme)} essays"
-    columns = (*ARM_COLUMNS, *COST_COLUMNS) if costs else ARM_COLUMNS
-    return Table(f"arms-{scheme}", caption, columns, rows)
+    return Table(f"arms-{scheme}", caption, columns, [row[: len(columns)] for row in rows])
 
 
 def summary_row(name: str, summary: dict[str, Any]) -> list[str]:
