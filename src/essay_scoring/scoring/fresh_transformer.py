@@ -12,6 +12,7 @@ from essay_scoring.features.tokens import chunk_texts, load_tokenizer
 from essay_scoring.models.transformer.scorer import TransformerScorer
 
 if TYPE_CHECKING:
+    from essay_scoring.models.transformer.crew import Crew
     from essay_scoring.models.transformer.tokens import TokenisedEssay
 
 
@@ -25,7 +26,7 @@ class FreshTransformer(TransformerScorer):
         fresh.network, fresh.facts = scorer.network, scorer.facts
         return fresh
 
-    def _tokenise(self, essays: Essays) -> list[TokenisedEssay]:
+    def _tokenise(self, essays: Essays, _crew: Crew) -> list[TokenisedEssay]:
         from essay_scoring.models.transformer.tokens import TokenisedEssay
 
         settings = self.settings

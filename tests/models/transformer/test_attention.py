@@ -11,7 +11,7 @@ BOUNDS = (0, 5, 6, 13)
 
 
 def states(seed: int) -> Tensor:
-    return torch.randn(1, 2, 13, 4, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(1, 2, 15, 4, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("window", [None, 1, 3])
@@ -20,13 +20,14 @@ def test_every_chunk_attends_within_its_bounds_and_window(window: int | None) ->
     out, _ = packed_attention(
         nn.Identity(), query, key, value, None, cu_seq_lens_q=BOUNDS, sliding_window=window
     )
-    chunk = torch.tensor([0] * 5 + [1] + [2] * 7)
+    # Two tokens lie behind the last bound.
+    chunk = torch.tensor([0] * 5 + [1] + [2] * 7 + [3, 4])
     near = chunk[:, None] == chunk[None, :]
     if window is not None:
-        at = torch.arange(13)
+        at = torch.arange(15)
         near &= (at[:, None] - at[None, :]).abs() < window
     expected = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=near)
-    assert out.shape == (1, 13, 2, 4)
+    assert out.shape == (1, 15, 2, 4)
     torch.testing.assert_close(out, expected.transpose(1, 2), atol=1e-6, rtol=1e-5)
     ours = torch.autograd.grad(out.square().sum(), (query, key, value))
     theirs = torch.autograd.grad(expected.square().sum(), (query, key, value))

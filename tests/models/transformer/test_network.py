@@ -17,6 +17,7 @@ from tests.models.transformer.architectures import (
     tokenised,
     transformer_settings,
 )
+from tests.models.transformer.bag import CPU
 
 
 def values(network: EssayNetwork, essays: Any) -> torch.Tensor:
@@ -210,8 +211,8 @@ def test_centring_is_measured_on_the_pooled_states_however_they_are_batched(
 ) -> None:
     essays = tokenised(bert, transformer_settings(bert))
     one, two = made_network(bert), made_network(bert)
-    one.centre_on(essays, most_tokens=10_000)
-    two.centre_on(essays, most_tokens=1)
+    one.centre_on(essays, 10_000, CPU)
+    two.centre_on(essays, 1, CPU)
     torch.testing.assert_close(one.centring.mean, two.centring.mean, atol=1e-5, rtol=1e-5)
     assert not one.centring.mean.equal(torch.zeros(WIDTH))
     assert not values(one, essays).equal(values(made_network(bert), essays))

@@ -34,8 +34,8 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Return attention of shape (1, tokens, heads, size) for inputs (1, heads, tokens, size).
 
-    `cu_seq_lens_q` holds the bounds of the chunks, from 0 to the number of tokens; `sliding_window`
-    lets a token attend to those less than so far away.
+    `cu_seq_lens_q` holds the bounds of the chunks, from 0; tokens behind the last attend to
+    themselves alone. `sliding_window` lets a token attend to those less than so far away.
     """
     scaling = how.get("scaling")
     query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
@@ -43,10 +43,12 @@ def packed_attention(
     dropout = float(how.get("dropout", 0.0))
     bounds = how.get("cu_seq_lens_q", (0, query.shape[2]))
     lengths = [end - start for start, end in pairwise(bounds)]
+    lengths.append(query.shape[2] - bounds[-1])
     # Split rather than sliced: the gradient of a slice is a whole tensor of zeros.
-    parts = (torch.split(x[0], lengths, dim=1) for x in (query, key, value))
-    each = (_attend(q, k, v, window, dropout) for q, k, v in zip(*parts, strict=True))
-    return torch.cat(list(each)).unsqueeze(0), None
+    split = (torch.split(x[0], lengths, dim=1) for x in (query, key, value))
+    *parts, (_, _, rest) = zip(*split, strict=True)
+    each = [_attend(q, k, v, window, dropout) for q, k, v in parts]
+    return torch.cat([*each, rest.transpose(0, 1)]).unsqueeze(0), None
 
 
 def _attend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -21,6 +22,19 @@ Layout = Literal["packed", "equal", "padded"]
 TOKENS_PER_GROUP = {"packed": 4096, "equal": 2048, "padded": 16_384}
 """Tokens of one call of the model; larger ones leave a CPU's caches or fill a GPU's memory."""
 
+ROUND_TO = 256
+"""Packed tokens are filled up to a multiple of it. A CPU's matrix library compiles a kernel for
+every shape it meets: a fifth of training went there while each call had a length of its own."""
+
+
+class _Call(threading.local):
+    """One call of the model, which each thread has its own of: states given and states seen."""
+
+    given: Tensor | None = None
+
+    def __init__(self) -> None:
+        self.seen: dict[int, Tensor] = {}
+
 
 class Backbone(nn.Module):
     """A model and how it is called; states are read from layer `first` on.
@@ -34,8 +48,7 @@ class Backbone(nn.Module):
         self._position = first_position(model)
         # What stands there is never read, but must have an embedding.
         self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
-        self._seen: dict[int, Tensor] = {}
-        self._given: Tensor | None = None
+        self._call_at_hand = _Call()
         for number in range(cut.first, cut.depth):
             hook = partial(self._before_layer, number)
             self.layers[number].register_forward_pre_hook(hook, with_kwargs=True)
@@ -96,11 +109,13 @@ class Backbone(nn.Module):
         device = next(self.model.parameters()).device
         tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
         if self.layout == "packed":
-            states = self._call(
-                None if given is None else torch.cat(list(given))[None],
-                **_packed(tokens, self._position),
-            )
-            return [list(torch.split(state[0], lengths)) for state in states]
+            filling = -sum(lengths) % ROUND_TO
+            below = None
+            if given is not None:
+                nothing = given[0].new_zeros(filling, given[0].shape[1])
+                below = torch.cat([*given, nothing])[None]
+            states = self._call(below, **_packed(tokens, self._position, filling))
+            return [list(torch.split(state[0], [*lengths, filling]))[:-1] for state in states]
         padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=self._pad)
         inputs = {"input_ids": padded}
         if min(lengths) < max(lengths):
@@ -114,12 +129,13 @@ class Backbone(nn.Module):
 
     def _call(self, given: Tensor | None, **inputs: Any) -> list[Tensor]:
         """Return the states after `first`, first + 1, ..., `depth` layers, of one call."""
-        self._seen, self._given = {}, given
+        call = self._call_at_hand
+        call.seen, call.given = {}, given
         try:
             last = self.model(**inputs).last_hidden_state
-            return [*(self._seen[i] for i in range(self.cut.first, self.cut.depth)), last]
+            return [*(call.seen[i] for i in range(self.cut.first, self.cut.depth)), last]
         finally:
-            self._seen, self._given = {}, None
+            call.seen, call.given = {}, None
 
     def _before_layer(
         self, number: int, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -130,9 +146,10 @@ class Backbone(nn.Module):
         """
         named = not args
         states = kwargs["hidden_states"] if named else args[0]
-        if self._given is not None and number == self.cut.first:
-            states = self._given.to(states.dtype)
-        self._seen[number] = states
+        call = self._call_at_hand
+        if call.given is not None and number == self.cut.first:
+            states = call.given.to(states.dtype)
+        call.seen[number] = states
         if named:
             return args, {**kwargs, "hidden_states": states}
         return (states, *args[1:]), kwargs
@@ -144,15 +161,15 @@ class Backbone(nn.Module):
             layer.forward = partial(_checkpointed, layer, layer.forward)
 
 
-def _packed(tokens: Sequence[Tensor], position: int) -> dict[str, Any]:
-    """Return the inputs of a call for chunks that lie end to end."""
+def _packed(tokens: Sequence[Tensor], position: int, filling: int) -> dict[str, Any]:
+    """Return the inputs of a call for chunks that lie end to end, and some tokens behind them."""
     positions = [torch.arange(len(chunk), device=chunk.device) + position for chunk in tokens]
     bounds = [0]
     for chunk in tokens:
         bounds.append(bounds[-1] + len(chunk))
     return {
-        "input_ids": torch.cat(list(tokens))[None],
-        "position_ids": torch.cat(positions)[None],
+        "input_ids": torch.cat([*tokens, tokens[0][:1].expand(filling)])[None],
+        "position_ids": torch.cat([*positions, positions[0][:1].expand(filling)])[None],
         "cu_seq_lens_q": tuple(bounds),
     }
 

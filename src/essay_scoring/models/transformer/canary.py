@@ -38,7 +38,7 @@ def send_canary(learner: Learner, lessons: Lessons, rows: IntArray, place: Place
     trained = learner.network.trained_state()
     method = copy.deepcopy(learner.invariance)
     # Its own optimiser, so that the moments of training start from nothing.
-    sent = Learner(learner.network, method, learner.settings, learner.arithmetic)
+    sent = Learner(learner.network, method, learner.settings, learner.arithmetic, learner.crew)
     try:
         loss = _step_that_counts(sent, lessons, rows, place)
         essays = [lessons.essays[row] for row in rows]
@@ -46,7 +46,8 @@ def send_canary(learner: Learner, lessons: Lessons, rows: IntArray, place: Place
         learnt = [p for group in sent.optimiser.param_groups for p in group["params"]]
         if not all(bool(torch.isfinite(parameter).all()) for parameter in learnt):
             raise place.stop("the weights after a step are", prompts, [e.tokens for e in essays])
-        Reader(learner.settings.tokens_per_pass, place).read(learner.network, essays, prompts)
+        reader = Reader(learner.settings.tokens_per_pass, place, learner.crew)
+        reader.read(learner.network, essays, prompts)
     finally:
         learner.network.load_trained_state(trained)
         sent.optimiser.zero_grad(set_to_none=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from essay_scoring.core.scale import IntArray
 from essay_scoring.models.invariance.step import Invariance, Step
 from essay_scoring.models.settings import TransformerSettings
 from essay_scoring.models.transformer.batching import cut_step
+from essay_scoring.models.transformer.crew import ALONE, Crew, Turn
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.lessons import Lessons
 from essay_scoring.models.transformer.network import EssayNetwork, Output
@@ -40,6 +41,14 @@ class Moment:
     place: Place
 
 
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What one pass adds to a step: its losses together, and a gradient of each parameter."""
+
+    loss: float
+    gradients: Sequence[Tensor | None]
+
+
 def essay_losses(values: Tensor, labels: Tensor, weights: Tensor, trait_weight: float) -> Tensor:
     """Return each essay's loss times its weight, shape (n,).
 
@@ -63,9 +72,10 @@ class Learner:
         invariance: Invariance,
         settings: TransformerSettings,
         arithmetic: Arithmetic,
+        crew: Crew = ALONE,
     ) -> None:
         self.network, self.invariance = network, invariance
-        self.settings, self.arithmetic = settings, arithmetic
+        self.settings, self.arithmetic, self.crew = settings, arithmetic, crew
         learnt = network.parameter_groups()
         method = list(invariance.named_parameters())
         self.optimiser = build_optimiser({**learnt, "invariance": method}, settings)
@@ -74,6 +84,7 @@ class Learner:
             "network": [parameter for named in learnt.values() for _, parameter in named],
             "invariance method": [parameter for _, parameter in method],
         }
+        self._learnt = [parameter for named in self._clipped.values() for parameter in named]
         # Without it small gradients would be zero in fp16.
         self.scaler = torch.amp.GradScaler(
             arithmetic.device, enabled=arithmetic.precision == "fp16"
@@ -82,8 +93,8 @@ class Learner:
     def step(self, lessons: Lessons, rows: IntArray, moment: Moment) -> float:
         """Learn from these essays and return the mean of their weighted losses.
 
-        The step is cut into forward passes; how does not change it. Raises NotFiniteError for a
-        value, loss or gradient that is not a finite number, before any weight has changed.
+        The step is cut into passes; how does not change it. Raises NotFiniteError for a value, loss
+        or gradient that is not a finite number, before any weight has changed.
         """
         self.network.train()
         self.invariance.train()
@@ -92,18 +103,34 @@ class Learner:
         set_rates(self.optimiser, rate_factor(moment.step, moment.total, settings))
         sizes = np.bincount(lessons.groups[rows], minlength=len(lessons.group_sizes))
         step_groups = torch.as_tensor(sizes, device=self.arithmetic.device)
-        tokens = lessons.tokens
-        for part in cut_step(rows, tokens, settings.batch_size, settings.tokens_per_pass):
+
+        def gone_through(part: IntArray, turn: Turn) -> Pass:
             with self.arithmetic.autocast():
                 output = self.network([lessons.essays[row] for row in part])
-            step = self._step(output, lessons, part, step_groups, moment)
-            loss = self.invariance.loss(step)
-            self._require_finite((output.values, step.losses, loss), lessons, part, moment.place)
-            torch.autograd.backward(self.scaler.scale(loss))
-            total += float(step.losses.detach().sum())
+            # The method keeps count of what it sees.
+            with turn:
+                step = self._step(output, lessons, part, step_groups, moment)
+                loss = self.invariance.loss(step)
+            checked = (output.values, step.losses, loss)
+            self._require_finite(checked, lessons, part, moment.place)
+            scaled = self.scaler.scale(loss)
+            gradients = torch.autograd.grad(scaled, self._learnt, allow_unused=True)
+            return Pass(float(step.losses.detach().sum()), gradients)
+
+        parts = cut_step(rows, lessons.tokens, settings.batch_size, settings.tokens_per_pass)
+        for done in self.crew.each(gone_through, parts):
+            total += done.loss
+            self._add(done.gradients)
         self._descend(lessons, rows, moment.place)
         self.invariance.end_step()
         return total / len(rows)
+
+    def _add(self, gradients: Sequence[Tensor | None]) -> None:
+        for parameter, gradient in zip(self._learnt, gradients, strict=True):
+            if parameter.grad is None:
+                parameter.grad = gradient
+            elif gradient is not None:
+                parameter.grad += gradient
 
     def _step(
         self,

@@ -15,6 +15,7 @@ from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.features.tokens import batches_by_length
 from essay_scoring.models.settings import TransformerSettings
 from essay_scoring.models.transformer.backbone import Backbone
+from essay_scoring.models.transformer.crew import ALONE, Crew, Turn
 from essay_scoring.models.transformer.loading import load_backbone
 from essay_scoring.models.transformer.lora import make_trainable
 from essay_scoring.models.transformer.pooling import (
@@ -24,6 +25,7 @@ from essay_scoring.models.transformer.pooling import (
     MeanPooling,
     counted_tokens,
 )
+from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.tokens import TokenisedEssay
 from essay_scoring.models.transformer.trunk import Trunk
 
@@ -73,13 +75,21 @@ class EssayNetwork(nn.Module):
             representations = self.pooler(self.centring(pooled))
             return Output(self.head(representations), representations)
 
-    def centre_on(self, essays: Sequence[TokenisedEssay], most_tokens: int) -> None:
+    def centre_on(
+        self,
+        essays: Sequence[TokenisedEssay],
+        most_tokens: int,
+        arithmetic: Arithmetic,
+        crew: Crew = ALONE,
+    ) -> None:
         """Measure what the pooled states of these essays share, to be taken away from all."""
-        lengths = [essay.tokens for essay in essays]
-        parts = batches_by_length(lengths, most_tokens)
-        with torch.no_grad():
-            pooled = [self._pooled([essays[i] for i in part]) for part in parts]
-            self.centring.measure(torch.cat(pooled))
+
+        def pooled(part: list[int], _: Turn) -> Tensor:
+            with torch.no_grad(), arithmetic.autocast():
+                return self._pooled([essays[i] for i in part])
+
+        parts = batches_by_length([essay.tokens for essay in essays], most_tokens)
+        self.centring.measure(torch.cat(list(crew.each(pooled, parts))))
 
     def _pooled(self, essays: Sequence[TokenisedEssay]) -> Tensor:
         """Return the pooled states of n > 0 essays, (n, width)."""

@@ -54,4 +54,5 @@ class Arithmetic:
         import torch
 
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
-        return torch.autocast(self.device, dtype)
+        # The cache of casts is one for all threads: what one leaves, others would round by.
+        return torch.autocast(self.device, dtype, cache_enabled=self.device == "cuda")

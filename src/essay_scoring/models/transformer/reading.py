@@ -10,8 +10,9 @@ import torch
 
 from essay_scoring.core.contracts import Matrix
 from essay_scoring.features.tokens import batches_by_length
+from essay_scoring.models.transformer.crew import ALONE, Crew, Turn
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.network import EssayNetwork
+from essay_scoring.models.transformer.network import EssayNetwork, Output
 from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.tokens import TokenisedEssay
 
@@ -26,10 +27,11 @@ class Readings:
 
 @dataclass(frozen=True)
 class Reader:
-    """How essays are read: at most `most_tokens` tokens in one forward pass, and for whom."""
+    """How essays are read: at most `most_tokens` tokens in one forward pass, for whom, by whom."""
 
     most_tokens: int
     place: Place
+    crew: Crew = ALONE
 
     def read(
         self, network: EssayNetwork, essays: Sequence[TokenisedEssay], prompts: Sequence[str]
@@ -40,18 +42,20 @@ class Reader:
         Raises NotFiniteError naming the prompts of essays whose values are not finite.
         """
         tokens = [essay.tokens for essay in essays]
-        values: list[Matrix] = []
-        vectors: list[Matrix] = []
-        order: list[int] = []
         network.eval()
-        for part in batches_by_length(tokens, self.most_tokens):
+
+        def read(part: list[int], _: Turn) -> Output:
             with torch.no_grad(), self.place.arithmetic.autocast():
-                output = network([essays[i] for i in part])
-            values.append(output.values.float().cpu().numpy())
-            vectors.append(output.representations.float().cpu().numpy())
-            order += part
-        back = np.argsort(order)
-        readings = Readings(np.concatenate(values)[back], np.concatenate(vectors)[back])
+                output: Output = network([essays[i] for i in part])
+            return output
+
+        parts = batches_by_length(tokens, self.most_tokens)
+        outputs = list(self.crew.each(read, parts))
+        back = np.argsort([position for part in parts for position in part])
+        readings = Readings(
+            torch.cat([output.values for output in outputs]).float().cpu().numpy()[back],
+            torch.cat([output.representations for output in outputs]).float().cpu().numpy()[back],
+        )
         sums = readings.values.sum(axis=1) + readings.representations.sum(axis=1)
         if bad := np.flatnonzero(~np.isfinite(sums)).tolist():
             bad = not_finite_alone(network, essays, bad, self.place.arithmetic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ from essay_scoring.models.transformer.precision import Arithmetic, resolve
 
 if TYPE_CHECKING:
     from essay_scoring.models.transformer.canary import CanaryReport
+    from essay_scoring.models.transformer.crew import Crew
     from essay_scoring.models.transformer.lessons import LabelScale, Lessons
     from essay_scoring.models.transformer.network import EssayNetwork
     from essay_scoring.models.transformer.reading import Readings
@@ -52,11 +54,11 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Train; `rounds` is the epoch kept, `curve` holds the losses of all epochs on both."""
         require_packages()
-        from essay_scoring.models.transformer.surroundings import note_allocator, surroundings
+        from essay_scoring.models.transformer.surroundings import note_allocator
 
         note_allocator(self.arithmetic.device)
-        with surroundings(self.context.threads, self.arithmetic.device):
-            training, scale = self._prepare(train, dev)
+        with self._surroundings() as crew:
+            training, scale = self._prepare(train, dev, crew)
             standing = training.run(self._identity(training.lessons, training.dev))
         self.network = training.learner.network
         self.facts = {
@@ -73,10 +75,8 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         Raises NotFiniteError if the loss, a gradient, a weight or an output is not finite.
         """
         require_packages()
-        from essay_scoring.models.transformer.surroundings import surroundings
-
-        with surroundings(self.context.threads, self.arithmetic.device):
-            return self._prepare(train, dev)[0].canary()
+        with self._surroundings() as crew:
+            return self._prepare(train, dev, crew)[0].canary()
 
     def predict_targets(self, essays: Essays) -> FloatArray:
         """Return predictions on the training scale, shape (n,), not clipped to it."""
@@ -121,6 +121,13 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         cache = self.context.cache / "encoders"
         return resolve_encoder(self.settings.encoder, cache, "scorer.sha256")
 
+    def _surroundings(self) -> AbstractContextManager[Crew]:
+        """Return a context in which torch computes as this scorer asks, with who computes."""
+        from essay_scoring.models.transformer.surroundings import surroundings
+
+        draws = self.settings.dropout > 0 or self.settings.lora.dropout > 0
+        return surroundings(self.context.threads, self.arithmetic.device, draws=draws)
+
     def _build(self, heads: int) -> EssayNetwork:
         """Return the untrained network of this scorer's seed, its trunk at hand."""
         from essay_scoring.models.transformer.network import build_network
@@ -138,16 +145,18 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
             trunk=self._trunk,
         )
 
-    def _tokenise(self, essays: Essays) -> list[TokenisedEssay]:
+    def _tokenise(self, essays: Essays, crew: Crew) -> list[TokenisedEssay]:
         """Return essays as the network reads them, the trunk's states prepared."""
         from essay_scoring.models.transformer.tokens import tokenise
 
         tokenised = tokenise(essays, self._encoder, self.settings, self.context.cache)
         if self._trunk is not None:
-            self._trunk.prepare(tokenised, self.context.progress)
+            self._trunk.prepare(tokenised, self.context.progress, crew)
         return tokenised
 
-    def _prepare(self, train: ScoredEssays, dev: ScoredEssays) -> tuple[Training, LabelScale]:
+    def _prepare(
+        self, train: ScoredEssays, dev: ScoredEssays, crew: Crew
+    ) -> tuple[Training, LabelScale]:
         """Return the training of these essays, ready to run, and the scale of its labels."""
         from essay_scoring.models.invariance.build import build_invariance
         from essay_scoring.models.transformer.head_start import start_at_ridge
@@ -159,9 +168,9 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         settings, context = self.settings, self.context
         scale = LabelScale.of(train, with_traits=settings.trait_weight > 0)
         network = self._build(1 + len(scale.traits))
-        tokenised = self._tokenise(train.essays)
+        tokenised = self._tokenise(train.essays, crew)
         lessons = Lessons.of(train, tokenised, scale, self.weights(train))
-        ahead = Lessons.of(dev, self._tokenise(dev.essays), scale, np.ones(len(dev)))
+        ahead = Lessons.of(dev, self._tokenise(dev.essays, crew), scale, np.ones(len(dev)))
         invariance = build_invariance(
             settings.invariance,
             group_sizes=lessons.group_sizes,
@@ -169,27 +178,25 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
             width=network.width,
             seed=context.seed,
         ).to(self.arithmetic.device)
-        with self.arithmetic.autocast():
-            step = max(1, len(tokenised) // _CENTRED_ON)
-            network.centre_on(tokenised[::step], settings.tokens_per_pass)
+        some = tokenised[:: max(1, len(tokenised) // _CENTRED_ON)]
+        network.centre_on(some, settings.tokens_per_pass, self.arithmetic, crew)
         if settings.head_start == "ridge":
             place = Place(context.job.name, "starting the head", self.arithmetic)
-            start_at_ridge(network, lessons, ahead, Reader(settings.tokens_per_pass, place))
-        learner = Learner(network, invariance, settings, self.arithmetic)
+            reader = Reader(settings.tokens_per_pass, place, crew)
+            start_at_ridge(network, lessons, ahead, reader)
+        learner = Learner(network, invariance, settings, self.arithmetic, crew)
         training = Training(learner, lessons, ahead, context.seed, context.job, context.progress)
         return training, scale
 
     def _read(self, essays: Essays, doing: str) -> Readings:
         """Return what the fitted network says of essays, in their order."""
         from essay_scoring.models.transformer.reading import Reader
-        from essay_scoring.models.transformer.surroundings import surroundings
 
-        network, arithmetic = fitted(self.network), self.arithmetic
-        place = Place(self.context.job.name, doing, arithmetic)
-        with surroundings(self.context.threads, arithmetic.device):
-            tokenised = self._tokenise(essays)
-            reader = Reader(self.settings.tokens_per_pass, place)
-            return reader.read(network, tokenised, essays.prompts)
+        place = Place(self.context.job.name, doing, self.arithmetic)
+        with self._surroundings() as crew:
+            tokenised = self._tokenise(essays, crew)
+            reader = Reader(self.settings.tokens_per_pass, place, crew)
+            return reader.read(fitted(self.network), tokenised, essays.prompts)
 
     def _identity(self, train: Lessons, dev: Lessons) -> str:
         """Return the hash of all that decides what training comes to."""

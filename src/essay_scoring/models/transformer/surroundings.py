@@ -11,20 +11,28 @@ import torch
 
 from essay_scoring.core.machine import allocator
 from essay_scoring.features.pooling import Device, flushed_denormals
+from essay_scoring.models.transformer.crew import ALONE, MOST_WORKERS, Crew
 
 log = logging.getLogger("essay_scoring")
 
 
 @contextlib.contextmanager
-def surroundings(threads: int, device: Device) -> Iterator[None]:
-    """Compute with so many threads, without denormals, and leave global random state as it was."""
+def surroundings(threads: int, device: Device, *, draws: bool = False) -> Iterator[Crew]:
+    """Compute with so many threads, without denormals, and leave global random state as it was.
+
+    Yields who computes passes: on a CPU several workers that share the threads. With `draws`,
+    random numbers within a pass, passes follow each other, since all draw from one source.
+    """
     before = torch.get_num_threads()
     gpus = [torch.cuda.current_device()] if device == "cuda" else []
-    torch.set_num_threads(threads)
+    workers = 1 if draws or device == "cuda" else min(threads, MOST_WORKERS)
+    torch.set_num_threads(threads // workers)
+    crew = Crew(workers, threads // workers) if workers > 1 else ALONE
     try:
         with torch.random.fork_rng(devices=gpus), flushed_denormals():
-            yield
+            yield crew
     finally:
+        crew.close()
         torch.set_num_threads(before)
 
 

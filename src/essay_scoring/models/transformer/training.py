@@ -115,7 +115,7 @@ class Training:
     def _dev_loss(self, epoch: int) -> float:
         """Return the unweighted mean squared error of the standardised scores of dev."""
         place = replace(self._place, doing="reading dev", epoch=epoch + 1)
-        reader = Reader(self.learner.settings.tokens_per_pass, place)
+        reader = Reader(self.learner.settings.tokens_per_pass, place, self.learner.crew)
         values = reader.read(self.learner.network, self.dev.essays, self.dev.prompts).values
         errors = values[:, 0].astype(np.float64) - self.dev.labels[:, 0]
         return float(np.mean(errors**2))

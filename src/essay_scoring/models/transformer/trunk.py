@@ -20,6 +20,7 @@ from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.features.pooling import device_in_use, flushed_denormals
 from essay_scoring.models.settings import TransformerSettings
 from essay_scoring.models.transformer.backbone import Backbone
+from essay_scoring.models.transformer.crew import ALONE, Crew
 from essay_scoring.models.transformer.cut import cut_of
 from essay_scoring.models.transformer.linear import quicken
 from essay_scoring.models.transformer.loading import load_backbone
@@ -54,7 +55,9 @@ class Trunk:
         if not (self._folder / "trunk.json").exists():
             write_json(self._folder / "trunk.json", identity)
 
-    def prepare(self, essays: Sequence[TokenisedEssay], progress: Progress) -> None:
+    def prepare(
+        self, essays: Sequence[TokenisedEssay], progress: Progress, crew: Crew = ALONE
+    ) -> None:
         """Compute and store what is not there yet; call it before training and predicting.
 
         Several processes share the work. A crash costs what was not yet stored.
@@ -70,7 +73,7 @@ class Trunk:
             while waiting:
                 left = {}
                 for bucket, missing in sorted(waiting.items()):
-                    if self._filled(bucket, missing):
+                    if self._filled(bucket, missing, crew):
                         advance(len(missing))
                     else:
                         left[bucket] = missing
@@ -107,7 +110,7 @@ class Trunk:
             self._buckets[name].refresh()
         return self._buckets[name]
 
-    def _filled(self, name: str, missing: dict[str, TokenisedEssay]) -> bool:
+    def _filled(self, name: str, missing: dict[str, TokenisedEssay], crew: Crew) -> bool:
         """Compute what a bucket still lacks; False, at once, while another process does that."""
         with try_lock(self._folder / name / ".lock") as mine:
             if not mine:
@@ -115,10 +118,9 @@ class Trunk:
             packs = self._bucket(next(iter(missing)))
             packs.clear_strays()
             packs.refresh()
-            states = {
-                key: self._compute(essay) for key, essay in missing.items() if key not in packs
-            }
-            if states:
+            lacking = {key: essay for key, essay in missing.items() if key not in packs}
+            computed = crew.each(lambda essay, _: self._compute(essay), lacking.values())
+            if states := dict(zip(lacking, computed, strict=True)):
                 packs.add(states)
         return True
 

@@ -1,0 +1,102 @@
+"""Passes through a network side by side, each on its own share of the processors.
+
+The products of a small encoder are too thin to be split: two threads in one pass train 1.15 times
+as fast as one, two passes at a time 1.7 times. Results come in the order of the items, so that sums
+of them are the same bytes whoever computed them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Turn = AbstractContextManager[None]
+
+MOST_WORKERS = 4
+"""An optimiser step has few passes; further processors join in each of them."""
+
+
+class Crew:
+    """Workers that each do one item at a time; close it when nothing more is to be done."""
+
+    def __init__(self, workers: int = 1, threads_each: int = 1) -> None:
+        self._workers, self._pool = workers, None
+        if workers > 1:
+            # Both are settings of the thread that calls.
+            self._pool = ThreadPoolExecutor(workers, "crew", _settle, (threads_each,))
+
+    def each(self, work: Callable[[Item, Turn], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield what `work` returns of each item, in their order, with a few more under way.
+
+        What is done `with turn:`, the second argument, is done in their order too. The first
+        failure in that order is raised, once nothing is under way any more.
+        """
+        if self._pool is None:
+            for item in items:
+                yield work(item, _nobody_before())
+            return
+        under_way: deque[Future[Result]] = deque()
+        before = threading.Event()
+        before.set()
+        try:
+            for item in items:
+                own = threading.Event()
+                under_way.append(self._pool.submit(_in_turn, work, item, before, own))
+                before = own
+                if len(under_way) > self._workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in reversed(under_way):
+                future.cancel()
+            wait(under_way)
+
+    def close(self) -> None:
+        """Let the workers go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+ALONE = Crew()
+"""No workers: everything is done where it is asked for, with all the threads that torch has."""
+
+
+def _settle(threads: int) -> None:
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
+def _in_turn(
+    work: Callable[[Item, Turn], Result],
+    item: Item,
+    before: threading.Event,
+    own: threading.Event,
+) -> Result:
+    """Do an item; whatever becomes of it, those that wait for its turn go on."""
+    try:
+        return work(item, _turn(before, own))
+    finally:
+        own.set()
+
+
+@contextmanager
+def _turn(before: threading.Event, own: threading.Event) -> Iterator[None]:
+    before.wait()
+    try:
+        yield
+    finally:
+        own.set()
+
+
+@contextmanager
+def _nobody_before() -> Iterator[None]:
+    yield
