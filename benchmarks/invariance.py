@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from finetune import no_columns
+from scipy.stats import ttest_1samp
 
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
@@ -39,9 +40,10 @@ from essay_scoring.models.settings import TrainingSettings, TransformerSettings
 
 ARMS: dict[str, InvarianceSettings] = {
     "none": NoInvariance(),
-    "adversarial": Adversarial(strength=1.0, hidden=0),
+    "adversarial": Adversarial(),
+    "adversarial_linear": Adversarial(hidden=0),
     "group_dro": GroupDro(step_size=1.0),
-    "prompt_head": PromptHead(strength=1.0, hidden=0),
+    "prompt_head": PromptHead(),
 }
 FOLDS, DEV = 3, 10
 """Prompts are dealt out to folds in turn; every tenth essay that is trained on goes to dev."""
@@ -65,9 +67,12 @@ def main() -> None:
                 found = [one_fold(essays, k, arm, seed, Path(cache)) for k in range(FOLDS)]
                 row = {"shortcut": shortcut, "arm": arm, "seed": seed, "n": len(essays)}
                 rows.append(row | {"correlation": float(np.mean(found))})
-                write_json(args.out, {"schema": 1, "rows": rows})
-                print(f"shortcut {shortcut:g}, {arm}, seed {seed}: {np.mean(found):.3f}")
-    report(rows)
+                write_json(args.out, {"schema": 1, "rows": rows, "arms": summaries(rows)})
+                print(
+                    f"shortcut {shortcut:g}, {arm}, seed {seed}: {np.mean(found):.3f}", flush=True
+                )
+    for arm in summaries(rows):
+        print(line(arm))
 
 
 def one_fold(essays: ScoredEssays, number: int, arm: str, seed: int, cache: Path) -> float:
@@ -106,12 +111,42 @@ def settings(arm: str) -> TransformerSettings:
     )
 
 
-def report(rows: list[Row]) -> None:
-    """Print each arm's mean over seeds, and how far seeds differ."""
+def summaries(rows: list[Row]) -> list[Row]:
+    """Return each arm's mean over seeds, how far seeds differ, and its gain over no method.
+
+    The gain is paired by seed; its interval is Student's t over them, None for fewer than two.
+    """
+    told: list[Row] = []
     for shortcut, arm in dict.fromkeys((row["shortcut"], row["arm"]) for row in rows):
-        own = [r["correlation"] for r in rows if (r["shortcut"], r["arm"]) == (shortcut, arm)]
-        spread = f", SD over {len(own)} seeds {np.std(own, ddof=1):.3f}" if len(own) > 1 else ""
-        print(f"shortcut {shortcut:g}  {arm:12s} {np.mean(own):.3f}{spread}")
+        by_seed, none = by_seed_of(rows, shortcut, arm), by_seed_of(rows, shortcut, "none")
+        found = list(by_seed.values())
+        summary: Row = {"shortcut": shortcut, "arm": arm, "n_seeds": len(found)}
+        summary["mean"] = float(np.mean(found))
+        summary["sd"] = float(np.std(found, ddof=1)) if len(found) > 1 else None
+        gains = [by_seed[seed] - none[seed] for seed in by_seed if seed in none]
+        if arm != "none" and len(gains) > 1:
+            interval = ttest_1samp(gains, 0.0).confidence_interval(0.95)
+            ends = {"low": float(interval.low), "high": float(interval.high)}
+            summary["gain"] = {"estimate": float(np.mean(gains)), **ends, "n": len(gains)}
+        told.append(summary)
+    return told
+
+
+def by_seed_of(rows: list[Row], shortcut: float, arm: str) -> dict[int, float]:
+    """Return an arm's correlations by seed."""
+    mine = (row for row in rows if (row["shortcut"], row["arm"]) == (shortcut, arm))
+    return {row["seed"]: row["correlation"] for row in mine}
+
+
+def line(arm: Row) -> str:
+    """Return an arm's summary on one line."""
+    said = f"shortcut {arm['shortcut']:g}  {arm['arm']:18s} {arm['mean']:.3f}"
+    if arm["sd"] is not None:
+        said += f", SD over {arm['n_seeds']} seeds {arm['sd']:.3f}"
+    if "gain" in arm:
+        gain = arm["gain"]
+        said += f", gain {gain['estimate']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    return said
 
 
 def arguments() -> argparse.Namespace:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from essay_scoring.cli.main import run as command
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.evaluation.plans import load_plan
@@ -223,6 +224,57 @@ def test_the_studies_of_g3_are_in_the_strict_order(name: str) -> None:
         for one in (plain, adversarial, dro, control)
     ]
     assert alike == [alike[0]] * 4
+
+
+def test_an_override_reaches_every_arm_that_has_the_setting() -> None:
+    path = ROOT / "configs" / "studies" / "g3_ellipse_local.toml"
+    name = "scorer.model_name=all-mpnet-base-v2"
+    asked = [name, "scorer.invariance.strength=2.5", "data.preparation.min_words=210"]
+    plain, changed = load_study(path), load_study(path, asked)
+    found = []
+    for before, after in zip(plain.settings.arms, changed.settings.arms, strict=True):
+        scorer = changed.config(after, "prompt_holdout").scorer.model_dump()
+        strength = scorer.get("invariance", {}).get("strength")
+        found.append((scorer.get("model_name"), strength))
+        assert changed.config(after, "prompt_holdout").data.preparation.min_words == 210
+        assert after.set[: len(before.set)] == before.set
+        assert (f"--set {name}" in changed.command(after, "prompt_holdout")) == bool(found[-1][0])
+    trees, tuned = (None, None), ("all-mpnet-base-v2", 2.5)
+    untuned = ("all-mpnet-base-v2", None)
+    assert found == [trees, trees, untuned, tuned, untuned, tuned]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("scorer.modelname=x", "no arm has a setting 'scorer.modelname'"),
+        ("scorer.family.x=1", "no arm has a setting"),
+        ("epochs", "no arm has a setting 'epochs'"),
+        ("scheme=stratified_text", "scheme is the study's own"),
+        ("scorer.epochs=0", "epochs: Input should be greater than or equal to 1"),
+    ],
+)
+def test_an_override_that_changes_nothing_or_too_much_is_refused(
+    override: str, message: str
+) -> None:
+    path = ROOT / "configs" / "studies" / "g3_synthetic.toml"
+    with pytest.raises(InputError, match=message):
+        load_study(path, [override])
+
+
+def test_a_study_with_an_override_is_another_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(two_arms(tmp_path, easy="hard", hard="hard"))
+    monkeypatch.chdir(tmp_path)
+    assert command(["study", path, "--exit-zero"]) == 0
+    assert command(["study", path, "--exit-zero", "--set", "scorer.alphas=[1.0]"]) == 0
+    studies = [read_json(found) for found in tmp_path.glob("runs/studies/*/study.json")]
+    assert len({study["folder"] for study in studies}) == 2
+    runs = [{run["arm"]: run["run"] for run in study["runs"]} for study in studies]
+    changed = {name for name in runs[0] if runs[0][name] != runs[1][name]}
+    # Ridge alone has strengths to choose from; the other arms are the same runs.
+    assert changed == {"hard"}
 
 
 def test_the_quickstarts_gate_is_the_primary_one_on_any_tree() -> None:

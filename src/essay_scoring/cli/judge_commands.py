@@ -134,6 +134,14 @@ def compare_cv_runs(
 
 def study(
     file: Annotated[Path, typer.Argument(help="A study under configs/studies/.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Override a setting of every arm that has it, a.b=value. Repeatable.",
+            metavar="A.B=VALUE",
+        ),
+    ] = None,
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit 0 once a decision is recorded.")
     ] = False,
@@ -164,7 +172,7 @@ def study(
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
     runner = StudyRunner(
-        load_study(file),
+        load_study(file, overrides or ()),
         space,
         progress,
         outside=_outside(space, progress),

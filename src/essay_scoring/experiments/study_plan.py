@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.splits import Scheme
 from essay_scoring.evaluation.plans import GatePlan, load_plan
-from essay_scoring.experiments.config import RunConfig, load_run_config
+from essay_scoring.experiments.config import RunConfig, config_values, load_run_config
 from essay_scoring.experiments.search.settings import Search, load_search
 
 Ending = Literal["pass", "fail", "unstable", "invalid", "inconclusive", "not_run"]
@@ -47,6 +47,9 @@ class Arm(Settings):
     def each_seed(self) -> tuple[int | None, ...]:
         """The seeds to run, None for the config's own."""
         return self.seeds or (None,)
+
+
+AnyArm = TypeVar("AnyArm", bound=Arm)
 
 
 class Conditional(Arm):
@@ -163,12 +166,15 @@ def tuned_name(arm: Arm) -> str:
     return f"{arm.name}-tuned"
 
 
-def load_study(path: Path) -> Study:
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Return the study of a TOML file; every config, plan and search it names is read now.
 
-    Raises InputError for the first that is wrong, and where arms differ in their data.
+    Each `a.b=value` of `overrides` is laid over all arms whose config has that setting. Raises
+    InputError for the first thing that is wrong, and where arms differ in their data.
     """
     settings = build_settings(StudySettings, read_toml(path), str(path))
+    for override in overrides:
+        settings = _overridden(settings, override, path)
     plans = {
         arm.name: tuple(load_plan(path.parent / gate) for gate in arm.gates)
         for arm in settings.candidates
@@ -187,6 +193,51 @@ def load_study(path: Path) -> Study:
         if candidate.tuning is not None:
             study.searches[candidate.name] = _search(study, candidate, candidate.tuning)
     return study
+
+
+_THE_STUDYS_OWN = ("name", "scheme", "seed")
+
+
+def _overridden(settings: StudySettings, override: str, path: Path) -> StudySettings:
+    """Return the settings with an override added to what every arm that has it sets."""
+    key = override.partition("=")[0].strip()
+    if key in _THE_STUDYS_OWN:
+        raise InputError(
+            f"{key} is the study's own, not an arm's to set",
+            where=f"--set {override}",
+            mend="change the study file",
+        )
+    having = {
+        arm.name
+        for arm in settings.arms
+        if _has(config_values(load_run_config(path.parent / arm.config, arm.set)), key.split("."))
+    }
+    if not having:
+        raise InputError(
+            f"no arm has a setting {key!r}",
+            where=f"--set {override}",
+            mend="name a setting of some arm's config, such as scorer.model_name",
+        )
+
+    def laid_over(arm: AnyArm) -> AnyArm:
+        added = (override,) if arm.name in having else ()
+        return arm.model_copy(update={"set": (*arm.set, *added)})
+
+    arms = {
+        "reference": laid_over(settings.reference),
+        "candidates": tuple(map(laid_over, settings.candidates)),
+        "context": tuple(map(laid_over, settings.context)),
+    }
+    return settings.model_copy(update=arms)
+
+
+def _has(values: Any, keys: Sequence[str]) -> bool:
+    """Tell whether nested tables have a value at these keys."""
+    for key in keys:
+        if not isinstance(values, dict) or key not in values:
+            return False
+        values = values[key]
+    return True
 
 
 def _require_known(arm: Conditional, known: Sequence[str], what: str) -> None:

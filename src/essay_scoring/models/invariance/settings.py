@@ -19,7 +19,9 @@ class Adversarial(Settings):
     """A prompt classifier behind reversed gradients (Ganin et al. 2016).
 
     `strength` is the final weight of the reversed gradient. `condition_on_band` shows the
-    classifier the score band as well, so that only what bands do not explain is removed.
+    classifier the score band as well, so that only what bands do not explain is removed. With 0
+    `hidden` units the classifier sees where a prompt's mean lies, and not along what its essays
+    spread: a topic's words that come with high scores on one side, and low ones on the other.
     """
 
     method: Literal["adversarial"] = "adversarial"
