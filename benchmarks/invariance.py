@@ -45,8 +45,10 @@ ARMS: dict[str, InvarianceSettings] = {
     "group_dro": GroupDro(step_size=1.0),
     "prompt_head": PromptHead(),
 }
-FOLDS, DEV = 3, 10
+PROMPTS, FOLDS, DEV, LAYER = 8, 3, 10, 2
 """Prompts are dealt out to folds in turn; every tenth essay that is trained on goes to dev."""
+
+MADE = {"prompts": PROMPTS, "folds": FOLDS, "layer": LAYER}
 
 Row = dict[str, Any]
 
@@ -58,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         for shortcut in args.shortcuts:
             corpus = SyntheticCorpus(
-                n_essays=args.essays, n_locked=0, n_prompts=8, seed=7, shortcut=shortcut
+                n_essays=args.essays, n_locked=0, n_prompts=PROMPTS, seed=7, shortcut=shortcut
             )
             essays = generate(corpus, "train")
             for arm, seed in ((arm, seed) for arm in args.arms for seed in args.seeds):
@@ -67,7 +69,10 @@ def main() -> None:
                 found = [one_fold(essays, k, arm, seed, Path(cache)) for k in range(FOLDS)]
                 row = {"shortcut": shortcut, "arm": arm, "seed": seed, "n": len(essays)}
                 rows.append(row | {"correlation": float(np.mean(found))})
-                write_json(args.out, {"schema": 1, "rows": rows, "arms": summaries(rows)})
+                rows.sort(key=place_of)
+                write_json(
+                    args.out, {"schema": 1, "made": MADE, "rows": rows, "arms": summaries(rows)}
+                )
                 print(
                     f"shortcut {shortcut:g}, {arm}, seed {seed}: {np.mean(found):.3f}", flush=True
                 )
@@ -97,7 +102,7 @@ def one_fold(essays: ScoredEssays, number: int, arm: str, seed: int, cache: Path
 def settings(arm: str) -> TransformerSettings:
     """Return settings that differ between arms in the method alone."""
     return TransformerSettings(
-        layer=2,
+        layer=LAYER,
         reading="mix",
         trained_layers=1,
         cache_trunk=True,
@@ -109,6 +114,11 @@ def settings(arm: str) -> TransformerSettings:
         head_learning_rate=3e-3,
         invariance=ARMS[arm],
     )
+
+
+def place_of(row: Row) -> tuple[float, int, int]:
+    """Return what rows are sorted by: the shortcut first, then arms as they are listed here."""
+    return -row["shortcut"], list(ARMS).index(row["arm"]), row["seed"]
 
 
 def summaries(rows: list[Row]) -> list[Row]:

@@ -9,6 +9,7 @@ from essay_scoring.experiments.config import load_run_config
 from essay_scoring.features.linguistic import HANDCRAFTED
 from essay_scoring.reports.cells import markdown_table, number, with_interval
 from tests.conftest import ROOT
+from tests.docs.results_invariance import invariance
 from tests.docs.results_lift import first_round, g3, lift, locked
 from tests.docs.results_pieces import Quoted, Row, artifact, clauses, compared, one, span
 from tests.docs.results_studies import g1
@@ -208,6 +209,7 @@ SECTIONS: dict[str, Callable[[], Quoted]] = {
     "What lifts agreement on unseen prompts": lift,
     "G1: CatBoost against the reference": g1,
     "G3: fine-tuned encoders, with and without prompt invariance": g3,
+    "What prompt invariance is worth where a shortcut is planted": invariance,
     "The locked test": locked,
     "What is wrong with the reference": reference,
     "What a mapping is worth": mappings,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from essay_scoring.audits.constructs import CONSTRUCTS
 from essay_scoring.features.linguistic import COMPANIONS
 from tests.conftest import ROOT
 from tests.docs.quoted import changed_digits, is_quoted, numbers_left
+from tests.docs.results_invariance import arm_of
 from tests.docs.results_pieces import RESULTS, artifact, one
 from tests.docs.results_sections import FLAT, GRID, LESS_LUCK, NESTED, SECTIONS, found, mapping
 
@@ -64,6 +67,24 @@ def test_what_g1_says_in_words_holds() -> None:
     check = one(one(gate["conditions"], name="as it is")["checks"], metric="worst_prompt_qwk")
     assert round(check["noise"]["sd"] / check["delta_at_least"]) == 7
     assert artifact("g1_interval")["candidates"] == gates[0]["candidate_runs"]
+
+
+def test_what_invariance_says_in_words_holds() -> None:
+    """With the shortcut both methods gain more than seeds differ; without it none costs as much."""
+    none = arm_of("none")
+    for method in ("adversarial", "group_dro"):
+        arm = arm_of(method)
+        assert arm["gain"]["estimate"] > max(none["sd"], arm["sd"])
+        assert arm_of(method, 0.0)["gain"]["estimate"] > 0
+    assert arm_of("prompt_head", 0.0)["gain"]["estimate"] > 0
+    dro = arm_of("group_dro")["gain"]
+    assert dro["low"] < 0 < dro["high"]
+    rows = artifact("invariance")["rows"]
+    for arm in artifact("invariance")["arms"]:
+        keys = {"shortcut": arm["shortcut"], "arm": arm["arm"]}
+        mine = [row["correlation"] for row in rows if keys.items() <= row.items()]
+        assert len(mine) == arm["n_seeds"] == 3
+        assert math.isclose(arm["mean"], sum(mine) / 3)
 
 
 def test_what_the_audits_say_in_words_holds() -> None:
