@@ -11,6 +11,7 @@ from essay_scoring.core.files import try_lock
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.transformer.network import EssayNetwork
+from essay_scoring.models.transformer.surroundings import surroundings
 from essay_scoring.models.transformer.tokens import TokenisedEssay
 from essay_scoring.models.transformer.trunk import Trunk
 from tests.models.transformer.architectures import (
@@ -45,6 +46,22 @@ def values_and_grads(
     values.square().sum().backward()
     learnt = {n: p for n, p in network.named_parameters() if p.requires_grad}
     return values.detach(), {n: p.grad for n, p in learnt.items() if p.grad is not None}
+
+
+def test_workers_compute_the_same_trunk_and_denormals_stay_flushed(
+    bert: EncoderFolder, tmp_path: Path
+) -> None:
+    essays = tokenised(bert, transformer_settings(bert))
+    stored = []
+    for threads in (1, 3):
+        trunk = made_trunk(bert, tmp_path / str(threads))
+        with surroundings(threads, "cpu") as crew:
+            trunk.prepare(essays, Progress(), crew)
+            # Training comes next, by the same workers.
+            tiny = crew.each(lambda value, _: (torch.tensor([value]) * 1.0).item(), [1e-40] * 4)
+            assert {*tiny} == {0.0}
+        stored.append(torch.cat([part for essay in essays for part in trunk.states(essay)]))
+    assert stored[0].equal(stored[1])
 
 
 @pytest.mark.parametrize(

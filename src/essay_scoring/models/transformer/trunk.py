@@ -17,7 +17,7 @@ from essay_scoring.core.files import try_lock, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.pooling import device_in_use, flushed_denormals
+from essay_scoring.features.pooling import device_in_use
 from essay_scoring.models.settings import TransformerSettings
 from essay_scoring.models.transformer.backbone import Backbone
 from essay_scoring.models.transformer.crew import ALONE, Crew
@@ -38,7 +38,8 @@ class Trunk:
 
     `precision` is the resolved one of training: "fp32", "bf16" or "fp16". States are computed as
     training would compute them, and stored in bf16 under bf16, else in fp32. Each chunk is computed
-    alone, so that its states are the same bytes whenever and by whomever they are computed.
+    alone, so that its states are the same bytes whenever and by whomever they are computed. Use it
+    within `surroundings`, which flush denormals.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Trunk:
         if essay.key in bucket:
             states = bucket.read([essay.key])[essay.key]
         else:
-            states = self._compute(essay)
+            states = self._compute(essay, self._lower)
         return torch.split(states, [len(ids) for ids in essay.ids])
 
     def _identity(self) -> dict[str, object]:
@@ -119,17 +120,18 @@ class Trunk:
             packs.clear_strays()
             packs.refresh()
             lacking = {key: essay for key, essay in missing.items() if key not in packs}
-            computed = crew.each(lambda essay, _: self._compute(essay), lacking.values())
-            if states := dict(zip(lacking, computed, strict=True)):
-                packs.add(states)
+            if lacking:
+                # Before the workers ask for it: a model is not loaded by several threads at once.
+                lower = self._lower
+                computed = crew.each(lambda essay, _: self._compute(essay, lower), lacking.values())
+                packs.add(dict(zip(lacking, computed, strict=True)))
         return True
 
-    def _compute(self, essay: TokenisedEssay) -> Tensor:
+    def _compute(self, essay: TokenisedEssay, lower: Backbone) -> Tensor:
         """Return the states of an essay's chunks, end to end, as they are stored."""
-        lower, kind = self._lower, _TYPES[self._precision]
-        device = device_in_use()
+        kind, device = _TYPES[self._precision], device_in_use()
         casts = contextlib.nullcontext() if kind is torch.float32 else torch.autocast(device, kind)
-        with flushed_denormals(), torch.no_grad(), casts:
+        with torch.no_grad(), casts:
             states = torch.cat([lower([ids])[0] for ids in essay.ids])
         stored = kind if kind is torch.bfloat16 else torch.float32
         return states.to("cpu", stored).contiguous()
