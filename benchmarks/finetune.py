@@ -48,8 +48,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "whole": {},
     "cut": {"layer": 4, "reading": "mix"},
     "cached": {"layer": 4, "reading": "mix", "trained_layers": 2, "cache_trunk": True},
-    "one pass": {"layer": 4, "reading": "mix", "trained_layers": 2, "cache_trunk": True},
 }
+ARMS["one pass"] = ARMS["cached"]
 SAID = {
     "plain": "Trainer and peft, its defaults",
     "whole": "this project, all 6 layers, uncached",

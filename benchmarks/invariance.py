@@ -124,7 +124,7 @@ def place_of(row: Row) -> tuple[float, int, int]:
 def summaries(rows: list[Row]) -> list[Row]:
     """Return each arm's mean over seeds, how far seeds differ, and its gain over no method.
 
-    The gain is paired by seed; its interval is Student's t over them, None for fewer than two.
+    The gain is paired by seed; its interval is Student's t over them, so that one seed has none.
     """
     told: list[Row] = []
     for shortcut, arm in dict.fromkeys((row["shortcut"], row["arm"]) for row in rows):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,11 +23,9 @@ from essay_scoring.models.transformer.cut import cut_of
 from essay_scoring.models.transformer.linear import quicken
 from essay_scoring.models.transformer.loading import load_backbone
 from essay_scoring.models.transformer.packs import Packs
+from essay_scoring.models.transformer.precision import Arithmetic, Resolved
 from essay_scoring.models.transformer.tokens import TokenisedEssay, tokens_identity
 
-Precision = Literal["fp32", "bf16", "fp16"]
-
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _POLL_SECONDS = 0.2
 
 
@@ -46,7 +42,7 @@ class Trunk:
         self,
         settings: TransformerSettings,
         encoder: EncoderFolder,
-        precision: Precision,
+        precision: Resolved,
         cache: Path,
     ) -> None:
         self._settings, self._encoder, self._precision = settings, encoder, precision
@@ -129,11 +125,9 @@ class Trunk:
 
     def _compute(self, essay: TokenisedEssay, lower: Backbone) -> Tensor:
         """Return the states of an essay's chunks, end to end, as they are stored."""
-        kind, device = _TYPES[self._precision], device_in_use()
-        casts = contextlib.nullcontext() if kind is torch.float32 else torch.autocast(device, kind)
-        with torch.no_grad(), casts:
+        with torch.no_grad(), Arithmetic(device_in_use(), self._precision).autocast():
             states = torch.cat([lower([ids])[0] for ids in essay.ids])
-        stored = kind if kind is torch.bfloat16 else torch.float32
+        stored = torch.bfloat16 if self._precision == "bf16" else torch.float32
         return states.to("cpu", stored).contiguous()
 
     @cached_property
