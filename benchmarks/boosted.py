@@ -14,7 +14,7 @@ from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.models.registry import ScorerContext, build_scorer
-from essay_scoring.models.settings import (
+from essay_scoring.models.scorer_settings import (
     CatBoostSettings,
     RidgeSettings,
     ScorerSettings,

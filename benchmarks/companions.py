@@ -15,12 +15,12 @@ from typing import Any
 from essay_scoring.cli.options import CACHE, RUNS, workspace
 from essay_scoring.cli.progress_display import progress_display
 from essay_scoring.core.files import write_json
-from essay_scoring.evaluation.comparison import compare
-from essay_scoring.experiments.compare_runs import RunRecord, read_run
-from essay_scoring.experiments.config import load_run_config
-from essay_scoring.experiments.cv import run_cv
 from essay_scoring.features.linguistic import COMPANIONS
+from essay_scoring.records.config import load_run_config
+from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.runs.cv import run_cv
+from essay_scoring.statistics.comparison import compare
 
 
 def run(config: Path, name: str, kept: tuple[str, ...]) -> RunRecord:

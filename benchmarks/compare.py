@@ -14,11 +14,11 @@ import numpy as np
 from record import record
 from scipy.stats import bootstrap
 
-from essay_scoring.core.metrics import confusion, qwk_of_counts
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
-from essay_scoring.evaluation.comparison import DELTAS, compare
-from essay_scoring.evaluation.mixed_model import arm_effect
-from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.statistics.comparison import DELTAS, compare
+from essay_scoring.statistics.metrics import confusion, qwk_of_counts
+from essay_scoring.statistics.mixed_model import arm_effect
+from essay_scoring.statistics.predictions import Predictions
 
 SCALE = ScoreScale(low=1, high=5, step=0.5)
 SCALES = ScoreScales(shared=SCALE)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from record import record
 
-from essay_scoring.core.metrics import qwk
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale
 from essay_scoring.models.mapping import fit_cutpoints
+from essay_scoring.statistics.metrics import qwk
 
 SCALE = ScoreScale(low=1, high=5, step=0.5)
 Fit = Callable[[FloatArray, IntArray], FloatArray]

@@ -21,10 +21,10 @@ from essay_scoring.core.contracts import FeatureBlock
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder, load_train
-from essay_scoring.data.settings import EllipseCorpus, SyntheticCorpus
-from essay_scoring.features import pooling
+from essay_scoring.data.data_settings import EllipseCorpus, SyntheticCorpus
+from essay_scoring.features import frozen_encoder as pooling
 from essay_scoring.features.encoders import resolve_encoder
-from essay_scoring.features.settings import EncoderSettings, FeatureSettings
+from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import build_blocks
 

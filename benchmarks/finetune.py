@@ -33,14 +33,14 @@ from record import record
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.machine import cores
-from essay_scoring.core.metrics import pearson
 from essay_scoring.data.corpora import data_folder, load_train
+from essay_scoring.data.data_settings import EllipseCorpus, SyntheticCorpus
 from essay_scoring.data.grouping import groups_of
-from essay_scoring.data.settings import EllipseCorpus, SyntheticCorpus
 from essay_scoring.data.splits import cut_dev
 from essay_scoring.features.encoders import resolve_encoder
 from essay_scoring.models.context import ScorerContext
-from essay_scoring.models.settings import TrainingSettings, TransformerSettings
+from essay_scoring.models.scorer_settings import TrainingSettings, TransformerSettings
+from essay_scoring.statistics.metrics import pearson
 
 RATE = 1e-3
 ARMS: dict[str, dict[str, Any]] = {
@@ -103,9 +103,9 @@ def measure(
 
 def ours(arm: str, train: ScoredEssays, dev: ScoredEssays, unseen: ScoredEssays) -> dict[str, Any]:
     """Train the project's scorer; its epoch's seconds are those between its first and last step."""
-    from essay_scoring.models.transformer import surroundings
+    from essay_scoring.models.transformer import torch_settings as surroundings
     from essay_scoring.models.transformer.scorer import TransformerScorer
-    from essay_scoring.models.transformer.training import Training
+    from essay_scoring.models.transformer.training_loop import Training
 
     if arm == "one pass":
         surroundings.MOST_WORKERS = 1

@@ -24,11 +24,10 @@ from scipy.stats import ttest_1samp
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.machine import cores
-from essay_scoring.core.metrics import pearson
-from essay_scoring.data.settings import SyntheticCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
 from essay_scoring.models.context import ScorerContext
-from essay_scoring.models.invariance.settings import (
+from essay_scoring.models.invariance.invariance_settings import (
     Adversarial,
     GroupDro,
     InvarianceSettings,
@@ -36,7 +35,8 @@ from essay_scoring.models.invariance.settings import (
     PromptHead,
 )
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import TrainingSettings, TransformerSettings
+from essay_scoring.models.scorer_settings import TrainingSettings, TransformerSettings
+from essay_scoring.statistics.metrics import pearson
 
 ARMS: dict[str, InvarianceSettings] = {
     "none": NoInvariance(),

@@ -23,7 +23,7 @@ from typing import Any
 from record import VARIABLE
 
 from essay_scoring.core.files import read_json, write_json
-from essay_scoring.experiments.provenance import git_state, machine, package_versions
+from essay_scoring.records.provenance import git_state, machine, package_versions
 
 HERE = Path(__file__).parent
 COMMANDS = {

@@ -24,11 +24,11 @@ from record import record
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.data.corpora import data_folder, load_train
-from essay_scoring.data.settings import EllipseCorpus, SyntheticCorpus
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.data.data_settings import EllipseCorpus, SyntheticCorpus
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.scoring.score_file import ScoreRequest, score_file
-from essay_scoring.scoring.training import TrainingOrder, train_model
+from essay_scoring.scoring.train_model import TrainingOrder, train_model
 
 CORPUS = {"kind": "synthetic", "n_essays": 60, "n_locked": 0, "n_prompts": 5, "seed": 3}
 MODELS: dict[str, dict[str, object]] = {

@@ -17,15 +17,15 @@ from record import record
 
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.cross_validation import run_job
-from essay_scoring.experiments.run import open_run
-from essay_scoring.experiments.search.runner import help_search
-from essay_scoring.experiments.search.settings import Search, load_search
-from essay_scoring.experiments.search.storage import require_optuna
-from essay_scoring.experiments.search.team import helpers
-from essay_scoring.experiments.search.work import ALL, open_workplace, work
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cross_validation import run_job
+from essay_scoring.runs.run import open_run
+from essay_scoring.search.runner import help_search
+from essay_scoring.search.search_settings import Search, load_search
+from essay_scoring.search.search_workers import helpers
+from essay_scoring.search.storage import require_optuna
+from essay_scoring.search.work import ALL, open_workplace, work
 
 
 def search_of(path: Path, trials: int) -> Search:

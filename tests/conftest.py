@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.config import RunConfig, load_run_config
-from essay_scoring.experiments.run import open_run
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.config import RunConfig, load_run_config
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.run import open_run
 
 # Read when torch is first imported: on a busy machine threads that spin take turns with others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from essay_scoring.audits.evidence import Evidence
+from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.audits.resamples import Resamples
 from essay_scoring.core.scale import FloatArray, ScoreScales
-from essay_scoring.evaluation.predictions import Predictions
-from tests.evaluation.made import HALVES
+from essay_scoring.statistics.predictions import Predictions
+from tests.statistics.made import HALVES
 
 REPLICATES = 200
 

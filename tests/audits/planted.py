@@ -7,9 +7,9 @@ import numpy as np
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.experiments.cross_validation import Design
 from essay_scoring.models.registry import ScorerContext
+from essay_scoring.runs.cross_validation import Design
+from essay_scoring.statistics.predictions import Predictions
 
 HALVES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
 SIGNAL = "spelling_errors_per_100_words"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.calibration import PROMPT, SLOPE, calibration
-from essay_scoring.audits.evidence import Evidence
 from tests.audits.made_evidence import evidence_of, figure
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.ceilings import QWK_LOSS, R_LOSS, ceilings
-from essay_scoring.audits.evidence import Evidence
 from essay_scoring.audits.limits import limits
 from essay_scoring.audits.true_scores import true_scores
-from essay_scoring.core.metrics import pearson, qwk
+from essay_scoring.statistics.metrics import pearson, qwk
 from tests.audits.made_evidence import evidence_of, figure
 
 

@@ -11,8 +11,8 @@ from essay_scoring.audits.constructs import (
     construct_of,
     positions_by_construct,
 )
+from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
-from essay_scoring.features.settings import FeatureSettings
 from essay_scoring.features.table import build_blocks
 
 

@@ -10,7 +10,7 @@ from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.errors import InputError
 from essay_scoring.models.registry import build_scorer, load_scorer
 from essay_scoring.models.ridge import RidgeScorer
-from essay_scoring.models.settings import (
+from essay_scoring.models.scorer_settings import (
     CatBoostSettings,
     LengthSettings,
     MeanSettings,

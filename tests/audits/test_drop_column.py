@@ -9,9 +9,9 @@ from essay_scoring.audits.drop_column import Refitting, drop_column_section
 from essay_scoring.audits.findings import Figure
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays
-from essay_scoring.experiments.cross_validation import gather, run_job
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import CatBoostSettings
+from essay_scoring.models.scorer_settings import CatBoostSettings
+from essay_scoring.runs.cross_validation import gather, run_job
 from tests.audits.planted import (
     NAMES,
     SIGNAL,

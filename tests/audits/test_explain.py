@@ -13,11 +13,11 @@ from essay_scoring.cli.main import run
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.cv import run_cv
-from essay_scoring.experiments.manifest import write_manifest
-from essay_scoring.experiments.run import open_run
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.explain_report import write_explain_reports
+from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 from tests.models.made import files_of
 

@@ -8,9 +8,9 @@ import pytest
 from essay_scoring.audits.failure_cards import CardMaterial, failure_cards
 from essay_scoring.audits.findings import Section
 from essay_scoring.core.contracts import Columns
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.evaluation.summary import summarise
-from tests.evaluation.made import made_predictions, of_scores
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.summary import summarise
+from tests.statistics.made import made_predictions, of_scores
 
 BAD = "p03"
 

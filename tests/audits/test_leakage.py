@@ -9,7 +9,7 @@ from essay_scoring.audits.leakage import Holdout, leakage, permuted_labels
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from tests.audits.made_evidence import figure
-from tests.evaluation.made import HALVES
+from tests.statistics.made import HALVES
 
 NOBODY = Essays((), (), ())
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from essay_scoring.audits.evidence import Evidence
+from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.length import GAIN, PARTIAL, length
-from essay_scoring.core.metrics import pearson
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.statistics.metrics import pearson
+from essay_scoring.statistics.predictions import Predictions
 from tests.audits.made_evidence import evidence_of, figure
 
 

@@ -6,8 +6,8 @@ import pytest
 from essay_scoring.audits import weighted
 from essay_scoring.audits.resamples import Limit, Resamples
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.evaluation.summary import summarise
-from tests.evaluation.made import made_predictions
+from essay_scoring.statistics.summary import summarise
+from tests.statistics.made import made_predictions
 
 
 def test_the_interval_is_that_of_the_run() -> None:

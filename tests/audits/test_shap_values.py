@@ -9,7 +9,7 @@ from essay_scoring.audits.shap_values import shap_section
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import RidgeSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import RidgeSettings, TrainingSettings
 from tests.audits.planted import (
     HALVES,
     N_PROMPTS,

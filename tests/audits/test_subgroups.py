@@ -5,9 +5,9 @@ import pytest
 
 from essay_scoring.audits.subgroups import conditional_differences, subgroups
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.evaluation import rsm
+from essay_scoring.statistics import psychometrics as rsm
 from tests.audits.made_evidence import evidence_of, figure, made_evidence
-from tests.evaluation.made import MIXED
+from tests.statistics.made import MIXED
 
 
 def test_a_planted_bias_is_found() -> None:

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.audits import weighted
-from essay_scoring.core import metrics
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.evaluation import rsm
+from essay_scoring.statistics import metrics
+from essay_scoring.statistics import psychometrics as rsm
 
 
 def once(n: int) -> FloatArray:

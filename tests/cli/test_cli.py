@@ -146,7 +146,7 @@ def test_a_bug_is_one_line_without_its_message(
     def broken(*_: object) -> None:
         raise RuntimeError("some essay text")
 
-    monkeypatch.setattr("essay_scoring.experiments.config.load_run_config", broken)
+    monkeypatch.setattr("essay_scoring.records.config.load_run_config", broken)
     assert run(["validate", str(SMOKE / "mean.toml")]) == 1
     said = capsys.readouterr().err
     assert "RuntimeError at" in said

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from essay_scoring.cli.main import run
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.workspace import Workspace
 from tests.conftest import SMOKE, smoke_config
 
 COMMAND = ["transformer-finetune", str(SMOKE / "transformer.toml")]
@@ -70,7 +70,7 @@ def test_a_method_s_own_settings_stay_where_the_flag_names_it(
 def test_require_gpu_refuses_a_cpu_before_anything_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("essay_scoring.experiments.fine_tuning.device_in_use", lambda: "cpu")
+    monkeypatch.setattr("essay_scoring.runs.fine_tuning.device_in_use", lambda: "cpu")
     folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(tmp_path / "cache")]
     assert run([*COMMAND, *folders, "--require-gpu"]) == 2
     assert "a GPU is required and this process sees none" in capsys.readouterr().err
@@ -80,7 +80,7 @@ def test_require_gpu_refuses_a_cpu_before_anything_is_made(
 def test_fp16_on_a_cpu_is_refused_before_training(
     space: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("essay_scoring.experiments.run.device_in_use", lambda: "cpu")
+    monkeypatch.setattr("essay_scoring.runs.run.device_in_use", lambda: "cpu")
     folders = ["--runs-dir", str(space.runs), "--cache-dir", str(space.cache)]
     assert run([*COMMAND, *folders, "--mixed-precision", "fp16"]) == 2
     assert "scorer.mixed_precision: fp16 does not train on a CPU" in capsys.readouterr().err

@@ -13,9 +13,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.cv import run_cv
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.runs.cv import run_cv
 from tests.conftest import ROOT, SMOKE, smoke_config
 
 HEAVY = (

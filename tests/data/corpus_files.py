@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.data.settings import (
+from essay_scoring.data.data_settings import (
     DataSettings,
     Preparation,
     SplitSettings,

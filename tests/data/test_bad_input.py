@@ -11,8 +11,8 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.data.data_settings import DataSettings, TableColumns
 from essay_scoring.data.preparation import prepare
-from essay_scoring.data.settings import DataSettings, TableColumns
 from tests.data.corpus_files import HEADER, SECRET, made_rows, table_settings, write_csv
 
 Rows = list[list[str]]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.duplicates import exact_groups, near_pairs
-from essay_scoring.data.settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
 
 # Twenty-nine words: 25 five-word shingles.

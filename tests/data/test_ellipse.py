@@ -9,9 +9,9 @@ import pytest
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.settings import build_settings, read_toml
 from essay_scoring.data.corpora import data_folder
+from essay_scoring.data.data_settings import DataSettings, EllipseCorpus
 from essay_scoring.data.locked import open_locked
 from essay_scoring.data.preparation import PreparedData, prepare
-from essay_scoring.data.settings import DataSettings, EllipseCorpus
 from essay_scoring.data.splits import SCHEMES, read_splits
 from tests.conftest import ROOT
 

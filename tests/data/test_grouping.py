@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import ScoredEssays
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.grouping import SCHEMES, cut_dev, groups_of
-from essay_scoring.data.settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
 from tests.data.essay_strategies import scored, scored_essays
 

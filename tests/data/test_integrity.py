@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from essay_scoring.core.progress import Progress
+from essay_scoring.data.data_settings import TableColumns
 from essay_scoring.data.preparation import prepare
-from essay_scoring.data.settings import TableColumns
 from tests.data.corpus_files import HEADER, SECRET, made_rows, table_settings, write_csv
 
 

@@ -7,9 +7,9 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder, load_locked_essays
+from essay_scoring.data.data_settings import DataSettings, SplitSettings, SyntheticCorpus
 from essay_scoring.data.locked import open_locked
 from essay_scoring.data.preparation import PreparedData, prepare
-from essay_scoring.data.settings import DataSettings, SplitSettings, SyntheticCorpus
 from tests.data.corpus_files import made_rows, table_settings, write_csv
 
 LOCKED = [

@@ -12,14 +12,14 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress, ProgressEvent
-from essay_scoring.data.preparation import load_prepared, prepare
-from essay_scoring.data.settings import (
+from essay_scoring.data.data_settings import (
     DataSettings,
     Preparation,
     SplitSettings,
     SyntheticCorpus,
     TableColumns,
 )
+from essay_scoring.data.preparation import load_prepared, prepare
 from tests.data.corpus_files import HEADER, SECRET, made_rows, table_settings, write_csv
 
 SMALL = DataSettings(

@@ -13,8 +13,8 @@ from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.text import text_hash
+from essay_scoring.data.data_settings import DataSettings, SplitSettings, SyntheticCorpus
 from essay_scoring.data.preparation import PreparedData, prepare
-from essay_scoring.data.settings import DataSettings, SplitSettings, SyntheticCorpus
 from essay_scoring.data.splits import (
     SCHEMES,
     Splits,

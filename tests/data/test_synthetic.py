@@ -8,13 +8,13 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.fingerprint import rows_sha256
-from essay_scoring.core.metrics import pearson, qwk
 from essay_scoring.core.scale import FloatArray, ScoreScale
 from essay_scoring.core.text import word_count, words
 from essay_scoring.data import synthetic_words as lexicon
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.duplicates import exact_groups, near_pairs
-from essay_scoring.data.settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
+from essay_scoring.statistics.metrics import pearson, qwk
 
 
 def _sha256(train: ScoredEssays) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from essay_scoring.reports.cells import markdown_table, number, with_interval
+from essay_scoring.reports.table_cells import markdown_table, number, with_interval
 from tests.docs.results_pieces import Quoted, Row, artifact, clauses, one
 
 INVARIANCE = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from essay_scoring.experiments.config import load_run_config
-from essay_scoring.reports.cells import markdown_table, number, probability, with_interval
+from essay_scoring.records.config import load_run_config
+from essay_scoring.reports.table_cells import markdown_table, number, probability, with_interval
 from tests.conftest import ROOT
 from tests.docs.results_pieces import (
     Quoted,

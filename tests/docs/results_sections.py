@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from essay_scoring.core.scale import HIGH_TAIL, LOW_TAIL
-from essay_scoring.experiments.config import load_run_config
 from essay_scoring.features.linguistic import HANDCRAFTED
-from essay_scoring.reports.cells import markdown_table, number, with_interval
+from essay_scoring.records.config import load_run_config
+from essay_scoring.reports.table_cells import markdown_table, number, with_interval
 from tests.conftest import ROOT
 from tests.docs.results_invariance import invariance
 from tests.docs.results_lift import first_round, g3, lift, locked

@@ -18,13 +18,13 @@ import pytest
 import typer.main
 
 from essay_scoring.cli.main import app
-from essay_scoring.data.settings import SyntheticCorpus, TableCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus, TableCorpus
 from essay_scoring.data.synthetic import generate
-from essay_scoring.evaluation.plans import load_plan
-from essay_scoring.experiments.config import load_run_config
-from essay_scoring.experiments.search.settings import load_search
-from essay_scoring.experiments.study_plan import load_study
+from essay_scoring.judging.plans import load_plan
+from essay_scoring.judging.study_plan import load_study
 from essay_scoring.launch.profile import load_profile
+from essay_scoring.records.config import load_run_config
+from essay_scoring.search.search_settings import load_search
 from tests.conftest import ROOT
 from tests.docs.shown import Shown, blocks, commands_of, pages, to_run
 

@@ -11,7 +11,7 @@ import pytest
 
 from essay_scoring.core.files import write_json, write_text
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_table import extract
 from tests.conftest import ROOT

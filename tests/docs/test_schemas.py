@@ -15,15 +15,15 @@ from essay_scoring.cli.schema_list import SCHEMAS
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.attempts import mark
-from essay_scoring.experiments.cv import run_cv
-from essay_scoring.experiments.judgement import register_with_runs
-from essay_scoring.experiments.ledger import Ledger
-from essay_scoring.experiments.workspace import Workspace
-from essay_scoring.reports.run_records import CvMetrics
+from essay_scoring.judging.attempts import mark
+from essay_scoring.judging.judgement import register_with_runs
+from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.run_records import CvMetrics
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.schemas import FIELDS, Schema, fields_text, schema_text
+from essay_scoring.runs.cv import run_cv
 from tests.conftest import ROOT, smoke_config
-from tests.experiments.registered import plan_of
+from tests.judging.registered import plan_of
 
 COMMITTED = ROOT / "docs" / "schemas"
 AGAIN = "write them again with: essay-scoring export schemas -o docs/schemas"

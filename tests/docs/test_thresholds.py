@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from essay_scoring.core.files import read_json
-from essay_scoring.evaluation.plans import load_plan
-from essay_scoring.experiments.power import FIGURES
-from essay_scoring.reports.cells import MISSING, markdown_table, number, with_interval
+from essay_scoring.judging.plans import load_plan
+from essay_scoring.judging.power import FIGURES
+from essay_scoring.reports.table_cells import MISSING, markdown_table, number, with_interval
 from essay_scoring.reports.words import share
 from tests.conftest import ROOT
 from tests.docs.quoted import changed_digits, is_quoted, numbers_left

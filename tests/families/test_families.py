@@ -11,14 +11,14 @@ import pytest
 
 from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.compare_runs import read_run
-from essay_scoring.experiments.cv import run_cv
-from essay_scoring.experiments.manifest import require_intact
-from essay_scoring.experiments.run import open_run
-from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.models.registry import ScorerContext, load_scorer
-from essay_scoring.models.settings import ScorerSettings
+from essay_scoring.models.scorer_settings import ScorerSettings
+from essay_scoring.records.finished_run import read_run
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import SMOKE, smoke_config
 
 FAMILIES = [
@@ -101,7 +101,7 @@ def test_saved_models_predict_what_the_run_says(finished: tuple[str, Path, Works
 def test_a_rerun_from_the_saved_json_is_the_same_run(
     finished: tuple[str, Path, Workspace], tmp_path: Path
 ) -> None:
-    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.records.config import load_run_config
 
     _, folder, space = finished
     config = load_run_config(folder / "config.json")

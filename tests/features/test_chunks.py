@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.features.tokens import batches_by_length, chunk_texts, load_tokenizer
+from essay_scoring.features.text_chunks import batches_by_length, chunk_texts, load_tokenizer
 from tests.features.tiny_encoders import WORDS, make_encoder
 
 

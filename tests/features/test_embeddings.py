@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.features import pooling
+from essay_scoring.features import frozen_encoder as pooling
 from essay_scoring.features.embeddings import EmbeddingBlock
 from essay_scoring.features.encoders import EMBEDDED, REGISTRY, EncoderFolder, resolve_encoder
-from essay_scoring.features.pooling import PooledEncoder, Reading
-from essay_scoring.features.settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.frozen_encoder import PooledEncoder, Reading
 from tests.features.tiny_encoders import (
     LAYERS,
     WIDTH,
@@ -198,7 +198,7 @@ def test_a_warm_read_needs_no_torch() -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from essay_scoring.features.embeddings import EmbeddingBlock as B\n"
-        "from essay_scoring.features.settings import EncoderSettings as S\n"
+        "from essay_scoring.features.feature_settings import EncoderSettings as S\n"
         "b = B(S(), Path('cache')); b.identity; print(len(b.column_names))\n"
         "assert not {'torch', 'transformers', 'spacy'} & set(sys.modules)\n"
     )

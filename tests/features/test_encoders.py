@@ -21,7 +21,7 @@ from essay_scoring.features.encoders import (
     resolve_encoder,
     verify_encoder,
 )
-from essay_scoring.features.settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings
 
 WEIGHTS = b"weights" * 1000
 WEIGHTS_SHA256 = hashlib.sha256(WEIGHTS).hexdigest()

@@ -11,10 +11,9 @@ import pytest
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.metrics import spearman
 from essay_scoring.features import annotation
-from essay_scoring.features.errors import COLUMNS as ERROR_COLUMNS
-from essay_scoring.features.errors import LanguageErrorsBlock
+from essay_scoring.features.language_errors import COLUMNS as ERROR_COLUMNS
+from essay_scoring.features.language_errors import LanguageErrorsBlock
 from essay_scoring.features.linguistic import (
     COMPANIONS,
     FEATURES,
@@ -22,6 +21,7 @@ from essay_scoring.features.linguistic import (
     LinguisticBlock,
     feature_rows,
 )
+from essay_scoring.statistics.metrics import spearman
 
 ROOT = Path(__file__).parents[2]
 SIGNS = {

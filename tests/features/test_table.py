@@ -15,8 +15,8 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
-from essay_scoring.features.settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable, build_blocks, standardised_by_prompt
 from tests.features.tiny_encoders import WORDS, encoder_settings, make_encoder
@@ -203,7 +203,7 @@ def test_embeddings_alone_import_no_language_package(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from essay_scoring.core.progress import Progress\n"
-        "from essay_scoring.features.settings import FeatureSettings\n"
+        "from essay_scoring.features.feature_settings import FeatureSettings\n"
         "from essay_scoring.features.store import FeatureStore\n"
         "from essay_scoring.features.table import FeatureTable\n"
         "root = Path(sys.argv[1]); settings = FeatureSettings(sets=('embeddings',))\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.features.encoders import EncoderFolder, verify_encoder
-from essay_scoring.features.settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings
 
 WORDS = ("the", "school", "rule", "is", "good", "bad", "for", "all", "students", "because", "work")
 # MPNet takes padding to be token 1, whatever its configuration says.

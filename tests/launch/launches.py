@@ -7,15 +7,15 @@ from pathlib import Path
 
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.cv import run_cv
-from essay_scoring.experiments.manifest import require_intact
-from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.launch.launching import Launched, launch, order_of
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.remote import Remote
-from essay_scoring.reports.more_records import Receipt
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.more_records import Receipt
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.runs.cv import run_cv
 from tests.conftest import smoke_config
 from tests.launch.hosts import PATIENCE, Checkout, await_that, processes_in
 

@@ -14,14 +14,14 @@ import pytest
 from essay_scoring.core.errors import BusyError, EssayScoringError
 from essay_scoring.core.files import write_text
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.run import open_run
-from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.launch import checks
 from essay_scoring.launch.invocation import LAUNCHES
 from essay_scoring.launch.preflight import preflight
 from essay_scoring.launch.scripts import Order
 from essay_scoring.launch.transport import LocalTransport
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 from tests.launch.hosts import STUBS, Checkout, processes_in
 

@@ -13,10 +13,10 @@ import pytest
 
 from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import read_json
-from essay_scoring.experiments.manifest import require_intact
 from essay_scoring.launch.fetching import fetch
 from essay_scoring.launch.invocation import LAUNCHES
 from essay_scoring.launch.transport import UnreachableError
+from essay_scoring.records.manifest import require_intact
 from tests.launch import slurm_cluster
 from tests.launch.hosts import SSHD, Checkout, SshDaemon, await_that
 from tests.launch.launches import (

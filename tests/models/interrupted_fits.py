@@ -15,7 +15,7 @@ from collections import Counter
 from essay_scoring.core import interrupts
 from essay_scoring.core.errors import Interrupted
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import CatBoostSettings, TrainingSettings, XGBoostSettings
+from essay_scoring.models.scorer_settings import CatBoostSettings, TrainingSettings, XGBoostSettings
 
 from .made import context, made_essays
 

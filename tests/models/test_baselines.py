@@ -8,7 +8,7 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.models.baselines import LENGTH_NAMES, LengthScorer, MeanScorer, length_columns
-from essay_scoring.models.settings import LengthSettings, MeanSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import LengthSettings, MeanSettings, TrainingSettings
 
 from .made import PER_PROMPT, SHARED, context, made_essays
 

@@ -15,7 +15,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.models.blend import convex_weights
 from essay_scoring.models.registry import build_scorer, load_scorer
-from essay_scoring.models.settings import BlendSettings, RidgeSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import BlendSettings, RidgeSettings, TrainingSettings
 
 from .made import context, made_essays, text_columns
 

@@ -14,7 +14,7 @@ from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.ordinal import TrainingMode, training_mode
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import (
+from essay_scoring.models.scorer_settings import (
     CatBoostSettings,
     Mode,
     TrainingSettings,

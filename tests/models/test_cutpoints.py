@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import NotFiniteError
-from essay_scoring.core.metrics import qwk, qwk_of_counts
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale
 from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints
+from essay_scoring.statistics.metrics import qwk, qwk_of_counts
 
 Case = tuple[FloatArray, IntArray, int]
 

@@ -10,7 +10,7 @@ from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.essays import Essays
 from essay_scoring.models.linear import fit_ridge_path, fit_standardiser
 from essay_scoring.models.ridge import RidgeScorer
-from essay_scoring.models.settings import RidgeSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import RidgeSettings, TrainingSettings
 
 from .made import context, error, made_essays, text_columns
 

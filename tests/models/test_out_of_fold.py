@@ -8,7 +8,7 @@ import pytest
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, ScoreScales
 from essay_scoring.models.mapping import Mapped, fit_cutpoints, map_out_of_fold
-from essay_scoring.models.settings import MappingName
+from essay_scoring.models.scorer_settings import MappingName
 
 from .made import HALF_BANDS, PER_PROMPT, SHARED
 

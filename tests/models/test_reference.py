@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.models.boosted_xgboost import XGBoostScorer, xgboost_parameters
-from essay_scoring.models.settings import TrainingSettings, XGBoostSettings
+from essay_scoring.models.scorer_settings import TrainingSettings, XGBoostSettings
 
 from .made import context, made_essays
 

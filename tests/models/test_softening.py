@@ -10,7 +10,7 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import BlendSettings, RidgeSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import BlendSettings, RidgeSettings, TrainingSettings
 from essay_scoring.models.softening import soften
 
 from .made import context, error, made_essays

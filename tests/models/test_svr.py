@@ -15,7 +15,7 @@ from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.models.arrays import Shape, read_arrays, write_arrays
 from essay_scoring.models.card import read_card, write_card
 from essay_scoring.models.registry import build_scorer, load_scorer
-from essay_scoring.models.settings import SVRSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import SVRSettings, TrainingSettings
 from essay_scoring.models.svr import SupportVectors, SVRScorer
 
 from .made import context, error, made_essays, text_columns

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from essay_scoring.models.settings import TrainingSettings
+from essay_scoring.models.scorer_settings import TrainingSettings
 from essay_scoring.models.weighting import weights_of
 
 ROOT = TrainingSettings(weighting="sqrt_inv_freq")

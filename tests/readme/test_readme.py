@@ -73,8 +73,8 @@ def test_no_essay_text_lies_under_docs() -> None:
 
 
 def test_its_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
-    from essay_scoring.data.settings import TableCorpus
-    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.data.data_settings import TableCorpus
+    from essay_scoring.records.config import load_run_config
 
     example = README.split("```toml")[1].split("```")[0]
     path = tmp_path / "mine.toml"

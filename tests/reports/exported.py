@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.core.files import write_json, write_text
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.experiments.manifest import write_manifest
-from tests.evaluation.made import made_predictions
+from essay_scoring.records.manifest import write_manifest
+from essay_scoring.statistics.predictions import Predictions
 from tests.reports.made_run import write_made_run
+from tests.statistics.made import made_predictions
 
 FORMULAS = ("=HYPERLINK(A1)", "@SUM(1)", "+1-1", "-2+3", "\t=1", 'a\rb, "c"')
 STARTED, ENDED = "2026-01-02T03:04:05.678901+00:00", "2026-01-02T04:00:00+00:00"

@@ -7,7 +7,7 @@ from typing import Any
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.experiments.manifest import write_manifest
+from essay_scoring.records.manifest import write_manifest
 from tests.reports.made_run import hostile_run
 from tests.studies.made_study import made_section, made_study
 

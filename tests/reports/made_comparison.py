@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.evaluation.plans import GatePlan
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.experiments.compare_runs import RunRecord
-from essay_scoring.experiments.comparison_record import compare_candidates
-from essay_scoring.experiments.manifest import write_manifest
-from tests.evaluation.made import made_predictions, rescored
+from essay_scoring.judging.comparison_record import compare_candidates
+from essay_scoring.judging.plans import GatePlan
+from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.manifest import write_manifest
+from essay_scoring.statistics.predictions import Predictions
 from tests.reports.made_run import with_hostile_prompts, write_made_run
+from tests.statistics.made import made_predictions, rescored
 
 NAMES = (
     "<script>top.ran=1<script>",

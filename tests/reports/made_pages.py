@@ -16,10 +16,10 @@ from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.search_report import write_search_reports
 from essay_scoring.reports.study_reports import study_page, write_study_reports
 from tests.conftest import ROOT
-from tests.evaluation.made import MIXED, made_predictions
 from tests.reports.made_comparison import NAMES, made_comparison
 from tests.reports.made_run import hostile_run, write_made_run
 from tests.reports.test_search_report import SEARCH, folder_of
+from tests.statistics.made import MIXED, made_predictions
 from tests.studies.made_study import made_section, study_folder
 
 RESULTS = ROOT / "docs" / "results"

@@ -10,10 +10,10 @@ import numpy as np
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.evaluation.residuals import write_residuals
-from essay_scoring.evaluation.summary import covariates, summarise
-from tests.evaluation.made import made_predictions, rescored
+from essay_scoring.records.residuals import write_residuals
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.summary import covariates, summarise
+from tests.statistics.made import made_predictions, rescored
 
 HOSTILE = (
     "<script>top.ran=1</script>",

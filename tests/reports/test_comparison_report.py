@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.evaluation.inference import holm
-from essay_scoring.evaluation.plans import GatePlan
-from essay_scoring.experiments.comparison_record import compare_candidates
+from essay_scoring.judging.comparison_record import compare_candidates
+from essay_scoring.judging.plans import GatePlan
 from essay_scoring.reports.comparison_report import (
     comparison_markdown,
     comparison_page,
@@ -21,9 +20,10 @@ from essay_scoring.reports.comparison_report import (
 )
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
-from tests.evaluation.made import made_predictions, rescored
+from essay_scoring.statistics.hypothesis_tests import holm
 from tests.reports.made_comparison import NAMES, PLAN, made_comparison, made_record
 from tests.reports.pages import Page
+from tests.statistics.made import made_predictions, rescored
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.reports.cells import number
+from essay_scoring.records.run_folder import read_run_folder
 from essay_scoring.reports.html import forest, heat, run_page
-from essay_scoring.reports.run_folder import read_run_folder
-from tests.evaluation.made import MIXED, made_predictions
+from essay_scoring.reports.table_cells import number
 from tests.reports.made_run import HOSTILE, hostile_run, write_made_run
 from tests.reports.pages import Page
+from tests.statistics.made import MIXED, made_predictions
 
 
 @pytest.fixture(scope="module")

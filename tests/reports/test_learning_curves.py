@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from essay_scoring.reports.figures import learning_curves
+from essay_scoring.reports.charts import learning_curves
 
 
 def test_only_losses_are_drawn_as_losses() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
-from essay_scoring.reports.cells import Column, Table, cell_text
 from essay_scoring.reports.paper_tables import (
     csv_text,
     harmless,
@@ -22,6 +21,7 @@ from essay_scoring.reports.paper_tables import (
     source_tables,
     write_tables,
 )
+from essay_scoring.reports.table_cells import Column, Table, cell_text
 from tests.reports.made_comparison import NAMES, made_comparison
 
 TABLE = Table(

@@ -10,7 +10,6 @@ import pytest
 
 from essay_scoring.core.files import read_json
 from essay_scoring.features.workers import WORKERS_VARIABLE
-from essay_scoring.reports.cells import number
 from essay_scoring.reports.power_report import (
     power_markdown,
     power_page,
@@ -18,7 +17,8 @@ from essay_scoring.reports.power_report import (
     tables,
     write_power_reports,
 )
-from tests.experiments.made_power import small_record
+from essay_scoring.reports.table_cells import number
+from tests.judging.made_power import small_record
 from tests.reports.pages import Page
 
 

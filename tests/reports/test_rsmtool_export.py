@@ -15,10 +15,10 @@ from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.spreadsheets import FORMULA_STARTS
-from essay_scoring.experiments.manifest import require_intact
+from essay_scoring.records.manifest import require_intact
 from essay_scoring.reports.rsmtool_export import RsmExport, export_rsmtool, has_second_scores
-from tests.evaluation.made import made_predictions
 from tests.reports.exported import FORMULAS, finished_run, hostile_predictions
+from tests.statistics.made import made_predictions
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -10,14 +10,14 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.evaluation.summary import summarise
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.words import headline, markdown, plain, share
-from tests.evaluation.made import made_predictions, of_scores
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.summary import summarise
 from tests.reports.made_run import HOSTILE, hostile_run, with_hostile_prompts, write_made_run
+from tests.statistics.made import made_predictions, of_scores
 
 
 def of_predictions(predictions: Predictions, **changed: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ import pytest
 from essay_scoring.cli.main import run
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import write_text
-from essay_scoring.experiments.manifest import require_intact, write_manifest
+from essay_scoring.records.manifest import require_intact, write_manifest
 from essay_scoring.reports.fold_scalars import FoldScalars, Scalar, folds_of, run_times
 from essay_scoring.reports.mlflow_export import IDENTITY, export_mlflow, run_metrics, run_params
 from essay_scoring.reports.tensorboard_export import export_tensorboard
-from tests.evaluation.made import made_predictions
 from tests.reports.exported import finished_run
+from tests.statistics.made import made_predictions
 
 TRACKERS_ABSENT = "is not installed: pip install 'essay-scoring[tracking,tensorboard]'"
 

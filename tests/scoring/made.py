@@ -8,11 +8,11 @@ from pathlib import Path
 
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
-from essay_scoring.data.settings import SyntheticCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.workspace import Workspace
-from essay_scoring.scoring.training import TrainingOrder, train_model
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.scoring.train_model import TrainingOrder, train_model
 from tests.conftest import smoke_config
 
 QUICK = ("baselines=[]", "evaluation.replicates=100")

@@ -11,12 +11,16 @@ import pytest
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.experiments.manifest import require_intact, write_manifest
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import RidgeSettings, TrainingSettings, TransformerSettings
+from essay_scoring.models.scorer_settings import (
+    RidgeSettings,
+    TrainingSettings,
+    TransformerSettings,
+)
 from essay_scoring.models.transformer.scorer import TransformerScorer
+from essay_scoring.records.manifest import require_intact, write_manifest
 from essay_scoring.scoring.adapter_export import CONFIG, HEAD, WEIGHTS, export_adapter
 from tests.features.tiny_encoders import make_encoder
 from tests.models.made import context, files_of, made_essays
@@ -63,7 +67,7 @@ def by_the_readme(exported: Path, encoder: EncoderFolder, layer: int | None) -> 
     from safetensors import safe_open
     from transformers import AutoModel
 
-    from essay_scoring.features.tokens import chunk_texts, load_tokenizer
+    from essay_scoring.features.text_chunks import chunk_texts, load_tokenizer
 
     base: Any = AutoModel.from_pretrained(encoder.path, dtype=torch.float32)
     if layer is not None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.evaluation.predictions import Predictions
 from essay_scoring.scoring.conformal import (
     PredictionInterval,
     fewest_groups,
@@ -14,6 +13,7 @@ from essay_scoring.scoring.conformal import (
     half_width,
     measure_coverage,
 )
+from essay_scoring.statistics.predictions import Predictions
 
 ERRORS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
 GROUPS = np.array([0, 0, 0, 1, 1, 2])

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
-from essay_scoring.data.settings import SyntheticCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
 from essay_scoring.scoring.estimator import EssayScorer
 from essay_scoring.scoring.model import COLUMNS

@@ -12,7 +12,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_json
-from essay_scoring.experiments.manifest import write_manifest
+from essay_scoring.records.manifest import write_manifest
 from essay_scoring.scoring.model import TrainedModel
 from essay_scoring.scoring.verified_folder import require_safe
 

@@ -15,7 +15,7 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import try_lock
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.manifest import write_manifest
+from essay_scoring.records.manifest import write_manifest
 from essay_scoring.scoring.model import COLUMNS, TrainedModel
 from essay_scoring.scoring.score_file import PART_ROWS, ScoreRequest, score_file
 from tests.scoring.made import new_essays, quick_config, read_rows, train, write_essays

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.files import read_json
-from essay_scoring.experiments.manifest import require_intact
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.workspace import Workspace
 from tests.studies.made import arm, gates, run_study, silent, study_file
 
 PRELOADED = ("statsmodels.regression.mixed_linear_model", "sklearn.model_selection", "scipy.stats")

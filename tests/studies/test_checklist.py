@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.files import read_json
-from essay_scoring.experiments.checklist import DIAGNOSTICS, checklist
-from essay_scoring.experiments.compare_runs import read_run
-from essay_scoring.experiments.manifest import write_manifest
-from essay_scoring.experiments.workspace import Workspace
-from tests.experiments.registered import METRICS, rewritten
+from essay_scoring.judging.checklist import DIAGNOSTICS, checklist
+from essay_scoring.records.finished_run import read_run
+from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.workspace import Workspace
+from tests.judging.registered import METRICS, rewritten
 from tests.studies.made import arm, gate_file, gates, outcome_of, run_study, study_file
 
 BASELINE, INVARIANCE, REVIEWED, RECOMMENDED = range(4)

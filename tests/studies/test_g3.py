@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from essay_scoring.core.files import read_json, write_text
-from essay_scoring.experiments.manifest import require_intact
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.workspace import Workspace
 from tests.conftest import ROOT
 from tests.studies.made import endings, run_study
 

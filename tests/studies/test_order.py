@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import write_text
-from essay_scoring.experiments.study_outcomes import (
+from essay_scoring.judging.study_outcomes import (
     ArmRecord,
     after_tuning,
     decide,
     ending_of,
     why_not,
 )
-from essay_scoring.experiments.study_plan import Candidate, Conditional, Ending, load_study
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.judging.study_plan import Candidate, Conditional, Ending, load_study
+from essay_scoring.records.workspace import Workspace
 from tests.studies.made import (
     arm,
     endings,

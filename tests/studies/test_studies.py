@@ -8,11 +8,11 @@ import pytest
 from essay_scoring.cli.main import run as command
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
-from essay_scoring.evaluation.plans import load_plan
-from essay_scoring.experiments.config import load_run_config
-from essay_scoring.experiments.manifest import require_intact
-from essay_scoring.experiments.study_plan import Study, load_study
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.judging.plans import load_plan
+from essay_scoring.judging.study_plan import Study, load_study
+from essay_scoring.records.config import load_run_config
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_table import arms_table, extract, sections
 from tests.conftest import ROOT

@@ -10,10 +10,10 @@ import pytest
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.experiments.study_outcomes import astray
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.judging.study_outcomes import astray
 from essay_scoring.models.baselines import MeanScorer
-from tests.experiments.registered import METRICS, rewritten
+from essay_scoring.records.workspace import Workspace
+from tests.judging.registered import METRICS, rewritten
 from tests.studies.made import arm, endings, gate_file, gates, outcome_of, run_study, study_file
 
 SEEDS = "seeds = [1, 2, 3]"

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.audits import adversarial as attacking
 from essay_scoring.audits import feature_functioning as features
 from essay_scoring.audits import leakage as leaks
 from essay_scoring.audits import length as counting
 from essay_scoring.audits import prompt_signal as probing
+from essay_scoring.audits import robustness as attacking
+from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence
+from essay_scoring.audits.audited_run import FinishedRun, open_finished
 from essay_scoring.audits.calibration import calibration
 from essay_scoring.audits.ceilings import ceilings
-from essay_scoring.audits.evidence import MIN_GROUP, Evidence
 from essay_scoring.audits.findings import Section
-from essay_scoring.audits.finished_run import FinishedRun, open_finished
 from essay_scoring.audits.limits import limits
 from essay_scoring.audits.refits import brief_settings, out_of_fold
 from essay_scoring.audits.resamples import Resamples
@@ -32,12 +32,12 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import word_count
 from essay_scoring.data.prepared import LOCKED, read_essays
-from essay_scoring.experiments.mapping import map_run, plain_mapping
-from essay_scoring.experiments.prompt_probe import prompt_probe
-from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
-from essay_scoring.models.settings import LengthSettings, TransformerSettings
+from essay_scoring.models.scorer_settings import LengthSettings, TransformerSettings
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
+from essay_scoring.runs.prompt_probe import prompt_probe
 
 SCHEMA_VERSION = 1
 ATTACKED_ESSAYS = 60

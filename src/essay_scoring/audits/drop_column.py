@@ -14,21 +14,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import positions_by_construct
 from essay_scoring.audits.findings import Cell, Figure, Section, Table
-from essay_scoring.audits.finished_run import FinishedRun
 from essay_scoring.core.contracts import Columns, ColumnSource
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.evaluation.comparison import Comparison, Delta, compare
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.cross_validation import Design
-from essay_scoring.experiments.mapping import map_run, plain_mapping
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import MappingName, RidgeSettings
+from essay_scoring.models.scorer_settings import MappingName, RidgeSettings
+from essay_scoring.records.config import RunConfig
+from essay_scoring.runs.cross_validation import Design
+from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
+from essay_scoring.statistics.comparison import Comparison, Delta, compare
+from essay_scoring.statistics.predictions import Predictions
 
 NAME = "drop_column"
 CHANGE = "change of mean QWK"

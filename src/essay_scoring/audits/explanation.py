@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from essay_scoring.audits.audited_run import FinishedRun, open_finished
 from essay_scoring.audits.contributions import EXPLAINABLE
 from essay_scoring.audits.drop_column import N_SEEDS, drop_column_section, refitting
 from essay_scoring.audits.failure_cards import card_material, failure_cards
-from essay_scoring.audits.finished_run import FinishedRun, open_finished
 from essay_scoring.audits.resamples import REPLICATES
 from essay_scoring.audits.shap_values import out_of_fold_contributions, shap_section
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.workspace import Workspace
 
 SCHEMA_VERSION = 1
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import construct_of
 from essay_scoring.audits.findings import Cell, Figure, Section, Table
-from essay_scoring.audits.finished_run import FinishedRun
 from essay_scoring.core.contracts import Columns
-from essay_scoring.core.metrics import spearman
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import word_count
-from essay_scoring.evaluation.agreement import overall, rows_by_prompt
-from essay_scoring.evaluation.counts import Mask
-from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.statistics.agreement import overall, rows_by_prompt
+from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics.metrics import spearman
+from essay_scoring.statistics.predictions import Predictions
 
 NAME = "failure_card"
 BIAS = "bias (predicted - true)"

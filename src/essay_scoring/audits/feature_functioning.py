@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from essay_scoring.audits import weighted
-from essay_scoring.audits.evidence import Evidence, Group
+from essay_scoring.audits.audit_evidence import Evidence, Group
 from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.audits.resamples import Draws
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.evaluation.inference import holm
+from essay_scoring.statistics.hypothesis_tests import holm
 
 NAME, TITLE = "feature_functioning", "Differential feature functioning"
 

@@ -10,11 +10,11 @@ import numpy as np
 from essay_scoring.audits.findings import Figure, Section, Table, Verdict
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed
-from essay_scoring.core.metrics import pearson
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.duplicates import THRESHOLD, exact_groups, near_pairs
 from essay_scoring.data.splits import Scheme
+from essay_scoring.statistics.metrics import pearson
 
 NAME, TITLE = "leakage", "Leaks"
 

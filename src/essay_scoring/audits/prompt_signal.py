@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.audits.evidence import Evidence
+from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.evaluation.probe import Values, pooled, probe_counts
+from essay_scoring.statistics.probe import Values, pooled, probe_counts
 
 NAME, TITLE = "prompt_probe", "Prompt probe"
 

@@ -6,10 +6,9 @@ import numpy as np
 
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.experiments.run import Run
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.settings import (
+from essay_scoring.models.scorer_settings import (
     CatBoostSettings,
     LengthSettings,
     RidgeSettings,
@@ -17,6 +16,7 @@ from essay_scoring.models.settings import (
     TransformerSettings,
     XGBoostSettings,
 )
+from essay_scoring.runs.run import Run
 
 
 def out_of_fold(run: Run, train: ScoredEssays, settings: ScorerSettings) -> FloatArray:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.audits.findings import Figure
-from essay_scoring.core.metrics import finite_or_none
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.evaluation.bootstrap import effective_prompts, interval, resample
-from essay_scoring.evaluation.counts import Layout, Mask, Tables, tabulate
-from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.statistics.bootstrap import effective_prompts, interval, resample
+from essay_scoring.statistics.counts import Layout, Mask, Tables, tabulate
+from essay_scoring.statistics.metrics import finite_or_none
+from essay_scoring.statistics.predictions import Predictions
 
 Statistic = Callable[[FloatArray], FloatArray]
 """From the weights of essays in resamples, (R, n), to a figure of each, (R,)."""

@@ -9,19 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.audits import weighted
+from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import construct_of, positions_by_construct
 from essay_scoring.audits.contributions import Contributions, contributions_of
 from essay_scoring.audits.findings import Cell, Figure, Section, Table
-from essay_scoring.audits.finished_run import FinishedRun
 from essay_scoring.audits.resamples import Resamples
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
-from essay_scoring.core.metrics import spearman
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray
-from essay_scoring.evaluation.agreement import unit
-from essay_scoring.evaluation.predictions import Predictions
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
+from essay_scoring.statistics.agreement import unit
+from essay_scoring.statistics.metrics import spearman
+from essay_scoring.statistics.predictions import Predictions
 
 NAME = "shap_by_construct"
 TOLERANCE = 1e-4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.audits import weighted
-from essay_scoring.audits.evidence import MIN_GROUP, Evidence, Group
+from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence, Group
 from essay_scoring.audits.findings import Cell, Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit
 from essay_scoring.core.scale import FloatArray

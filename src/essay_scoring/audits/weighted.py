@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.evaluation.counts import Mask
-from essay_scoring.evaluation.figures import midranks, weighted_pearson
+from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics.figures import midranks, weighted_pearson
 
 FLAT = 1e-14
 """Variances up to this are none: the square of RSMTool's tolerance for constant scores."""

@@ -53,7 +53,7 @@ def card(
     What no artifact says stands as "To be completed by the provider". Exits 4 for a folder that is
     not complete or was changed since.
     """
-    from essay_scoring.experiments.manifest import require_outside
+    from essay_scoring.records.manifest import require_outside
     from essay_scoring.reports.card_evidence import Beside, read_evidence
     from essay_scoring.reports.model_card import write_cards
 

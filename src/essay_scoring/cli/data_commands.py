@@ -10,7 +10,7 @@ import typer
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, ConfigFile, DataFolder, Overrides
 
 if TYPE_CHECKING:
-    from essay_scoring.data.settings import DataSettings
+    from essay_scoring.data.data_settings import DataSettings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def validate(config: ConfigFile, overrides: Overrides = None) -> None:
     """Check a run config and print it in full as JSON. Writes nothing."""
-    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.records.config import load_run_config
 
     typer.echo(load_run_config(config, overrides or []).model_dump_json(indent=2))
 
@@ -63,8 +63,8 @@ def make_splits(
 
     Writes one splits.json with both schemes, for `cv --splits-path`.
     """
+    from essay_scoring.data.data_settings import SplitSettings
     from essay_scoring.data.preparation import load_prepared
-    from essay_scoring.data.settings import SplitSettings
     from essay_scoring.data.splits import draw_splits
 
     settings = SplitSettings(n_splits=n_splits, seed=seed)
@@ -76,8 +76,8 @@ def _data_settings(config: Path, overrides: list[str]) -> DataSettings:
     """Return the [data] table of a run config, or of a file that holds nothing else."""
     from essay_scoring.core.errors import InputError
     from essay_scoring.core.settings import build_settings
-    from essay_scoring.data.settings import DataSettings
-    from essay_scoring.experiments.config import apply_overrides, read_extended_toml
+    from essay_scoring.data.data_settings import DataSettings
+    from essay_scoring.records.config import apply_overrides, read_extended_toml
 
     values = apply_overrides(read_extended_toml(config), overrides)
     if "data" not in values:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from essay_scoring.core.files import read_json
-from essay_scoring.reports.cells import plain_table
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
+from essay_scoring.reports.table_cells import plain_table
 
 if TYPE_CHECKING:
-    from essay_scoring.experiments.compare_runs import Judgement
-    from essay_scoring.experiments.register import Registration
+    from essay_scoring.judging.compare_runs import Judgement
+    from essay_scoring.judging.register import Registration
 
 
 def print_run(folder: Path) -> None:

@@ -118,7 +118,7 @@ def schemas(out: OutFolder) -> None:
 
 def _second_scores(run: Path, cache: Path, data: Path | None) -> dict[str, float]:
     """Return the second rater's scores of a run's essays by id, NaN where there is none."""
-    from essay_scoring.audits.finished_run import open_finished
+    from essay_scoring.audits.audited_run import open_finished
     from essay_scoring.cli.options import workspace
     from essay_scoring.cli.progress_display import progress_display
 

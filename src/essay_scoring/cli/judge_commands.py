@@ -22,9 +22,9 @@ from essay_scoring.cli.options import (
 
 if TYPE_CHECKING:
     from essay_scoring.core.progress import Progress
-    from essay_scoring.experiments.search.settings import Search
-    from essay_scoring.experiments.study import Outside
-    from essay_scoring.experiments.workspace import Workspace
+    from essay_scoring.judging.study import Outside
+    from essay_scoring.records.workspace import Workspace
+    from essay_scoring.search.search_settings import Search
 
 PlanFile = Annotated[Path, typer.Argument(help="A gate plan under configs/gates/.")]
 ReferenceRuns = Annotated[
@@ -58,8 +58,8 @@ def register(
     holds the hash of the one before; plan_register.head holds the last one's.
     """
     from essay_scoring.cli.display import print_registration
-    from essay_scoring.evaluation.plans import load_plan
-    from essay_scoring.experiments.judgement import register_with_runs
+    from essay_scoring.judging.judgement import register_with_runs
+    from essay_scoring.judging.plans import load_plan
 
     space = workspace(runs_dir, CACHE, None)
     print_registration(register_with_runs(load_plan(plan), reference, space))
@@ -85,8 +85,8 @@ def judge(
     """
     from essay_scoring.cli.display import print_judgement, print_registration
     from essay_scoring.core.files import write_json
-    from essay_scoring.evaluation.plans import load_plan
-    from essay_scoring.experiments.judgement import judge_registered
+    from essay_scoring.judging.judgement import judge_registered
+    from essay_scoring.judging.plans import load_plan
 
     space = workspace(runs_dir, CACHE, None)
     found = judge_registered(load_plan(plan), reference, candidate, space)
@@ -115,9 +115,9 @@ def compare_cv_runs(
     """
     from essay_scoring.cli.display import print_comparison
     from essay_scoring.core.files import write_json
-    from essay_scoring.evaluation.plans import load_plan
-    from essay_scoring.experiments.compare_runs import read_run
-    from essay_scoring.experiments.comparison_record import compare_candidates
+    from essay_scoring.judging.comparison_record import compare_candidates
+    from essay_scoring.judging.plans import load_plan
+    from essay_scoring.records.finished_run import read_run
     from essay_scoring.reports.comparison_report import write_comparison_report
 
     gate = load_plan(plan)
@@ -166,8 +166,8 @@ def study(
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.core.files import read_json, write_text
-    from essay_scoring.experiments.study import StudyRunner
-    from essay_scoring.experiments.study_plan import load_study
+    from essay_scoring.judging.study import StudyRunner
+    from essay_scoring.judging.study_plan import load_study
     from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
@@ -190,13 +190,13 @@ def study(
 
 def _outside(space: Workspace, progress: Progress) -> Outside:
     """Return the pages, the terminal and the search for a study."""
-    from essay_scoring.experiments.reporters import Reporters
-    from essay_scoring.experiments.search.runner import run_search
-    from essay_scoring.experiments.search.team import Team
-    from essay_scoring.experiments.study import Outside
+    from essay_scoring.judging.study import Outside
     from essay_scoring.reports.run_reports import write_run_reports
     from essay_scoring.reports.search_report import write_search_reports
     from essay_scoring.reports.study_reports import write_study_reports
+    from essay_scoring.runs.reporters import Reporters
+    from essay_scoring.search.runner import run_search
+    from essay_scoring.search.search_workers import Team
 
     searching = Reporters(write_run_reports, write_search_reports)
 

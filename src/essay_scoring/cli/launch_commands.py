@@ -53,10 +53,10 @@ def launch(
     Prints the run's name. The host gets RUNS/<run>/ with receipt.json. Exits 2 when a check
     failed, 5 when the run is live there. The same command resumes a run that crashed.
     """
-    from essay_scoring.evaluation.plans import load_plan
-    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.judging.plans import load_plan
     from essay_scoring.launch import launching
     from essay_scoring.launch.profile import load_profile
+    from essay_scoring.records.config import load_run_config
 
     order = launching.order_of(
         load_run_config(config, overrides or []), load_profile(profile), array=array

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from essay_scoring.experiments.workspace import Workspace
+    from essay_scoring.records.workspace import Workspace
 
 
 class SchemeName(StrEnum):
@@ -69,6 +69,6 @@ def resume_command(arguments: Sequence[str] | None = None) -> str:
 def workspace(runs: Path, cache: Path, data: Path | None) -> Workspace:
     """Return the folders of a command."""
     from essay_scoring.data.corpora import data_folder
-    from essay_scoring.experiments.workspace import Workspace
+    from essay_scoring.records.workspace import Workspace
 
     return Workspace(runs, cache, data or data_folder())

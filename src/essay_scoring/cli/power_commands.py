@@ -47,9 +47,9 @@ def power(
     show. Keeps the result under CACHE/power/. With --out writes power.json, power.md, power.html
     and power.svg there.
     """
-    from essay_scoring.evaluation.plans import load_plan
-    from essay_scoring.experiments.compare_runs import read_run
-    from essay_scoring.experiments.power import PowerSettings, known_power
+    from essay_scoring.judging.plans import load_plan
+    from essay_scoring.judging.power import PowerSettings, known_power
+    from essay_scoring.records.finished_run import read_run
     from essay_scoring.reports.power_report import power_text, write_power_reports
 
     record = known_power(

@@ -25,8 +25,8 @@ from essay_scoring.cli.progress_display import progress_display
 
 if TYPE_CHECKING:
     from essay_scoring.core.scale import ScoreScales
-    from essay_scoring.experiments.config import RunConfig
-    from essay_scoring.experiments.workspace import Workspace
+    from essay_scoring.records.config import RunConfig
+    from essay_scoring.records.workspace import Workspace
 
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -69,8 +69,8 @@ def cv(
     last, manifest.json. The same command resumes what was interrupted. With --part it leaves its
     fits alone in models/, for the whole command to find.
     """
-    from essay_scoring.experiments.config import load_run_config
-    from essay_scoring.experiments.parts import run_part
+    from essay_scoring.records.config import load_run_config
+    from essay_scoring.runs.parts import run_part
 
     flags = {"scheme": scheme, "name": run_name, "splits_path": splits_path}
     settings = load_run_config(config, [*(overrides or []), *settings_given(flags)])
@@ -85,8 +85,8 @@ def cv(
 def cross_validate(config: RunConfig, space: Workspace) -> None:
     """Do what is not done yet of a run, and print its figures."""
     from essay_scoring.cli.display import print_run
-    from essay_scoring.experiments.cv import run_cv
     from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.runs.cv import run_cv
 
     folder = run_cv(
         config, space, progress_display(), report=write_run_reports, resume=resume_command()
@@ -118,8 +118,8 @@ def import_predictions(
     run folder as cv, without models.
     """
     from essay_scoring.cli.display import print_run
-    from essay_scoring.experiments import import_predictions as importing
     from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.runs import import_predictions as importing
 
     request = importing.ImportRequest(
         path=file,
@@ -155,7 +155,7 @@ def final_test(
     writes RUNS/<run>-final-<number>/ with artifacts/final_test.json and the residual files.
     """
     from essay_scoring.cli.display import print_final
-    from essay_scoring.experiments.final_test import Opening, run_final_test
+    from essay_scoring.runs.final_test import Opening, run_final_test
 
     folder = run_final_test(
         Opening(run, decision, again),
@@ -168,7 +168,7 @@ def final_test(
 
 def report(run: RunFolder) -> None:
     """Write the reports of a finished run, study or search again, and its manifest."""
-    from essay_scoring.experiments.manifest import require_intact, write_manifest
+    from essay_scoring.records.manifest import require_intact, write_manifest
     from essay_scoring.reports.run_reports import write_run_reports
     from essay_scoring.reports.search_report import write_grid_reports, write_search_reports
     from essay_scoring.reports.study_reports import write_study_reports
@@ -191,7 +191,7 @@ def status(run: RunFolder) -> None:
     Writes nothing.
     """
     from essay_scoring.cli.display import print_status
-    from essay_scoring.experiments.session import read_status
+    from essay_scoring.runs.session import read_status
 
     print_status(read_status(run))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from essay_scoring.evaluation.plans import GatePlan
-from essay_scoring.experiments.config import RunConfig
-from essay_scoring.experiments.search.settings import SearchSettings
-from essay_scoring.experiments.study_plan import StudySettings
+from essay_scoring.judging.plans import GatePlan
+from essay_scoring.judging.study_plan import StudySettings
 from essay_scoring.launch.profile import Profile
 from essay_scoring.models.card import Card
-from essay_scoring.reports import more_records as more
-from essay_scoring.reports import run_records as records
+from essay_scoring.records import more_records as more
+from essay_scoring.records import run_records as records
+from essay_scoring.records.config import RunConfig
 from essay_scoring.reports.schemas import Schema
+from essay_scoring.search.search_settings import SearchSettings
 
 SCHEMAS = (
     Schema("config", "RUN/config.json", RunConfig),

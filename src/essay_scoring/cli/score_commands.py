@@ -60,9 +60,9 @@ def train(
     manifest.json. The same command resumes what was interrupted.
     """
     from essay_scoring.core.files import read_json
-    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.records.config import load_run_config
     from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.scoring.training import TrainingOrder, train_model
+    from essay_scoring.scoring.train_model import TrainingOrder, train_model
 
     order = TrainingOrder(load_run_config(config, overrides or []), models_dir, coverage)
     folder = train_model(

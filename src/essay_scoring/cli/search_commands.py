@@ -71,10 +71,10 @@ def xgb_sweep(
     finished), artifacts/ (sweep.json, selected_params.json), reports/ (sweep_summary.md,
     report.html). The same command resumes, and started twice it shares the work.
     """
-    from essay_scoring.experiments.config import load_run_config
-    from essay_scoring.experiments.search.grid import GridSweep, load_grid, run_grid
-    from essay_scoring.experiments.search.team import Team
+    from essay_scoring.records.config import load_run_config
     from essay_scoring.reports.search_report import grid_summary, write_grid_reports
+    from essay_scoring.search.grid import GridSweep, load_grid, run_grid
+    from essay_scoring.search.search_workers import Team
 
     sweep = GridSweep(load_run_config(config, overrides or []), load_grid(grid), objective.value)
     folder = run_grid(
@@ -120,12 +120,12 @@ def optuna_sweep(
     trial kept the guardrails.
     """
     from essay_scoring.core.files import read_json
-    from essay_scoring.experiments.reporters import Reporters
-    from essay_scoring.experiments.search.runner import run_search
-    from essay_scoring.experiments.search.settings import load_search
-    from essay_scoring.experiments.search.team import Team
     from essay_scoring.reports.run_reports import write_run_reports
     from essay_scoring.reports.search_report import search_summary, write_search_reports
+    from essay_scoring.runs.reporters import Reporters
+    from essay_scoring.search.runner import run_search
+    from essay_scoring.search.search_settings import load_search
+    from essay_scoring.search.search_workers import Team
 
     folder = run_search(
         load_search(
@@ -148,7 +148,7 @@ def optuna_sweep(
 
 def _print(folder: Path, summary: Callable[[Path], str]) -> bool:
     """Print what was found, and where to read on; tell whether the folder is complete."""
-    from essay_scoring.experiments.manifest import is_complete
+    from essay_scoring.records.manifest import is_complete
 
     complete = is_complete(folder)
     if complete:

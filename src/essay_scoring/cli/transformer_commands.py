@@ -102,8 +102,8 @@ def transformer_finetune(
     """
     from essay_scoring.cli import run_commands
     from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.experiments import fine_tuning
-    from essay_scoring.experiments.config import load_run_config
+    from essay_scoring.records.config import load_run_config
+    from essay_scoring.runs import fine_tuning
 
     flags = {
         "scheme": scheme,

@@ -13,7 +13,7 @@ from pathlib import Path
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.data import cells
-from essay_scoring.data.settings import (
+from essay_scoring.data.data_settings import (
     Corpus,
     EllipseCorpus,
     SyntheticCorpus,

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.core.essays import Essays, ScoredEssays
-from essay_scoring.core.metrics import qwk
 from essay_scoring.core.scale import IntArray
 from essay_scoring.core.text import word_count
 from essay_scoring.data.duplicates import THRESHOLD, exact_groups, near_pairs
 from essay_scoring.data.splits import SCHEMES, Scheme, Splits
+from essay_scoring.statistics.metrics import qwk
 
 _LISTED = 200
 _LARGE_PROMPT = 30

@@ -12,8 +12,8 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.data.corpora import data_folder, read_scored, source_files
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.prepared import PreparedData, essays_sha256
-from essay_scoring.data.settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
 
 

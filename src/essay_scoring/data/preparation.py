@@ -24,6 +24,12 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.spreadsheets import harmless_cell
 from essay_scoring.core.text import text_hash, word_count
 from essay_scoring.data.corpora import Loaded, load, source_files
+from essay_scoring.data.data_settings import (
+    DataSettings,
+    Preparation,
+    SyntheticCorpus,
+    TableCorpus,
+)
 from essay_scoring.data.integrity import integrity_report
 from essay_scoring.data.prepared import (
     LOCKED,
@@ -37,12 +43,6 @@ from essay_scoring.data.prepared import (
     scored_sha256,
     write_essays,
     write_train,
-)
-from essay_scoring.data.settings import (
-    DataSettings,
-    Preparation,
-    SyntheticCorpus,
-    TableCorpus,
 )
 from essay_scoring.data.splits import make_splits, write_splits
 from essay_scoring.data.synthetic import GENERATOR_VERSION

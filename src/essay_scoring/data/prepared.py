@@ -16,7 +16,7 @@ from essay_scoring.core.files import atomic_path, read_json
 from essay_scoring.core.fingerprint import file_sha256, rows_sha256
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.corpora import scales_of
-from essay_scoring.data.settings import DataSettings
+from essay_scoring.data.data_settings import DataSettings
 
 PREPARED_VERSION = 1
 MANIFEST = "prepared.json"

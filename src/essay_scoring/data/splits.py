@@ -18,9 +18,9 @@ from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import IntArray
+from essay_scoring.data.data_settings import SplitSettings
 from essay_scoring.data.grouping import SCHEMES, Scheme, cut_dev, groups_of
 from essay_scoring.data.prepared import PreparedData
-from essay_scoring.data.settings import SplitSettings
 from essay_scoring.data.tables import shown
 
 __all__ = [

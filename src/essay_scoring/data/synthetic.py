@@ -34,7 +34,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
-from essay_scoring.data.settings import SyntheticCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic_prose import Profile, Topic, write_essay
 from essay_scoring.data.synthetic_words import THEMES
 

@@ -11,8 +11,8 @@ import numpy as np
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
-from essay_scoring.features.settings import EncoderSettings
-from essay_scoring.features.tokens import chunk_texts, load_tokenizer
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.text_chunks import chunk_texts, load_tokenizer
 
 
 class CoverageBlock:

@@ -11,14 +11,14 @@ from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
-from essay_scoring.features.pooling import (
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.frozen_encoder import (
     LayerMeans,
     PooledEncoder,
     Reading,
     encoder_shape,
     reading_identity,
 )
-from essay_scoring.features.settings import EncoderSettings
 
 PREFIX = "emb_"
 """What the names of embedding columns begin with; no other column's does."""

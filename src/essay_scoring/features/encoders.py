@@ -23,7 +23,7 @@ from essay_scoring.features.encoder_sources import (
     Source,
     hub_folder,
 )
-from essay_scoring.features.settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings
 
 
 @dataclass(frozen=True)

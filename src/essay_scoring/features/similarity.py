@@ -15,13 +15,13 @@ from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.features.encoders import EMBEDDED, EncoderFolder, resolve_encoder
-from essay_scoring.features.pooling import (
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.frozen_encoder import (
     PooledEncoder,
     Reading,
     encoder_shape,
     reading_identity,
 )
-from essay_scoring.features.settings import EncoderSettings
 
 SIMILARITY = (
     "sent_similarity_variance",

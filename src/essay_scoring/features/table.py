@@ -14,8 +14,8 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.embeddings import EmbeddingBlock
+from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
-from essay_scoring.features.settings import FeatureSettings
 from essay_scoring.features.similarity import SimilarityBlock
 from essay_scoring.features.store import FeatureStore
 
@@ -30,7 +30,7 @@ def build_blocks(
     """
     blocks: list[FeatureBlock] = []
     if {"handcrafted", "companions"} & set(settings.sets):
-        from essay_scoring.features.errors import LanguageErrorsBlock
+        from essay_scoring.features.language_errors import LanguageErrorsBlock
         from essay_scoring.features.linguistic import LinguisticBlock
 
         blocks += [LinguisticBlock(), LanguageErrorsBlock()]

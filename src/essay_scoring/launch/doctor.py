@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import EssayScoringError
-from essay_scoring.experiments import provenance
 from essay_scoring.launch.extras import BASE, EXTRAS, extra_record, versions_of
 from essay_scoring.launch.surveying import device_record, folder_record, machine_record
+from essay_scoring.records import provenance
 
 OLDEST_PYTHON = (3, 11)
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -95,7 +95,7 @@ def data_record(cache: Path, data: Path | None) -> dict[str, Any]:
     Only names are looked at. A synthetic corpus needs no files.
     """
     from essay_scoring.data.corpora import data_folder, source_files
-    from essay_scoring.data.settings import EllipseCorpus
+    from essay_scoring.data.data_settings import EllipseCorpus
 
     folder = data or data_folder()
     try:

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from essay_scoring.core.errors import BusyError, EvidenceError, InputError
-from essay_scoring.experiments.evidence import RECEIPT
-from essay_scoring.experiments.manifest import MANIFEST, is_complete, require_intact
+from essay_scoring.judging.evidence import RECEIPT
 from essay_scoring.launch.remote import Remote
 from essay_scoring.launch.transport import exec_script
+from essay_scoring.records.manifest import MANIFEST, is_complete, require_intact
 
 
 def fetch(remote: Remote, runs: Path) -> Path:

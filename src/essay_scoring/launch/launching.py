@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
-from essay_scoring.experiments.config import RunConfig
 from essay_scoring.launch.preflight import Preflight, preflight
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.receipt import encoded, receipt_of
 from essay_scoring.launch.scripts import Order, checks_of, preflight_script, submit_script
 from essay_scoring.launch.transport import Done, Transport, bash, transport_of
+from essay_scoring.records.config import RunConfig
 
 _ANSWER = re.compile(r"^(LAUNCHED|REFUSED) (.*)$", re.MULTILINE)
 

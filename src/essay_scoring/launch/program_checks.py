@@ -42,7 +42,7 @@ def check_inputs(request: Request) -> str:
 
 def check_code(request: Request) -> str:
     """Compare the sources that can change a number with those of the launching side."""
-    from essay_scoring.experiments import provenance
+    from essay_scoring.records import provenance
 
     found = provenance.code_revision()
     if found != request["code_revision"]:
@@ -54,7 +54,7 @@ def check_code(request: Request) -> str:
 
 def check_clean(_: Request) -> str:
     """Refuse a checkout with changes, or one that git knows nothing about."""
-    from essay_scoring.experiments import provenance
+    from essay_scoring.records import provenance
 
     state = provenance.git_state()
     if state["commit"] is None:
@@ -79,8 +79,8 @@ def check_command_line(request: Request) -> str:
 
 def check_run(request: Request) -> str:
     """Prepare the data and say which run this is: its folder, its hashes, what is left to do."""
-    from essay_scoring.experiments.manifest import is_complete
-    from essay_scoring.experiments.parts import missing_parts, parts_of
+    from essay_scoring.records.manifest import is_complete
+    from essay_scoring.runs.parts import missing_parts, parts_of
 
     run = _run(request)
     folder = run.workspace.runs / run.folder_name
@@ -268,9 +268,9 @@ def _run(request: Request) -> Any:
     from essay_scoring.core.progress import Progress
     from essay_scoring.core.settings import build_settings
     from essay_scoring.data.corpora import data_folder
-    from essay_scoring.experiments.config import RunConfig
-    from essay_scoring.experiments.run import open_run
-    from essay_scoring.experiments.workspace import Workspace
+    from essay_scoring.records.config import RunConfig
+    from essay_scoring.records.workspace import Workspace
+    from essay_scoring.runs.run import open_run
 
     config = build_settings(RunConfig, request["config"], "config")
     data = Path(request["data"]) if request["data"] else data_folder()

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.experiments import provenance
-from essay_scoring.experiments.config import config_values
 from essay_scoring.launch.preflight import Preflight
 from essay_scoring.launch.scripts import Order
+from essay_scoring.records import provenance
+from essay_scoring.records.config import config_values
 
 
 def receipt_of(order: Order, preflight: Preflight, plans: Mapping[str, str]) -> dict[str, Any]:

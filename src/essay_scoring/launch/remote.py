@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.launch.invocation import LAUNCHES, entry, python, variable
+from essay_scoring.launch.launch_state import State, read_observation, state_of
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.scripts import host_script
-from essay_scoring.launch.state import State, read_observation, state_of
 from essay_scoring.launch.transport import (
     Transport,
     UnreachableError,

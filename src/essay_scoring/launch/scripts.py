@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.experiments import provenance
-from essay_scoring.experiments.config import RunConfig, config_values
 from essay_scoring.launch.checks import ON_A_NODE, Check, Place, asked_of, in_groups, names_at
 from essay_scoring.launch.invocation import (
     LAUNCHES,
@@ -23,6 +21,8 @@ from essay_scoring.launch.invocation import (
     variable,
 )
 from essay_scoring.launch.profile import Profile, SlurmSettings
+from essay_scoring.records import provenance
+from essay_scoring.records.config import RunConfig, config_values
 
 SCREEN = "/usr/bin/screen"
 

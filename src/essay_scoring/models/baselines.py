@@ -18,7 +18,7 @@ from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.family import FamilyScorer, fitted
 from essay_scoring.models.linear import fit_ridge_path
 from essay_scoring.models.ridge import LinearScorer
-from essay_scoring.models.settings import LengthSettings, MeanSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import LengthSettings, MeanSettings, TrainingSettings
 
 _SENTENCE_ENDS = re.compile(r"[.!?]+(?=\s|$)")
 _PARAGRAPHS = re.compile(r"\S[^\n]*")

@@ -17,7 +17,7 @@ from essay_scoring.features.embeddings import PREFIX
 from essay_scoring.models.card import CARD_NAME, REFIT, Card, read_card, saved_fact, saved_file
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.family import FamilyScorer
-from essay_scoring.models.settings import BlendMember, BlendSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import BlendMember, BlendSettings, TrainingSettings
 
 
 class BlendScorer(FamilyScorer[BlendSettings]):

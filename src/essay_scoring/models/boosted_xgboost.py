@@ -16,7 +16,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
 from essay_scoring.models.ordinal import BoostedScorer, Sample
-from essay_scoring.models.settings import XGBoostSettings
+from essay_scoring.models.scorer_settings import XGBoostSettings
 
 _FILE = "model.json"
 

@@ -11,7 +11,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.settings import Settings
-from essay_scoring.models.settings import ScorerSettings, TrainingSettings
+from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
 
 CARD_NAME = "scorer.json"
 FORMAT = 1

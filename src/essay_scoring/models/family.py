@@ -18,7 +18,7 @@ from essay_scoring.core.settings import Settings
 from essay_scoring.models.card import Card, write_card
 from essay_scoring.models.columns import FittedColumns
 from essay_scoring.models.context import ScorerContext
-from essay_scoring.models.settings import TrainingSettings
+from essay_scoring.models.scorer_settings import TrainingSettings
 from essay_scoring.models.softening import soften
 from essay_scoring.models.weighting import weights_of
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
-from essay_scoring.models.settings import MappingName
+from essay_scoring.models.scorer_settings import MappingName
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray, ScoreScales
 from essay_scoring.models.card import CARD_NAME, REFIT, Card, saved_fact
 from essay_scoring.models.family import FamilyScorer
-from essay_scoring.models.settings import CatBoostSettings, Mode, XGBoostSettings
+from essay_scoring.models.scorer_settings import CatBoostSettings, Mode, XGBoostSettings
 
 B = TypeVar("B", XGBoostSettings, CatBoostSettings)
 

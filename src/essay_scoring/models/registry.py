@@ -12,7 +12,7 @@ from essay_scoring.models.card import CARD_NAME, REFIT, Card, read_card
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.ensemble import EnsembleScorer, member_folder
 from essay_scoring.models.family import FamilyScorer
-from essay_scoring.models.settings import (
+from essay_scoring.models.scorer_settings import (
     BlendSettings,
     CatBoostSettings,
     LengthSettings,

@@ -13,7 +13,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import Card, saved_file
 from essay_scoring.models.family import FamilyScorer, S, error_on, fitted
 from essay_scoring.models.linear import LinearModel, fit_ridge_path, read_linear, write_linear
-from essay_scoring.models.settings import RidgeSettings
+from essay_scoring.models.scorer_settings import RidgeSettings
 
 _FILE = "model.safetensors"
 

@@ -15,7 +15,7 @@ from essay_scoring.models.arrays import Shape, read_arrays, write_arrays
 from essay_scoring.models.card import Card, saved_file
 from essay_scoring.models.family import FamilyScorer, error_on, fitted
 from essay_scoring.models.linear import Standardiser, fit_standardiser
-from essay_scoring.models.settings import SVRSettings
+from essay_scoring.models.scorer_settings import SVRSettings
 
 _FILE = "model.safetensors"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.files import read_json, write_json, write_text
-from essay_scoring.reports.cells import plain_table
 from essay_scoring.reports.html import environment
+from essay_scoring.reports.table_cells import plain_table
 from essay_scoring.reports.words import SCHEMES, plain
 
 Row = dict[str, Any]

@@ -10,9 +10,9 @@ from typing import Any
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.experiments.manifest import MANIFEST, require_intact
+from essay_scoring.records.manifest import MANIFEST, require_intact
+from essay_scoring.records.run_folder import metrics_of
 from essay_scoring.reports.findings_files import read_sections
-from essay_scoring.reports.run_folder import metrics_of
 
 Row = dict[str, Any]
 

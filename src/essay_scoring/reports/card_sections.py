@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essay_scoring.reports.card_evidence import CardEvidence
-from essay_scoring.reports.cells import markdown_table, number, with_interval
 from essay_scoring.reports.cv_report import agreement_table
 from essay_scoring.reports.residual_diagnostics import bands_table, prompts_table
 from essay_scoring.reports.shortcomings import length_effect, shortcomings
 from essay_scoring.reports.study_table import HEADER, summary_row
+from essay_scoring.reports.table_cells import markdown_table, number, with_interval
 from essay_scoring.reports.words import SCHEMES, markdown, score, share
 
 Row = dict[str, Any]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.reports.cells import Table, markdown_table
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
 from essay_scoring.reports.html import environment
 from essay_scoring.reports.study_table import checks_table
+from essay_scoring.reports.table_cells import Table, markdown_table
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import markdown, plain
 

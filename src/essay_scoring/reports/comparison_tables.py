@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from essay_scoring.experiments.power import FIGURES
-from essay_scoring.reports.cells import Column, Table
+from essay_scoring.judging.power import FIGURES
+from essay_scoring.reports.table_cells import Column, Table
 from essay_scoring.reports.words import plain
 
 Row = dict[str, Any]

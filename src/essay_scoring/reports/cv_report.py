@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from essay_scoring.reports.cells import MISSING, markdown_table, number, with_interval
 from essay_scoring.reports.study_table import HEADER, summary_row
+from essay_scoring.reports.table_cells import MISSING, markdown_table, number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, headline, markdown
 
 INTERVALS = "95% intervals by resampling prompts and essays within them; MAE and RMSE in {unit}."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from essay_scoring.reports.cells import Column, Table, markdown_table, number
 from essay_scoring.reports.comparison_report import table_blocks
 from essay_scoring.reports.comparison_tables import seeds, tests, worst_prompts
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections
+from essay_scoring.reports.table_cells import Column, Table, markdown_table, number
 
 Row = dict[str, Any]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import read_json, write_json
-from essay_scoring.reports.cells import number, plain_table, with_interval
-from essay_scoring.reports.figures import ACCENT, INK, QUIET, drawn
+from essay_scoring.reports.charts import ACCENT, INK, QUIET, drawn
 from essay_scoring.reports.html import Drawing, drawings, environment, standalone
+from essay_scoring.reports.table_cells import number, plain_table, with_interval
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import plain
 

@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
-from essay_scoring.reports import figures
-from essay_scoring.reports.cells import number, with_interval
+from essay_scoring.records.run_folder import RunFolder
+from essay_scoring.reports import charts as figures
 from essay_scoring.reports.cv_report import cutpoint_rows, provenance_rows
-from essay_scoring.reports.run_folder import RunFolder
 from essay_scoring.reports.study_table import HEADER, summary_row
+from essay_scoring.reports.table_cells import number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
 
 TURNING = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])

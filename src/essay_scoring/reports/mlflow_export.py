@@ -16,9 +16,9 @@ from typing import Any
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.experiments.manifest import require_intact
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.run_folder import metrics_of
 from essay_scoring.reports.fold_scalars import FoldScalars, Scalar, folds_of, run_times
-from essay_scoring.reports.run_folder import metrics_of
 
 EXPERIMENT = "essay-scoring"
 IDENTITY = "essay_scoring.metrics_sha256"

@@ -16,9 +16,9 @@ from typing import Any
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.spreadsheets import harmless_cell
-from essay_scoring.reports.cells import Column, Table, cell_text
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.study_table import arms_table, checks_table
+from essay_scoring.reports.table_cells import Column, Table, cell_text
 from essay_scoring.reports.words import plain
 
 _PARTS = {"spread": ("", " SD"), "interval": ("", " low", " high")}

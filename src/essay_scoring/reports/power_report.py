@@ -11,11 +11,17 @@ from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import write_json
-from essay_scoring.evaluation.power_curve import POWER
-from essay_scoring.experiments.power import FIGURES
-from essay_scoring.reports.cells import MISSING, markdown_table, number, plain_table, with_interval
-from essay_scoring.reports.figures import ACCENT, INK, QUIET, SECOND, drawn
+from essay_scoring.judging.power import FIGURES
+from essay_scoring.judging.power_curve import POWER
+from essay_scoring.reports.charts import ACCENT, INK, QUIET, SECOND, drawn
 from essay_scoring.reports.html import environment, standalone
+from essay_scoring.reports.table_cells import (
+    MISSING,
+    markdown_table,
+    number,
+    plain_table,
+    with_interval,
+)
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import share
 

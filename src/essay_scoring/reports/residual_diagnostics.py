@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.evaluation.agreement import step_errors
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.reports.cells import markdown_table, number, with_interval
+from essay_scoring.reports.table_cells import markdown_table, number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, markdown, score, share
+from essay_scoring.statistics.agreement import step_errors
+from essay_scoring.statistics.predictions import Predictions
 
 N_WORST = 20
 

@@ -17,9 +17,9 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.core.scale import FloatArray, ScoreScale
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
-from essay_scoring.evaluation.predictions import Predictions
-from essay_scoring.experiments.manifest import require_intact, require_outside
-from essay_scoring.reports.run_folder import read_run_folder
+from essay_scoring.records.manifest import require_intact, require_outside
+from essay_scoring.records.run_folder import read_run_folder
+from essay_scoring.statistics.predictions import Predictions
 
 COLUMNS = ("ID", "human", "human2", "system", "prompt")
 System = Literal["raw", "final"]

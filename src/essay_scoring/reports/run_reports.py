@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from essay_scoring.records.run_folder import read_run_folder
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.html import run_page
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
-from essay_scoring.reports.run_folder import read_run_folder
 from essay_scoring.reports.texts import write_texts
 
 

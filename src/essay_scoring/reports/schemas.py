@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from essay_scoring.core.files import write_text
-from essay_scoring.reports.cells import markdown_table
+from essay_scoring.reports.table_cells import markdown_table
 
 FIELDS = "fields.md"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from essay_scoring.reports.figures import ACCENT, GRID, QUIET, SECOND
+from essay_scoring.reports.charts import ACCENT, GRID, QUIET, SECOND
 from essay_scoring.reports.search_tables import FIGURES, short_name, text
 
 Row = dict[str, Any]

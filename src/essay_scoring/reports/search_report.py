@@ -9,11 +9,11 @@ from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import read_json, write_text
-from essay_scoring.reports import figures
-from essay_scoring.reports.cells import markdown_table, number, plain_table
+from essay_scoring.reports import charts as figures
 from essay_scoring.reports.html import environment
 from essay_scoring.reports.search_figures import Draw, ends, history, importance, parallel
 from essay_scoring.reports.search_tables import FIGURES, Table, grid_tables, search_tables
+from essay_scoring.reports.table_cells import markdown_table, number, plain_table
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from essay_scoring.reports.cells import MISSING, number, with_interval
+from essay_scoring.reports.table_cells import MISSING, number, with_interval
 
 Row = dict[str, Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from essay_scoring.reports.cells import number
+from essay_scoring.reports.table_cells import number
 from essay_scoring.reports.words import plain, share
 
 Row = dict[str, Any]

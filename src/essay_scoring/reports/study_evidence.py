@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from essay_scoring.records.run_folder import RunFolder, read_run_folder
 from essay_scoring.reports.findings_files import read_sections
-from essay_scoring.reports.run_folder import RunFolder, read_run_folder
 from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import write_json, write_text
-from essay_scoring.reports.figures import ACCENT, INK, QUIET, SECOND, drawn
+from essay_scoring.reports.charts import ACCENT, INK, QUIET, SECOND, drawn
 from essay_scoring.reports.html import standalone
 from essay_scoring.reports.study_table import extract
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from essay_scoring.reports.cells import Column, Table, cell_text
+from essay_scoring.reports.table_cells import Column, Table, cell_text
 
 ARM_COLUMNS = (
     Column("arm", "text"),

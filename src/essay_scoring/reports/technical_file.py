@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from essay_scoring.reports import card_sections as say
 from essay_scoring.reports.card_evidence import CardEvidence
-from essay_scoring.reports.cells import with_interval
+from essay_scoring.reports.table_cells import with_interval
 from essay_scoring.reports.words import markdown, share
 
 Blocks = list[str]

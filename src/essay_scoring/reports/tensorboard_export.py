@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from essay_scoring.core.errors import MissingExtraError
-from essay_scoring.experiments.manifest import require_intact, require_outside
+from essay_scoring.records.manifest import require_intact, require_outside
+from essay_scoring.records.run_folder import metrics_of
 from essay_scoring.reports.fold_scalars import FoldScalars, folds_of, run_times
-from essay_scoring.reports.run_folder import metrics_of
 
 
 def export_tensorboard(run: Path, folder: Path) -> list[Path]:

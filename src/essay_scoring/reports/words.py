@@ -6,7 +6,7 @@ import html
 import unicodedata
 from typing import Any
 
-from essay_scoring.reports.cells import MISSING, number
+from essay_scoring.reports.table_cells import MISSING, number
 
 SCHEMES = {
     "prompt_holdout": "On prompts that training never saw",

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_bytes, write_text
-from essay_scoring.experiments.manifest import require_intact, require_outside
 from essay_scoring.models.card import Card, read_card, saved_fact, saved_file
 from essay_scoring.models.ensemble import member_folder
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.scorer_settings import TransformerSettings
+from essay_scoring.records.manifest import require_intact, require_outside
 
 CONFIG, WEIGHTS, HEAD = "adapter_config.json", "adapter_model.safetensors", "head.safetensors"
 _TRAINED, _ADAPTER = "trained.safetensors", "adapter"

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray, IntArray
 from essay_scoring.core.settings import Settings
-from essay_scoring.evaluation.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions
 
 _ROUNDING = 1e-9
 """Weights such as 1/12 add up to a level only but for rounding."""

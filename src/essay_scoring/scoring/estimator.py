@@ -19,10 +19,10 @@ from essay_scoring.core.files import atomic_path
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray, ScoreScales
 from essay_scoring.core.settings import build_settings
-from essay_scoring.experiments.config import RunConfig, lay_over
-from essay_scoring.experiments.workspace import Workspace
+from essay_scoring.records.config import RunConfig, lay_over
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.scoring.model import COLUMNS, Scored, TrainedModel
-from essay_scoring.scoring.training import TrainingOrder, train_model
+from essay_scoring.scoring.train_model import TrainingOrder, train_model
 
 _MOST_FOLDS = 5
 _NUMBERS = 4

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from essay_scoring.core.essays import Essays
-from essay_scoring.features.tokens import chunk_texts, load_tokenizer
+from essay_scoring.features.text_chunks import chunk_texts, load_tokenizer
 from essay_scoring.models.transformer.scorer import TransformerScorer
 
 if TYPE_CHECKING:
-    from essay_scoring.models.transformer.crew import Crew
-    from essay_scoring.models.transformer.tokens import TokenisedEssay
+    from essay_scoring.models.transformer.chunking import TokenisedEssay
+    from essay_scoring.models.transformer.thread_pool import Crew
 
 
 class FreshTransformer(TransformerScorer):
@@ -27,7 +27,7 @@ class FreshTransformer(TransformerScorer):
         return fresh
 
     def _tokenise(self, essays: Essays, _crew: Crew) -> list[TokenisedEssay]:
-        from essay_scoring.models.transformer.tokens import TokenisedEssay
+        from essay_scoring.models.transformer.chunking import TokenisedEssay
 
         settings = self.settings
         chunks = chunk_texts(

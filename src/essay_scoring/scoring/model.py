@@ -15,14 +15,14 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.settings import Settings, build_settings
-from essay_scoring.experiments.config import RunConfig, load_run_config
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.mapping import apply_cutpoints
-from essay_scoring.models.settings import MappingName
+from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.scoring.conformal import PredictionInterval
 from essay_scoring.scoring.flags import FLAGS, Flags, read_flags
 from essay_scoring.scoring.fresh_columns import FreshColumns
-from essay_scoring.scoring.reading import Reader, load_fresh, on_one_thread
+from essay_scoring.scoring.single_essay import Reader, load_fresh, on_one_thread
 from essay_scoring.scoring.verified_folder import require_safe
 
 RECORD, INTERVAL, CONFIG, PROVENANCE = (

@@ -12,8 +12,8 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.manifest import LOCK, MANIFEST, require_outside
-from essay_scoring.experiments.provenance import code_revision
+from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
+from essay_scoring.records.provenance import code_revision
 from essay_scoring.scoring.input_table import (
     DEFAULT_COLUMNS,
     Columns,

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from essay_scoring.core.errors import EvidenceError, InputError
-from essay_scoring.experiments.manifest import LOCK, require_intact
+from essay_scoring.records.manifest import LOCK, require_intact
 
 _SAFE = frozenset({".json", ".safetensors", ".cbm", ".log"})
 _MEND = "restore the folder from where it came, or train the model again"

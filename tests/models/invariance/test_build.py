@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 
 from essay_scoring.models.invariance.build import build_invariance
-from essay_scoring.models.invariance.settings import (
+from essay_scoring.models.invariance.invariance_settings import (
     Adversarial,
     GroupDro,
     InvarianceSettings,

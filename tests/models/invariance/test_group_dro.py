@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from essay_scoring.models.invariance.group_dro import GroupDroLoss
-from essay_scoring.models.invariance.settings import GroupDro
+from essay_scoring.models.invariance.invariance_settings import GroupDro
 from tests.models.invariance.steps import gradients, made_step, part_of
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from essay_scoring.models.invariance.adversarial import AdversarialLoss, ramp
+from essay_scoring.models.invariance.invariance_settings import Adversarial, PromptHead
 from essay_scoring.models.invariance.prompt_classifier import PromptClassifier, scale_gradient
 from essay_scoring.models.invariance.prompt_head import PromptHeadLoss
-from essay_scoring.models.invariance.settings import Adversarial, PromptHead
 from tests.models.invariance.steps import gradients, made_step, part_of
 
 SIZES = np.array([30, 10])

@@ -11,20 +11,20 @@ import pytest
 
 from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.essays import ScoredEssays
-from essay_scoring.data.settings import SyntheticCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
-from essay_scoring.evaluation.probe import probe
 from essay_scoring.features.encoders import resolve_encoder
-from essay_scoring.features.pooling import PooledEncoder, Reading
-from essay_scoring.features.settings import EncoderSettings
-from essay_scoring.models.invariance.settings import (
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.frozen_encoder import PooledEncoder, Reading
+from essay_scoring.models.invariance.invariance_settings import (
     Adversarial,
     GroupDro,
     InvarianceSettings,
     NoInvariance,
     PromptHead,
 )
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.scorer_settings import TransformerSettings
+from essay_scoring.statistics.probe import probe
 from tests.features.tiny_encoders import one_thread
 from tests.models.invariance.frozen import fitted, folds_of
 

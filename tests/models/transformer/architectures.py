@@ -14,16 +14,16 @@ import torch
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.data.settings import SyntheticCorpus
+from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
+from essay_scoring.features.encoder_loading import quiet_transformers
 from essay_scoring.features.encoders import EncoderFolder, verify_encoder
-from essay_scoring.features.loading import quiet_transformers
 from essay_scoring.features.store import text_sha256
-from essay_scoring.features.tokens import Chunk, chunk_texts, load_tokenizer
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.features.text_chunks import Chunk, chunk_texts, load_tokenizer
+from essay_scoring.models.scorer_settings import TransformerSettings
+from essay_scoring.models.transformer.chunking import TokenisedEssay
+from essay_scoring.models.transformer.frozen_layers import Trunk
 from essay_scoring.models.transformer.network import EssayNetwork, build_network
-from essay_scoring.models.transformer.tokens import TokenisedEssay
-from essay_scoring.models.transformer.trunk import Trunk
 
 ARCHITECTURES = ("bert", "roberta", "mpnet", "deberta-v2", "deberta-v3", "modernbert")
 LAYERS, WIDTH, POSITIONS = 4, 16, 64

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from essay_scoring.core.progress import ProgressEvent
-from essay_scoring.models.transformer.surroundings import surroundings
+from essay_scoring.models.transformer.torch_settings import surroundings
 
 from .bag import settings, training
 

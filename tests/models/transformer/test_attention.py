@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from essay_scoring.models.transformer.attention import packed_attention
-from essay_scoring.models.transformer.pooling import AttentionPooling, LayerMix, MeanPooling
+from essay_scoring.models.transformer.chunk_pooling import AttentionPooling, LayerMix, MeanPooling
 
 BOUNDS = (0, 5, 6, 13)
 

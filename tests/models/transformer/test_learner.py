@@ -8,7 +8,7 @@ import torch
 
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.models.transformer.learner import Learner, Moment, essay_losses
-from essay_scoring.models.transformer.lessons import Lessons
+from essay_scoring.models.transformer.training_dataset import Lessons
 
 from .bag import PLACE, VOCABULARY, learner, made_lessons, network_of, settings
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.models.transformer.linear import FrozenLinear, quicken
+from essay_scoring.models.transformer.learnt_state import save_adapter
+from essay_scoring.models.transformer.mixed_linear import FrozenLinear, quicken
 from essay_scoring.models.transformer.network import EssayNetwork, build_network
-from essay_scoring.models.transformer.state import save_adapter
 from tests.models.transformer.architectures import (
     LAYERS,
     made_network,

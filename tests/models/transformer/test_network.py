@@ -8,8 +8,8 @@ import torch
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.features.encoders import EncoderFolder
+from essay_scoring.models.transformer.chunk_pooling import Centring, MeanPooling, counted_tokens
 from essay_scoring.models.transformer.network import EssayNetwork, Output, build_network
-from essay_scoring.models.transformer.pooling import Centring, MeanPooling, counted_tokens
 from tests.models.transformer.architectures import (
     LAYERS,
     WIDTH,
@@ -184,7 +184,7 @@ def test_packed_states_are_pooled_as_they_lie(bert: EncoderFolder) -> None:
 def test_what_the_encoder_does_not_have_is_an_input_error(
     bert: EncoderFolder, changes: dict[str, Any], where: str
 ) -> None:
-    from essay_scoring.models.transformer.loading import load_backbone
+    from essay_scoring.models.transformer.backbone_loading import load_backbone
     from essay_scoring.models.transformer.lora import make_trainable
 
     settings = transformer_settings(bert, **changes)

@@ -11,11 +11,11 @@ import torch
 
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.fine_tuning import run_canary
-from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.models.transformer.canary import send_canary
 from essay_scoring.models.transformer.learner import Learner, Moment
-from essay_scoring.models.transformer.lessons import Lessons
+from essay_scoring.models.transformer.training_dataset import Lessons
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.fine_tuning import run_canary
 from tests.conftest import smoke_config
 
 from .bag import PLACE, learner, made_lessons, network_of, settings

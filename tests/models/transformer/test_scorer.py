@@ -19,7 +19,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.registry import build_scorer, load_scorer
-from essay_scoring.models.settings import TrainingSettings, TransformerSettings
+from essay_scoring.models.scorer_settings import TrainingSettings, TransformerSettings
 from essay_scoring.models.transformer import network, scorer
 from essay_scoring.models.transformer.network import EssayNetwork
 from essay_scoring.models.transformer.scorer import TransformerScorer

@@ -15,12 +15,12 @@ from essay_scoring.cli.main import run as command
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.experiments.cv import run_cv
-from essay_scoring.experiments.manifest import is_complete
-from essay_scoring.experiments.workspace import Workspace
 from essay_scoring.models.transformer import network
 from essay_scoring.models.transformer.network import EssayNetwork
-from essay_scoring.models.transformer.training import Training
+from essay_scoring.models.transformer.training_loop import Training
+from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cv import run_cv
 from tests.conftest import ROOT, smoke_config
 
 NAN = float("nan")
@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("essay_scoring.experiments.run.cores", lambda: 1)
+    monkeypatch.setattr("essay_scoring.runs.run.cores", lambda: 1)
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import IntArray
 from essay_scoring.models.invariance.adversarial import AdversarialLoss
 from essay_scoring.models.invariance.group_dro import GroupDroLoss
-from essay_scoring.models.invariance.prompt_head import PromptHeadLoss
-from essay_scoring.models.invariance.settings import (
+from essay_scoring.models.invariance.invariance_settings import (
     Adversarial,
     GroupDro,
     InvarianceSettings,
     NoInvariance,
     PromptHead,
 )
+from essay_scoring.models.invariance.prompt_head import PromptHeadLoss
 from essay_scoring.models.invariance.step import Invariance, MeanLoss
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from essay_scoring.core.scale import IntArray
-from essay_scoring.models.invariance.settings import GroupDro
+from essay_scoring.models.invariance.invariance_settings import GroupDro
 from essay_scoring.models.invariance.step import Invariance, Step
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from essay_scoring.core.scale import IntArray
-from essay_scoring.models.invariance.settings import Adversarial, PromptHead
+from essay_scoring.models.invariance.invariance_settings import Adversarial, PromptHead
 from essay_scoring.models.invariance.step import Invariance, Step
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from essay_scoring.features.loading import first_position
-from essay_scoring.features.tokens import batches_by_length
-from essay_scoring.models.transformer.cut import Cut
-from essay_scoring.models.transformer.tokens import TokenIds
+from essay_scoring.features.encoder_loading import first_position
+from essay_scoring.features.text_chunks import batches_by_length
+from essay_scoring.models.transformer.chunking import TokenIds
+from essay_scoring.models.transformer.layer_selection import Cut
 
 Layout = Literal["packed", "equal", "padded"]
 """How chunks lie in a pass: end to end, with others of their very length, or padded to one."""

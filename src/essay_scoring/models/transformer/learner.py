@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.scale import IntArray
 from essay_scoring.models.invariance.step import Invariance, Step
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.batching import cut_step
-from essay_scoring.models.transformer.crew import ALONE, Crew, Turn
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.lessons import Lessons
+from essay_scoring.models.transformer.inference import not_finite_alone
 from essay_scoring.models.transformer.network import EssayNetwork, Output
 from essay_scoring.models.transformer.optimiser import (
     build_optimiser,
@@ -26,7 +25,8 @@ from essay_scoring.models.transformer.optimiser import (
     set_rates,
 )
 from essay_scoring.models.transformer.precision import Arithmetic
-from essay_scoring.models.transformer.reading import not_finite_alone
+from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
+from essay_scoring.models.transformer.training_dataset import Lessons
 
 State = dict[str, Tensor]
 _PARTS = ("network", "invariance", "optimiser", "scaler")

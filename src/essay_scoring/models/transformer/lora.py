@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.models.settings import LoraSettings, TransformerSettings
+from essay_scoring.models.scorer_settings import LoraSettings, TransformerSettings
 from essay_scoring.models.transformer.backbone import Backbone
-from essay_scoring.models.transformer.linear import ADAPTER, quicken
+from essay_scoring.models.transformer.mixed_linear import ADAPTER, quicken
 
 
 def make_trainable(backbone: Backbone, settings: TransformerSettings) -> Any | None:

@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.tokens import batches_by_length
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.features.text_chunks import batches_by_length
+from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.backbone import Backbone
-from essay_scoring.models.transformer.crew import ALONE, Crew, Turn
-from essay_scoring.models.transformer.loading import load_backbone
-from essay_scoring.models.transformer.lora import make_trainable
-from essay_scoring.models.transformer.pooling import (
+from essay_scoring.models.transformer.backbone_loading import load_backbone
+from essay_scoring.models.transformer.chunk_pooling import (
     AttentionPooling,
     Centring,
     LayerMix,
     MeanPooling,
     counted_tokens,
 )
+from essay_scoring.models.transformer.chunking import TokenisedEssay
+from essay_scoring.models.transformer.frozen_layers import Trunk
+from essay_scoring.models.transformer.lora import make_trainable
 from essay_scoring.models.transformer.precision import Arithmetic
-from essay_scoring.models.transformer.tokens import TokenisedEssay
-from essay_scoring.models.transformer.trunk import Trunk
+from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
 
 Named = list[tuple[str, nn.Parameter]]
 

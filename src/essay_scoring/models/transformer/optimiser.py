@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.scorer_settings import TransformerSettings
 
 Named = Iterable[tuple[str, nn.Parameter]]
 

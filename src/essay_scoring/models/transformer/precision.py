@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.features.pooling import Device, cpu_has_bf16
+from essay_scoring.features.frozen_encoder import Device, cpu_has_bf16
 
 Asked = Literal["none", "bf16", "fp16", "auto"]
 Resolved = Literal["fp32", "bf16", "fp16"]

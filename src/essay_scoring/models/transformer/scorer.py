@@ -21,22 +21,22 @@ from essay_scoring.core.files import write_bytes, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
-from essay_scoring.features.pooling import device_in_use
+from essay_scoring.features.frozen_encoder import device_in_use
 from essay_scoring.models.card import Card, saved_fact, saved_file
 from essay_scoring.models.family import FamilyScorer, fitted
-from essay_scoring.models.settings import TransformerSettings
+from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.precision import Arithmetic, resolve
 
 if TYPE_CHECKING:
     from essay_scoring.models.transformer.canary import CanaryReport
-    from essay_scoring.models.transformer.crew import Crew
-    from essay_scoring.models.transformer.lessons import LabelScale, Lessons
+    from essay_scoring.models.transformer.chunking import TokenisedEssay
+    from essay_scoring.models.transformer.frozen_layers import Trunk
+    from essay_scoring.models.transformer.inference import Readings
     from essay_scoring.models.transformer.network import EssayNetwork
-    from essay_scoring.models.transformer.reading import Readings
-    from essay_scoring.models.transformer.tokens import TokenisedEssay
-    from essay_scoring.models.transformer.training import Training
-    from essay_scoring.models.transformer.trunk import Trunk
+    from essay_scoring.models.transformer.thread_pool import Crew
+    from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+    from essay_scoring.models.transformer.training_loop import Training
 
 _STATE, _RECORD, _ADAPTER = "trained.safetensors", "training.json", "adapter"
 _CENTRED_ON = 256
@@ -54,7 +54,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Train; `rounds` is the epoch kept, `curve` holds the losses of all epochs on both."""
         require_packages()
-        from essay_scoring.models.transformer.surroundings import note_allocator
+        from essay_scoring.models.transformer.torch_settings import note_allocator
 
         note_allocator(self.arithmetic.device)
         with self._surroundings() as crew:
@@ -90,7 +90,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
 
     def write(self, folder: Path) -> Sequence[str]:
         """Write what was learnt, how it was computed, and with LoRA an adapter that peft reads."""
-        from essay_scoring.models.transformer.state import save_adapter, state_bytes
+        from essay_scoring.models.transformer.learnt_state import save_adapter, state_bytes
 
         network = fitted(self.network)
         write_bytes(folder / _STATE, state_bytes(network.trained_state()))
@@ -101,7 +101,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     def read(self, folder: Path, card: Card) -> None:
         """Build the network and give it what was learnt; InputError if that does not fit it."""
         require_packages()
-        from essay_scoring.models.transformer.state import read_state
+        from essay_scoring.models.transformer.learnt_state import read_state
 
         heads = int(saved_fact(folder, card, "heads"))
         for name in ("mean", "deviation"):
@@ -123,15 +123,15 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
 
     def _surroundings(self) -> AbstractContextManager[Crew]:
         """Return a context in which torch computes as this scorer asks, with who computes."""
-        from essay_scoring.models.transformer.surroundings import surroundings
+        from essay_scoring.models.transformer.torch_settings import surroundings
 
         draws = self.settings.dropout > 0 or self.settings.lora.dropout > 0
         return surroundings(self.context.threads, self.arithmetic.device, draws=draws)
 
     def _build(self, heads: int) -> EssayNetwork:
         """Return the untrained network of this scorer's seed, its trunk at hand."""
+        from essay_scoring.models.transformer.frozen_layers import Trunk
         from essay_scoring.models.transformer.network import build_network
-        from essay_scoring.models.transformer.trunk import Trunk
 
         settings, precision = self.settings, self.arithmetic.precision
         if settings.cache_trunk:
@@ -147,7 +147,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
 
     def _tokenise(self, essays: Essays, crew: Crew) -> list[TokenisedEssay]:
         """Return essays as the network reads them, the trunk's states prepared."""
-        from essay_scoring.models.transformer.tokens import tokenise
+        from essay_scoring.models.transformer.chunking import tokenise
 
         tokenised = tokenise(essays, self._encoder, self.settings, self.context.cache)
         if self._trunk is not None:
@@ -159,11 +159,11 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     ) -> tuple[Training, LabelScale]:
         """Return the training of these essays, ready to run, and the scale of its labels."""
         from essay_scoring.models.invariance.build import build_invariance
-        from essay_scoring.models.transformer.head_start import start_at_ridge
+        from essay_scoring.models.transformer.inference import Reader
         from essay_scoring.models.transformer.learner import Learner
-        from essay_scoring.models.transformer.lessons import LabelScale, Lessons
-        from essay_scoring.models.transformer.reading import Reader
-        from essay_scoring.models.transformer.training import Training
+        from essay_scoring.models.transformer.lp_ft import start_at_ridge
+        from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+        from essay_scoring.models.transformer.training_loop import Training
 
         settings, context = self.settings, self.context
         scale = LabelScale.of(train, with_traits=settings.trait_weight > 0)
@@ -190,7 +190,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
 
     def _read(self, essays: Essays, doing: str) -> Readings:
         """Return what the fitted network says of essays, in their order."""
-        from essay_scoring.models.transformer.reading import Reader
+        from essay_scoring.models.transformer.inference import Reader
 
         place = Place(self.context.job.name, doing, self.arithmetic)
         with self._surroundings() as crew:

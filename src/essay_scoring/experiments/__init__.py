@@ -1,1 +1,0 @@
-"""Floor 6: the floors below put together into runs, studies and decisions."""

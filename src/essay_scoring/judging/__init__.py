@@ -1,0 +1,1 @@
+"""Whether a candidate is better: plans, register, comparison, power, studies, decisions."""

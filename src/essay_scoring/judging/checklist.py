@@ -1,0 +1,123 @@
+"""The review checklist of a study: boxes ticked by what lies in run folders, never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from essay_scoring.core.errors import EvidenceError
+from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.residuals import STEM
+
+DIAGNOSTICS = "reports/residual_diagnostics.md"
+ARTIFACTS = (
+    "artifacts/cv_metrics.json",
+    f"artifacts/{STEM}.csv",
+    f"artifacts/{STEM}.jsonl",
+    DIAGNOSTICS,
+)
+INVARIANCE = ("adversarial", "group_dro")
+"""Methods that make a scorer look less at the prompt; `prompt_head` is the control of the first."""
+
+_SAME = ("data_sha256", "splits_sha256", "predictions_sha256")
+_REVIEWED = ("worst_prompt_qwk", "bottom_k_mean", "mean_qwk")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One box: what is asked, whether it is met, and the evidence or what is missing."""
+
+    item: str
+    met: bool
+    evidence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the item as a JSON-able dictionary."""
+        return asdict(self)
+
+
+def checklist(
+    reference: Sequence[RunRecord],
+    others: Mapping[str, Sequence[RunRecord]],
+    compared: Sequence[Mapping[str, Any]],
+    recommendation: str | None,
+) -> list[Item]:
+    """Return the boxes of a study.
+
+    `others` are the runs of all other arms by name; `compared` the judged arms of
+    `comparison_record`; `recommendation` what was decided, None while nothing is.
+    """
+    return [
+        _baseline(reference),
+        _invariance(reference, others),
+        _reviewed(compared),
+        Item(
+            "recommendation recorded",
+            bool(recommendation),
+            recommendation or "nothing was decided",
+        ),
+    ]
+
+
+def _baseline(reference: Sequence[RunRecord]) -> Item:
+    said = "baseline run with residual diagnostics"
+    if absent := [run.folder.name for run in reference if _lacks(run, (DIAGNOSTICS,))]:
+        return Item(said, False, f"no {DIAGNOSTICS} in {', '.join(absent)}")
+    return Item(said, True, ", ".join(f"{run.folder.name}/{DIAGNOSTICS}" for run in reference))
+
+
+def _invariance(reference: Sequence[RunRecord], others: Mapping[str, Sequence[RunRecord]]) -> Item:
+    said = "invariance run on the same splits with comparable artifacts"
+    found = {name: runs for name, runs in others.items() if runs and all(map(_is_invariant, runs))}
+    if not found:
+        return Item(said, False, "no arm with an invariance method has a run")
+    faults = []
+    for name, runs in found.items():
+        fault = next(filter(None, (_incomparable(run, reference) for run in runs)), None)
+        if fault is None:
+            folders = ", ".join(run.folder.name for run in runs)
+            return Item(said, True, f"'{name}': {folders}")
+        faults.append(f"'{name}': {fault}")
+    return Item(said, False, "; ".join(faults))
+
+
+def _reviewed(compared: Sequence[Mapping[str, Any]]) -> Item:
+    said = "worst-prompt slices and mean reviewed"
+    if not compared:
+        return Item(said, False, "no candidate was judged")
+    for arm in compared:
+        deltas = {delta["metric"]: delta for delta in arm["deltas"]}
+        for name in _REVIEWED:
+            if deltas[name]["estimate"] is None or deltas[name]["low"] is None:
+                return Item(said, False, f"'{arm['arm']}' has no {name} with an interval")
+    names = ", ".join(f"'{arm['arm']}'" for arm in compared)
+    return Item(said, True, f"{', '.join(_REVIEWED)} of {names}, each with its interval")
+
+
+def _is_invariant(run: RunRecord) -> bool:
+    method = run.metrics["config"]["scorer"].get("invariance", {}).get("method")
+    return method in INVARIANCE
+
+
+def _incomparable(run: RunRecord, reference: Sequence[RunRecord]) -> str | None:
+    """Return what keeps a run from being compared with the reference, None where nothing does."""
+    first = reference[0]
+    for key in _SAME:
+        if run.metrics["data"][key] != first.metrics["data"][key]:
+            return f"{key} differs from the reference's"
+    if run.mapping != first.mapping:
+        return f"its mapping is {run.mapping}, not {first.mapping}"
+    if absent := _lacks(run, ARTIFACTS):
+        return f"no {', '.join(absent)} in {run.folder.name}"
+    return None
+
+
+def _lacks(run: RunRecord, names: Sequence[str]) -> list[str]:
+    """Return which files an untouched run folder lacks; all of them where it was changed."""
+    try:
+        require_intact(run.folder)
+    except EvidenceError:
+        return list(names)
+    return [name for name in names if not (run.folder / name).is_file()]

@@ -1,0 +1,153 @@
+"""The register of gate plans: what was asked of candidates, and when, before any of them ran."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from essay_scoring.core.errors import EvidenceError
+from essay_scoring.core.files import read_json
+from essay_scoring.judging.compare_runs import require_reference, require_scheme
+from essay_scoring.judging.plans import GatePlan
+from essay_scoring.records import provenance
+from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.ledger import Ledger
+from essay_scoring.runs.session import first_start
+
+_DATA = {"data_sha256": "the prepared data", "splits_sha256": "the splits"}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One line of the register: a plan by its hash, on data and splits, and when it was written."""
+
+    entry: int
+    plan: str
+    plan_sha256: str
+    data_sha256: str
+    splits_sha256: str
+    code_revision: str
+    time: str
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> Registration:
+        """Return the registration that an entry of the register holds."""
+        return cls(**{field.name: entry[field.name] for field in fields(cls)})
+
+
+def register_plan(plan: GatePlan, reference: Sequence[RunRecord], register: Ledger) -> Registration:
+    """Return a plan's registration on its reference's data and splits, written unless it stands.
+
+    A plan that is registered already, for the code as it is, keeps its first date. Raises
+    EvidenceError for a reference that the plan is not about or could not be judged against.
+    """
+    for run in reference:
+        require_scheme(run, plan)
+        require_reference(run, plan)
+        _require_clean(run, plan)
+    data = _data_of(reference)
+    key = {"plan_sha256": plan.sha256, **data, "code_revision": provenance.code_revision()}
+    with register.held() as entries:
+        for entry in entries:
+            if all(entry[name] == value for name, value in key.items()):
+                return Registration.of(entry)
+        return Registration.of(
+            register.append(
+                {
+                    **key,
+                    "plan": plan.name,
+                    "frozen_plan": plan.frozen(),
+                    "reference": {run.folder.name: run.manifest_sha256 for run in reference},
+                    "git": provenance.git_state(),
+                }
+            )
+        )
+
+
+def registrations(plan: GatePlan, register: Ledger) -> list[Registration]:
+    """Return every registration of a plan as it stands, oldest first.
+
+    Raises EvidenceError if there is none, telling a plan that was edited since from an unknown one.
+    """
+    entries = register.entries()
+    if found := [e for e in entries if e["plan_sha256"] == plan.sha256]:
+        return [Registration.of(entry) for entry in found]
+    if others := [entry for entry in entries if entry["plan"] == plan.name]:
+        last = others[-1]
+        raise EvidenceError(
+            f"edited since it was registered: {last['plan_sha256'][:12]} was registered on "
+            f"{last['time']}, the plan is now {plan.sha256[:12]}",
+            where=f"gate {plan.name}",
+            mend="judge by the plan that was registered",
+        )
+    raise EvidenceError(
+        "not registered",
+        where=f"gate {plan.name}",
+        mend="register it before its candidates run, with: essay-scoring register",
+    )
+
+
+def registration_for(
+    run: RunRecord, plan: GatePlan, registered: Sequence[Registration]
+) -> Registration:
+    """Return the first registration of a plan that holds for a run.
+
+    Raises EvidenceError for a run on other data or splits, of a tree with changes (unless the plan
+    admits it), or made outside git by other code than was registered.
+    """
+    left = list(registered)
+    for key, what in _DATA.items():
+        left = [one for one in left if getattr(one, key) == run.metrics["data"][key]]
+        if not left:
+            raise _refused(run, plan, f"{what} are not those it was registered for ({key})")
+    _require_clean(run, plan)
+    if _git(run)["dirty"] is None:
+        left = [one for one in left if one.code_revision == run.metrics["code_revision"]]
+        if not left:
+            raise _refused(run, plan, "made outside git, by other code than was registered")
+    return left[0]
+
+
+def require_started_after(run: RunRecord, plan: GatePlan, registration: Registration) -> None:
+    """Raise EvidenceError for a run whose first process started before the plan was registered."""
+    started = first_start(run.folder)
+    if started is None:
+        raise _refused(run, plan, "the run does not record when it started")
+    if datetime.datetime.fromisoformat(started) < datetime.datetime.fromisoformat(
+        registration.time
+    ):
+        raise _refused(
+            run, plan, f"the run started {started}, before registration on {registration.time}"
+        )
+
+
+def _data_of(reference: Sequence[RunRecord]) -> dict[str, str]:
+    """Return the hashes of the data and splits that all runs of a reference share."""
+    first = reference[0].metrics["data"]
+    for run in reference[1:]:
+        for key, what in _DATA.items():
+            if run.metrics["data"][key] != first[key]:
+                raise EvidenceError(
+                    f"{what} differ between runs of the reference ({key})", where=str(run.folder)
+                )
+    return {key: first[key] for key in _DATA}
+
+
+def _require_clean(run: RunRecord, plan: GatePlan) -> None:
+    """Raise EvidenceError for a run of a tree with uncommitted changes, unless the plan may."""
+    if _git(run)["dirty"] and not plan.allow_dirty:
+        raise _refused(
+            run, plan, "made by a tree with uncommitted changes, which the plan does not allow"
+        )
+
+
+def _git(run: RunRecord) -> dict[str, Any]:
+    """Return the commit and dirty flag that a run recorded."""
+    state: dict[str, Any] = read_json(run.folder / "provenance.json")["git"]
+    return state
+
+
+def _refused(run: RunRecord, plan: GatePlan, why: str) -> EvidenceError:
+    return EvidenceError(f"no evidence under the plan '{plan.name}': {why}", where=str(run.folder))

@@ -1,0 +1,197 @@
+"""`study`: run what is missing, judge in a strict order, record a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.fingerprint import file_sha256, fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.judging.study_arms import ArmRunner, Planned
+from essay_scoring.judging.study_gates import Gatekeeper
+from essay_scoring.judging.study_outcomes import (
+    ArmRecord,
+    Decision,
+    after_tuning,
+    decide,
+    why_not,
+)
+from essay_scoring.judging.study_plan import Candidate, Ending, Study
+from essay_scoring.judging.study_record import Findings, study_record
+from essay_scoring.judging.study_start import power_line, put_in_force
+from essay_scoring.judging.tuning import Tune, tuning_round
+from essay_scoring.records import provenance
+from essay_scoring.records.config import config_values
+from essay_scoring.records.manifest import MANIFEST, is_complete
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.reporters import Reporters
+from essay_scoring.runs.run import open_run
+from essay_scoring.runs.session import Session, session
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a study is given from above: who writes pages, who hears each plan's power, who tunes.
+
+    `say` is told before any candidate starts; `tune` runs a search and returns its folder.
+    """
+
+    reporters: Reporters
+    say: Callable[[str], None]
+    tune: Tune
+
+
+class StudyRunner:
+    """Runs the arms of a study in the order of its file, and keeps what it finds."""
+
+    def __init__(
+        self,
+        study: Study,
+        workspace: Workspace,
+        progress: Progress,
+        *,
+        outside: Outside,
+        resume: str,
+    ) -> None:
+        self._study, self._workspace, self._progress = study, workspace, progress
+        self._outside, self._resume = outside, resume
+        self._arms = ArmRunner(workspace, progress, outside.reporters.run, resume, {}, [])
+        self._reference = Planned.of(study, study.settings.reference, "reference")
+        tolerance = study.settings.seed_tolerance
+        self._keeper = Gatekeeper(self._arms, self._reference, tolerance)
+        self._found = Findings()
+
+    def run(self) -> Path:
+        """Return the complete study folder, doing only what is not done yet.
+
+        A finished study stands while the runs it rests on do. One that met invalid evidence is
+        judged again: the evidence may have been made anew.
+        """
+        folder = self._folder()
+        if is_complete(folder) and self._stands(folder):
+            return folder
+        with session(folder, self._resume, self._progress) as opened:
+            (folder / MANIFEST).unlink(missing_ok=True)
+            write_json(folder / "config.json", self._identity())
+            self._run_arms(opened)
+            decision = self._decide(opened)
+            found = (self._arms, self._keeper, self._found)
+            write_json(
+                folder / "study.json", study_record(folder.name, self._study, *found, decision)
+            )
+            opened.stage("reports")
+            self._outside.reporters.study(folder)
+        return folder
+
+    def _run_arms(self, opened: Session) -> None:
+        """Run the reference, put the plans in force, then take the candidates in their order."""
+        study, ended = self._study, self._found.ended
+        for plan in study.distinct_plans:
+            self._arms.require_startable(self._reference, plan)
+        for scheme in study.schemes:
+            opened.stage(f"reference {self._reference.name}, {scheme}")
+            self._arms.run(self._reference, scheme)
+        self._start(opened)
+        self._run_context(opened)
+        for candidate in study.settings.candidates:
+            stop = study.settings.stop_after_pass
+            if why := why_not(candidate, self._endings(), stop_after_pass=stop):
+                ended[candidate.name] = ArmRecord(candidate.name, "candidate", "not_run", why)
+            else:
+                arm = Planned.of(study, candidate, "candidate")
+                ended[candidate.name] = self._judge(arm, candidate, opened)
+            self._run_context(opened)
+
+    def _start(self, opened: Session) -> None:
+        """Register every plan before any candidate starts, and say what each can tell."""
+        opened.stage("plans")
+        space, simulations = self._workspace, self._study.settings.power_simulations
+        for plan in self._study.distinct_plans:
+            reference = self._arms.runs[self._reference.name, plan.scheme]
+            in_force = put_in_force(plan, reference, space)
+            line = power_line(plan, reference[0], space, self._progress, simulations)
+            self._found.plans.append({**in_force, "power": line})
+            self._outside.say(line)
+
+    def _judge(self, arm: Planned, candidate: Candidate, opened: Session) -> ArmRecord:
+        opened.stage(f"{arm.role} {arm.name}")
+        return self._keeper.judge(arm, self._study.plans[candidate.name])
+
+    def _run_context(self, opened: Session) -> None:
+        """Run the context arms whose conditions have become clear, each once."""
+        ended, endings = self._found.ended, self._endings()
+        for arm in self._study.settings.context:
+            if arm.name in ended or not arm.runs_if.keys() <= endings.keys():
+                continue
+            if why := why_not(arm, endings):
+                ended[arm.name] = ArmRecord(arm.name, "context", None, f"not run: {why}")
+                continue
+            opened.stage(f"context {arm.name}")
+            planned = Planned.of(self._study, arm, "context")
+            ended[arm.name] = self._keeper.show(planned, self._study.distinct_plans[0])
+
+    def _decide(self, opened: Session) -> Decision:
+        """Return the decision, made anew after the tuning round of a candidate that passed."""
+        ended, study = self._found.ended, self._study
+        found = decide(self._reference.name, list(ended.values()), self._keeper.gates)
+        search = study.searches.get(found.arm)
+        if search is None:
+            return found
+        [candidate] = [arm for arm in study.settings.candidates if arm.name == found.arm]
+        opened.stage(f"tuning {candidate.name}")
+        done = tuning_round(candidate.name, search, self._outside.tune)
+        self._found.tuning = done.record
+        if done.selected is None:
+            return after_tuning(found, None, self._keeper.gates)
+        tuned = self._judge(Planned.tuned(candidate, done.selected), candidate, opened)
+        ended[tuned.arm] = tuned
+        return after_tuning(found, tuned, self._keeper.gates)
+
+    def _endings(self) -> dict[str, Ending]:
+        """Return how the candidates so far ended, in their order."""
+        ended = self._found.ended.values()
+        return {arm.arm: arm.ending for arm in ended if arm.ending is not None}
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what the study is: its settings, its arms' configs, its plans and searches."""
+        study = self._study
+        main = study.schemes[0]
+        return {
+            "study": study.settings.model_dump(mode="json"),
+            "configs": {
+                arm.name: config_values(study.config(arm, main)) for arm in study.settings.arms
+            },
+            "plans": {name: [plan.sha256 for plan in plans] for name, plans in study.plans.items()},
+            "searches": {
+                name: search.settings.model_dump(mode="json", exclude={"config", "set"})
+                for name, search in study.searches.items()
+            },
+        }
+
+    def _folder(self) -> Path:
+        """Return the study's folder, named by everything its decision depends on."""
+        study = self._study
+        config = study.config(study.settings.reference, study.schemes[0])
+        run = open_run(config, self._workspace, self._progress)
+        identity = {
+            **self._identity(),
+            "data": run.prepared.data_sha256,
+            "splits": run.splits.sha256,
+            "code": provenance.code_revision(),
+        }
+        name = f"{study.settings.name}-{fingerprint(identity)[:12]}"
+        return self._workspace.runs / "studies" / name
+
+    def _stands(self, folder: Path) -> bool:
+        """Tell whether every run of a finished study is as it was, and no evidence was invalid."""
+        study = read_json(folder / "study.json")
+        manifests = {
+            self._workspace.runs / run["run"] / MANIFEST: run["manifest_sha256"]
+            for run in study["runs"]
+        }
+        return all(gate["verdict"] != "invalid" for gate in study["gates"]) and all(
+            path.is_file() and file_sha256(path) == sha256 for path, sha256 in manifests.items()
+        )

@@ -1,0 +1,166 @@
+"""The arms of a study as runs: those that are missing are run, seed by seed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.errors import EssayScoringError, EvidenceError, NotFiniteError
+from essay_scoring.core.progress import Progress
+from essay_scoring.data.splits import Scheme
+from essay_scoring.judging.attempts import require_unmarked
+from essay_scoring.judging.evidence import admit
+from essay_scoring.judging.plans import GatePlan
+from essay_scoring.judging.study_outcomes import Role
+from essay_scoring.judging.study_plan import Arm, Study, tuned_name
+from essay_scoring.records import provenance
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cv import WriteReports, run_cv
+from essay_scoring.runs.run import open_run
+from essay_scoring.runs.session import read_status
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An arm to run: what it is called, its seeds, and its config under a scheme and a seed.
+
+    `command` returns what does that run by itself, None where no command does.
+    """
+
+    name: str
+    role: Role
+    seeds: tuple[int | None, ...]
+    config: Callable[[Scheme, int | None], RunConfig]
+    command: Callable[[Scheme, int | None], str | None] = lambda *_: None
+
+    @classmethod
+    def of(cls, study: Study, arm: Arm, role: Role) -> Planned:
+        """Return an arm of a study file."""
+        return cls(
+            arm.name,
+            role,
+            arm.each_seed,
+            lambda *key: study.config(arm, *key),
+            lambda *key: study.command(arm, *key),
+        )
+
+    @classmethod
+    def tuned(cls, arm: Arm, selected: RunConfig) -> Planned:
+        """Return an arm with the configuration that its tuning selected."""
+
+        def config(scheme: Scheme, seed: int | None) -> RunConfig:
+            kept = selected.seed if seed is None else seed
+            changed = {"name": tuned_name(arm), "scheme": scheme, "seed": kept}
+            return selected.model_copy(update=changed)
+
+        return cls(tuned_name(arm), "tuned", arm.each_seed, config)
+
+
+@dataclass(frozen=True)
+class ArmRunner:
+    """Runs arms and keeps their records in `runs`, and in `rows` what study.json says of them."""
+
+    workspace: Workspace
+    progress: Progress
+    report: WriteReports
+    resume: str
+    runs: dict[tuple[str, Scheme], tuple[RunRecord, ...]]
+    rows: list[dict[str, Any]]
+
+    def run(
+        self, arm: Planned, scheme: Scheme, plan: GatePlan | None = None
+    ) -> tuple[RunRecord, ...]:
+        """Return an arm's finished runs under a scheme, one for each seed, running what is missing.
+
+        A run to be judged, by `plan`, is not taken up again where its folder is an attempt that
+        came to nothing (EvidenceError). One that fails becomes such an attempt, unless what it was
+        given explains the failure.
+        """
+        key = (arm.name, scheme)
+        if key not in self.runs:
+            folders = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
+            self.runs[key] = tuple(read_run(folder) for folder in folders)
+            done = zip(self.runs[key], arm.seeds, strict=True)
+            self.rows.extend(_row(arm, run, arm.command(scheme, seed)) for run, seed in done)
+        return self.runs[key]
+
+    def folders(self, arm: Planned, scheme: Scheme) -> list[Path]:
+        """Return the run folders of an arm, whether they are there yet or not."""
+        return [self._folder(arm.config(scheme, seed)) for seed in arm.seeds]
+
+    def require_startable(self, arm: Planned, plan: GatePlan) -> None:
+        """Raise EvidenceError before a run starts in a tree that a plan will not allow."""
+        if plan.allow_dirty or all(map(is_complete, self.folders(arm, plan.scheme))):
+            return
+        if provenance.git_state()["dirty"]:
+            raise EvidenceError(
+                f"the tree has uncommitted changes, which the plan '{plan.name}' does not allow",
+                where=f"arm {arm.name}",
+                mend="commit them, or judge by a plan with allow_dirty = true",
+            )
+
+    def _finished(self, config: RunConfig, plan: GatePlan | None) -> Path:
+        folder = self._folder(config)
+        if plan is not None and folder.is_dir():
+            require_unmarked(folder, Ledger(self.workspace.attempts))
+        try:
+            return run_cv(
+                config, self.workspace, self.progress, report=self.report, resume=self.resume
+            )
+        except Exception as error:
+            if isinstance(error, NotFiniteError) or not isinstance(error, EssayScoringError):
+                self._mark(folder, plan)
+            raise
+
+    def _folder(self, config: RunConfig) -> Path:
+        return self.workspace.runs / open_run(config, self.workspace, self.progress).folder_name
+
+    def _mark(self, folder: Path, plan: GatePlan | None) -> None:
+        """Write a failed run to the ledger of attempts."""
+        if plan is not None and (folder / "status.json").is_file():
+            with contextlib.suppress(EvidenceError):
+                admit(folder, plan, Ledger(self.workspace.attempts))
+
+
+def not_finite(folder: Path) -> bool:
+    """Tell whether a run failed, or ended, with numbers that were not finite."""
+    if not (folder / "status.json").is_file():
+        return False
+    if is_complete(folder):
+        try:
+            said = read_run(folder).metrics.get("execution") or {}
+        except EvidenceError:  # What was changed since says nothing.
+            return False
+        return said.get("finite") is False
+    status = read_status(folder)
+    return status["state"] == "failed" and bool(
+        status["failure"]["type"] == NotFiniteError.__name__
+    )
+
+
+def _row(arm: Planned, run: RunRecord, command: str | None) -> dict[str, Any]:
+    """Return what study.json says of a run."""
+    metrics = run.metrics
+    peaks = [fit["peak_mib"] for fit in metrics["fits"] if fit.get("peak_mib") is not None]
+    return {
+        "arm": arm.name,
+        "role": arm.role,
+        "scheme": run.scheme,
+        "seed": metrics["config"]["seed"],
+        "run": run.folder.name,
+        "manifest_sha256": run.manifest_sha256,
+        "family": metrics["family"],
+        "mapping": metrics["mapping"],
+        "summary": metrics["summary"],
+        "baselines": metrics["baselines"] if arm.role == "reference" else {},
+        "seconds": sum(fit["seconds"] for fit in metrics["fits"]),
+        "peak_mib": max(peaks, default=None),
+        "command": command,
+    }

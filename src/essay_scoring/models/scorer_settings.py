@@ -1,0 +1,249 @@
+"""Settings of scorers: one tagged union, one member a family."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, PositiveFloat, model_validator
+
+from essay_scoring.core.settings import Settings
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.models.invariance.invariance_settings import InvarianceSettings, NoInvariance
+
+Mode = Literal["regression", "ordinal_multiclass_expected", "ordinal_multiclass_argmax"]
+Weighting = Literal["none", "sqrt_inv_freq"]
+MappingName = Literal["round_half_band", "qwk_cutpoints_lfo", "qwk_cutpoints_inner"]
+
+
+class TrainingSettings(Settings):
+    """What every family shares, so that a candidate differs from its reference in one setting.
+
+    `weight_power` is the power of median / count that weights rise with: 0.5 is the square root.
+    `dev_share` is the share of the training essays cut, by whole groups, for early stopping;
+    `ensemble` averages the raw predictions of that many seeds, base seed + i. `trait_share` is the
+    share of the learnt target that is what the analytic scores say of the score.
+    """
+
+    weighting: Weighting = "none"
+    weight_cap: float = Field(default=3.0, ge=1.0)
+    weight_power: float = Field(default=0.5, gt=0, le=2)
+    mapping: MappingName = "qwk_cutpoints_lfo"
+    dev_share: float = Field(default=0.15, gt=0.0, lt=0.5)
+    ensemble: int = Field(default=1, ge=1, le=50)
+    trait_share: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class FamilySettings(Settings):
+    """What every family says of itself: whether it reads feature columns."""
+
+    reads_columns: ClassVar[bool] = True
+
+    @property
+    def encoder(self) -> EncoderSettings | None:
+        """The encoder that the family itself reads essays with, None where it reads columns."""
+        return None
+
+    def evidence(self) -> dict[str, object]:
+        """Return what gate plans may ask of how the family was trained; {} where nothing is."""
+        return {}
+
+
+class MeanSettings(FamilySettings):
+    """Predicts the mean training score: what agreement is worth nothing."""
+
+    reads_columns: ClassVar[bool] = False
+    family: Literal["mean"] = "mean"
+
+
+class LengthSettings(FamilySettings):
+    """Predicts from word and character counts alone: what counting is worth."""
+
+    reads_columns: ClassVar[bool] = False
+    family: Literal["length"] = "length"
+
+
+class RidgeSettings(FamilySettings):
+    """Ridge regression on standardised columns; the strength with the least error on `dev`."""
+
+    family: Literal["ridge"] = "ridge"
+    alphas: tuple[PositiveFloat, ...] = Field(default=(10.0, 100.0, 1000.0, 10000.0), min_length=1)
+
+
+class SVRSettings(FamilySettings):
+    """Support vector regression with a Gaussian kernel on standardised columns.
+
+    `penalties` are tried in turn, the one with the least error on `dev` is kept. The kernel is
+    exp(-gamma * mean squared difference of two essays' columns); errors below `epsilon` points of
+    the training scale (0 to 4) cost nothing.
+    """
+
+    family: Literal["svr"] = "svr"
+    penalties: tuple[PositiveFloat, ...] = Field(default=(0.25, 0.5, 1.0), min_length=1)
+    gamma: float = Field(default=0.3, gt=0)
+    epsilon: float = Field(default=0.1, ge=0)
+
+
+class XGBoostSettings(FamilySettings):
+    """Boosted trees by XGBoost; the defaults are the reference `b28c376a73`."""
+
+    family: Literal["xgboost"] = "xgboost"
+    mode: Mode = "regression"
+    max_depth: int = Field(default=3, ge=1, le=16)
+    min_child_weight: float = Field(default=20.0, ge=0)
+    reg_lambda: float = Field(default=5.0, ge=0)
+    reg_alpha: float = Field(default=1.0, ge=0)
+    gamma: float = Field(default=0.0, ge=0)
+    learning_rate: float = Field(default=0.03, gt=0, le=1)
+    colsample_bytree: float = Field(default=0.6, gt=0, le=1)
+    subsample: float = Field(default=0.8, gt=0, le=1)
+    rounds: int = Field(default=1500, ge=1)
+    patience: int = Field(default=100, ge=1)
+
+
+class CatBoostSettings(FamilySettings):
+    """Boosted trees by CatBoost on the same columns.
+
+    `border_count` is the number of cuts tried per column. CatBoost's own default, 254, takes two to
+    three times as long, and r was 0.61 to 0.62 at every count from 32 to 254 (1,511 made essays).
+    """
+
+    family: Literal["catboost"] = "catboost"
+    mode: Mode = "regression"
+    depth: int = Field(default=4, ge=1, le=10)
+    l2_leaf_reg: float = Field(default=5.0, ge=0)
+    learning_rate: float = Field(default=0.03, gt=0, le=1)
+    border_count: int = Field(default=64, ge=1, le=254)
+    rsm: float = Field(default=0.6, gt=0, le=1)
+    subsample: float = Field(default=0.8, gt=0, le=1)
+    rounds: int = Field(default=1500, ge=1)
+    patience: int = Field(default=100, ge=1)
+
+
+class LoraSettings(Settings):
+    """Low-rank adapters (Hu et al. 2021); `targets` None means the linear maps of attention."""
+
+    rank: int = Field(default=16, ge=1, le=1024)
+    alpha: float = Field(default=32.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] | None = None
+
+
+class TransformerSettings(FamilySettings):
+    """A fine-tuned encoder: whole essays in chunks, one representation and one loss an essay.
+
+    The encoder is cut after `layer` layers (None: all) and read there, or as a learnt mix of the
+    layers it keeps. `trained_layers` are the top ones that learn (None: all, and the embeddings
+    under full fine-tuning). `cache_trunk` keeps the states below those on disk, once for all folds,
+    epochs, arms and seeds. `head_start` is a random head, or ridge regression on what the untrained
+    encoder says. An optimiser step has batch_size * accumulation essays; a forward pass at most
+    `batch_size` of them and, but for a single long one, `tokens_per_pass` tokens.
+    """
+
+    reads_columns: ClassVar[bool] = False
+    family: Literal["transformer"] = "transformer"
+    model_name: str = "all-MiniLM-L6-v2"
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    max_length: int = Field(default=512, ge=16)
+    chunk_overlap_tokens: int = Field(default=128, ge=0)
+    layer: int | None = Field(default=None, ge=1)
+    reading: Literal["layer", "mix"] = "layer"
+    pooling: Literal["mean", "attention"] = "mean"
+    head_start: Literal["random", "ridge"] = "random"
+    use_lora: bool = True
+    lora: LoraSettings = LoraSettings()
+    trained_layers: int | None = Field(default=None, ge=1)
+    cache_trunk: bool = False
+    trait_weight: float = Field(default=0.0, ge=0)
+    invariance: InvarianceSettings = NoInvariance()
+    epochs: int = Field(default=3, ge=1, le=100)
+    patience: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=3e-4, gt=0)
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    schedule: Literal["linear", "cosine"] = "linear"
+    clip_norm: float = Field(default=1.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    batch_size: int = Field(default=8, ge=1)
+    accumulation: int = Field(default=4, ge=1)
+    tokens_per_pass: int = Field(default=4096, ge=64)
+    gradient_checkpointing: bool = False
+    mixed_precision: Literal["none", "bf16", "fp16", "auto"] = "auto"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.chunk_overlap_tokens * 2 > self.max_length:
+            raise ValueError("chunk_overlap_tokens must be at most half of max_length")
+        if self.cache_trunk and self.trained_layers is None:
+            raise ValueError("cache_trunk needs trained_layers: the layers below them are cached")
+        return self
+
+    @property
+    def encoder(self) -> EncoderSettings:
+        """The encoder, its pinned hash and how essays are cut into chunks."""
+        return EncoderSettings(
+            name=self.model_name,
+            sha256=self.sha256,
+            max_length=self.max_length,
+            overlap=self.chunk_overlap_tokens,
+        )
+
+    def evidence(self) -> dict[str, object]:
+        """Return how training was set up: batches of similar length, whole essays, pooled."""
+        return {
+            "gradient_checkpointing": self.gradient_checkpointing,
+            "effective_batch": self.batch_size * self.accumulation,
+            "length_bucketing": True,
+            "chunked": True,
+            "pooled": True,
+        }
+
+
+SingleSettings = (
+    MeanSettings
+    | LengthSettings
+    | RidgeSettings
+    | SVRSettings
+    | XGBoostSettings
+    | CatBoostSettings
+    | TransformerSettings
+)
+
+
+class BlendMember(Settings):
+    """A scorer of a blend, and which of the run's feature columns it sees.
+
+    `columns`: all of them, those that have a name of their own, or the embeddings.
+    """
+
+    scorer: Annotated[SingleSettings, Field(discriminator="family")]
+    columns: Literal["all", "named", "embeddings"] = "all"
+
+
+class BlendSettings(FamilySettings):
+    """The mean of several scorers' raw predictions, each fitted on the same essays.
+
+    `weights`: all equal, or those, none negative, with the least squared error on `dev`.
+    """
+
+    family: Literal["blend"] = "blend"
+    members: tuple[BlendMember, ...] = Field(min_length=2, max_length=20)
+    weights: Literal["equal", "dev"] = "equal"
+
+    @model_validator(mode="after")
+    def _one_encoder(self) -> Self:
+        if len({member.scorer.encoder for member in self.members} - {None}) > 1:
+            raise ValueError("the transformers of a blend must read with one encoder")
+        return self
+
+    @property
+    def encoder(self) -> EncoderSettings | None:
+        """The encoder that its transformers read essays with, if there are any."""
+        return next((m.scorer.encoder for m in self.members if m.scorer.encoder), None)
+
+    def evidence(self) -> dict[str, object]:
+        """Return what its first transformer says."""
+        return next((said for m in self.members if (said := m.scorer.evidence())), {})
+
+
+ScorerSettings = Annotated[SingleSettings | BlendSettings, Field(discriminator="family")]

@@ -1,0 +1,1 @@
+"""The only definition of what is written: records, folders, seals, identities."""

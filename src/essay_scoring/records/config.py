@@ -1,0 +1,132 @@
+"""RunConfig: the one record of everything that changes a number."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import read_json
+from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.settings import Settings, build_settings, read_toml
+from essay_scoring.data.data_settings import DataSettings
+from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
+
+Baseline = Literal["mean", "length", "ridge"]
+
+
+class EvaluationSettings(Settings):
+    """What counts as a large prompt, how many of the worst are listed, bootstrap replicates.
+
+    `prompt_probe` asks for prompt_probe.json of a run that would otherwise have none.
+    """
+
+    min_prompt_n: int = Field(default=30, ge=2)
+    bottom_k: int = Field(default=5, ge=1)
+    replicates: int = Field(default=2000, ge=100, le=100_000)
+    prompt_probe: bool = False
+
+
+class RunConfig(Settings):
+    """One cross-validated run, from the corpus to the figures."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    seed: int = Field(default=42, ge=0, lt=2**31)
+    scheme: Literal["stratified_text", "prompt_holdout"] = "prompt_holdout"
+    splits_path: str | None = None
+    data: DataSettings
+    features: FeatureSettings = FeatureSettings()
+    scorer: ScorerSettings
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    baselines: tuple[Baseline, ...] = ("mean", "length", "ridge")
+
+
+def load_run_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Return the config of a TOML file (or of a saved config.json) with `a.b=value` overrides."""
+    values = read_json(path) if path.suffix == ".json" else read_extended_toml(path)
+    if not isinstance(values, dict):
+        raise InputError("holds no table of settings", where=str(path), mend="check the file")
+    return build_settings(RunConfig, apply_overrides(values, overrides), str(path))
+
+
+def read_extended_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's tables laid over those of the file its `extends` names, and so on."""
+    seen: list[Path] = []
+    layers: list[dict[str, Any]] = []
+    current: Path | None = path
+    while current is not None:
+        if current.resolve() in seen:
+            raise InputError("extends itself", where=str(current), mend="break the circle")
+        seen.append(current.resolve())
+        values = read_toml(current)
+        base = values.pop("extends", None)
+        layers.append(values)
+        current = current.parent / base if base is not None else None
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged = lay_over(merged, layer)
+    return merged
+
+
+def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `top` laid over it, table by table.
+
+    A table that names another `family`, `kind` or `method` replaces the one below, since the keys
+    of one family mean nothing to another.
+    """
+    out = dict(base)
+    for key, value in top.items():
+        below = out.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            changes_kind = any(tag in value and value[tag] != below.get(tag) for tag in _TAGS)
+            out[key] = dict(value) if changes_kind else lay_over(below, value)
+        else:
+            out[key] = value
+    return out
+
+
+_TAGS = ("family", "kind", "method")
+
+
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the tables with each `a.b=value` laid over them; values are read as TOML."""
+    out = dict(values)
+    for override in overrides:
+        path, separator, text = override.partition("=")
+        keys = path.strip().split(".")
+        if not separator or not all(keys):
+            raise InputError(
+                f"override {override!r} is not of the form a.b=value",
+                mend="write for example --set scorer.max_depth=4",
+            )
+        layer: Any = _toml_value(text.strip())
+        for key in reversed(keys):
+            layer = {key: layer}
+        out = lay_over(out, layer)
+    return out
+
+
+def config_values(config: RunConfig) -> dict[str, Any]:
+    """Return the config as plain JSON values: what config.json holds and what is fingerprinted."""
+    return json.loads(config.model_dump_json())  # type: ignore[no-any-return]
+
+
+def run_folder_name(config: dict[str, Any], *, data: str, splits: str, code: str) -> str:
+    """Return the folder name of a config's plain values on data, splits and code (sha256 each)."""
+    identity = {"config": config, "data": data, "splits": splits, "code": code}
+    return f"{config['name']}-{fingerprint(identity)[:12]}"
+
+
+def _toml_value(text: str) -> Any:
+    """Return a TOML value, or the text itself where it is none: plain words need no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,47 @@
+"""A finished run: what its folder says of it, verified when it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import read_json
+from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.core.scale import ScoreScales
+from essay_scoring.records.manifest import MANIFEST, require_intact
+from essay_scoring.records.residuals import read_residuals
+from essay_scoring.statistics.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run as its folder tells it."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    predictions: Predictions
+
+    @property
+    def scheme(self) -> str:
+        """Which folds the run used."""
+        return str(self.metrics["run"]["scheme"])
+
+    @property
+    def mapping(self) -> str:
+        """How raw predictions became scores."""
+        return str(self.metrics["mapping"]["name"])
+
+    @property
+    def manifest_sha256(self) -> str:
+        """One hash of every file of the run."""
+        return file_sha256(self.folder / MANIFEST)
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Return a finished run; raise EvidenceError unless it is complete and untouched."""
+    require_intact(folder)
+    metrics = read_json(folder / "artifacts" / "cv_metrics.json")
+    scales = ScoreScales.model_validate(metrics["scales"])
+    path = folder / "artifacts" / "residuals_cv_val_oof.jsonl"
+    return RunRecord(folder, metrics, read_residuals(path, scales).predictions)

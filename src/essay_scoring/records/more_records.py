@@ -1,0 +1,276 @@
+"""The records that only some runs have, and those of studies, searches, ledgers and launches."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from essay_scoring.records.run_records import (
+    Fit,
+    GitState,
+    Machine,
+    MetricsData,
+    Record,
+    Scheme,
+    Sha256,
+    Share,
+    Summary,
+)
+
+
+class JobRecord(Fit):
+    """models/*/job.json: what one fit predicted of the essays it never saw."""
+
+    folds: list[int] = Field(description="the folds held out")
+    ids: list[str] = Field(description="the essays held out")
+    raw: list[float] = Field(description="their predictions before mapping, score points")
+
+
+class ResidualRow(Record):
+    """A row of artifacts/residuals_cv_val_oof.csv and .jsonl: one essay, out of fold."""
+
+    split: Scheme | Literal["locked"] = Field(description="how the essay was held out")
+    fold: int = Field(description="the fold that held it out")
+    record_id: str = Field(description="the essay's id")
+    prompt: str = Field(description="its prompt")
+    y_true: float = Field(description="the rater's score, score points")
+    y_pred_raw: float = Field(description="prediction before mapping, score points")
+    y_pred: float = Field(description="predicted score, on the essay's scale")
+    residual: float = Field(description="y_pred minus y_true, score points")
+    abs_residual: float = Field(ge=0, description="its absolute value")
+    within_half_band: bool = Field(description="at most one step of the scale off")
+    word_count: float | None = Field(description="words")
+    grammar_errors_per_100_words: float | None = Field(description="per 100 words")
+    spelling_errors_per_100_words: float | None = Field(description="per 100 words")
+    punctuation_errors_per_100_words: float | None = Field(description="per 100 words")
+    prompt_similarity: float | None = Field(description="cosine of essay and prompt name")
+
+
+class TruncationCoverage(Record):
+    """artifacts/truncation_coverage.json: how many essays the encoder's length would cut."""
+
+    pct_essays_exceeding_max_length: float = Field(ge=0, le=100, description="percent of essays")
+    avg_tokens_truncated_before_chunking: float = Field(description="tokens an essay")
+    avg_chunks_per_essay: float = Field(description="chunks an essay")
+    p95_chunks_per_essay: float = Field(description="95th percentile")
+    max_length: int = Field(description="tokens in a chunk")
+    chunk_overlap_tokens: int = Field(description="tokens that neighbouring chunks share")
+
+
+class ProbeFigure(Record):
+    """How well prompts are told apart, on essays that the probe was not fitted on."""
+
+    accuracy: Share | None = Field(description="share told right")
+    low: float | None = Field(description="lower end of its 95% interval")
+    high: float | None = Field(description="upper end")
+    n: int = Field(description="essays")
+    majority: Share | None = Field(description="share of the largest prompt")
+    classes: int = Field(description="prompts")
+
+
+class PromptProbe(Record):
+    """artifacts/prompt_probe.json: what a representation tells of prompts."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    training_sample: int = Field(description="training essays probed in each fold")
+    held_out: dict[str, ProbeFigure] = Field(description="prompts held out: learnt, frozen, tfidf")
+    training: dict[str, ProbeFigure] = Field(description="prompts trained on: the same")
+
+
+class FinalTest(Record):
+    """artifacts/final_test.json: the locked test, opened for a decided run."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    decided_run: str = Field(description="the run's folder")
+    study: str = Field(description="the study that decided for it")
+    reason: str = Field(description="why the locked test was opened")
+    n: int = Field(description="essays")
+    locked_sha256: Sha256 = Field(description="of the locked essays")
+    summary: Summary = Field(description="the figures")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    versions: dict[str, str] = Field(description="versions of Python and of packages")
+    machine: Machine = Field(description="where it ran")
+
+
+class Gate(Record):
+    """How one gate judged one arm."""
+
+    arm: str = Field(description="the candidate")
+    plan: str = Field(description="the gate plan")
+    plan_sha256: Sha256 = Field(description="of the plan as it was registered")
+    scheme: Scheme = Field(description="how essays were held out")
+    rule: Literal["point", "interval"] = Field(description="what decides")
+    verdict: Literal["pass", "fail", "inconclusive", "invalid"] = Field(description="the outcome")
+    reason: str | None = Field(description="why the evidence is invalid")
+    checks: list[dict[str, Any]] = Field(description="threshold, delta, interval and n of each")
+    candidate_runs: list[str] = Field(description="run folders, one a seed")
+    evidence: dict[str, Any] = Field(description="evidence rules and answers by run")
+
+
+class StudyRecord(Record):
+    """study.json: what a study asked, ran, found and decided."""
+
+    schema_: Literal[2] = Field(alias="schema", description="version of this record")
+    folder: str = Field(description="name and fingerprint")
+    date: str = Field(description="UTC, ISO 8601")
+    name: str = Field(description="the study's name")
+    question: str = Field(description="what was asked")
+    outcome: Literal["proceed", "defer", "inconclusive"] = Field(description="the decision")
+    reason: str = Field(description="why")
+    decided_arm: str = Field(description="the arm it decides for")
+    decided_run: str = Field(description="its run folder")
+    tuning: dict[str, Any] | None = Field(description="the search that followed a pass")
+    data: MetricsData = Field(description="the essays")
+    plans: list[dict[str, Any]] = Field(description="each plan, its registration and its power")
+    arms: list[dict[str, Any]] = Field(description="how each arm ended, and why")
+    runs: list[dict[str, Any]] = Field(description="each run: manifest's sha256 and figures")
+    gates: list[Gate] = Field(description="each verdict")
+    comparisons: list[dict[str, Any]] = Field(description="deltas and tests, one for each scheme")
+    attempts: list[dict[str, Any]] = Field(description="runs that were no evidence, and why")
+    checklist: list[dict[str, Any]] = Field(description="review items: met or not, and by what")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    git: GitState = Field(description="the checkout")
+    machine: Machine = Field(description="where it ran")
+    versions: dict[str, str] = Field(description="versions of Python and of packages")
+
+
+class Tried(Record):
+    """A configuration and what it came to."""
+
+    slot: int = Field(description="its number; -1 is the reference")
+    params: dict[str, Any] = Field(description="what differs from the reference")
+    figures: dict[str, float | None] = Field(description="out-of-fold figures")
+    key: list[float] | None = Field(description="what it was ranked by")
+    seconds: float = Field(description="s, wall clock")
+
+
+class SearchRecord(Record):
+    """artifacts/search.json: what a search selected, and what that is worth."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    name: str = Field(description="the search's name")
+    mode: Literal["nested", "flat"] = Field(description="whether outer folds report it")
+    label: str = Field(description="the mode in words")
+    objective: str = Field(description="what was maximised")
+    settings: dict[str, Any] = Field(description="the search file")
+    scheme: Scheme = Field(description="how essays were held out")
+    counts: dict[str, dict[str, Any]] = Field(description="trials of each kind, by part")
+    few: bool = Field(description="whether there were too few trials to mean much")
+    cap: int = Field(description="trials beyond which a reason is asked")
+    trials_beyond_cap: str | None = Field(description="that reason")
+    allow_tail_regression: bool = Field(description="whether guardrails were lifted")
+    reference: Tried = Field(description="the configuration it started from")
+    selected: Tried | None = Field(description="the best that kept the guardrails")
+    runner_up: Tried | None = Field(description="the second")
+    against_reference: dict[str, Any] | None = Field(description="deltas and tests")
+    winners_curse: dict[str, Any] | None = Field(description="how far the winner should fall")
+    nested: dict[str, Any] | None = Field(description="figures of folds that selected nothing")
+    importances: dict[str, float] | None = Field(description="of parameters, shares of 1")
+    storage: Literal["journal", "database"] = Field(description="where trials are kept")
+    seconds: float = Field(description="s, of all trials")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    git: GitState = Field(description="the checkout")
+    machine: Machine = Field(description="where it ran")
+    versions: dict[str, str] = Field(description="versions of Python and of packages")
+    stability: list[dict[str, Any]] | None = Field(description="runs under the other scheme")
+
+
+class LedgerEntry(Record):
+    """What every line of a ledger holds besides its own fields."""
+
+    entry: int = Field(ge=1, description="number of the line")
+    previous: Sha256 = Field(description="of the line before; zeros in the first")
+    time: str = Field(description="UTC, ISO 8601, to the microsecond")
+
+
+class RegisterEntry(LedgerEntry):
+    """A line of plan_register.jsonl: a gate plan, written down before its candidates ran."""
+
+    plan: str = Field(description="its name")
+    plan_sha256: Sha256 = Field(description="of the plan")
+    frozen_plan: dict[str, Any] = Field(description="the plan, whole")
+    data_sha256: Sha256 = Field(description="the essays it is for")
+    splits_sha256: Sha256 = Field(description="the splits it is for")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    reference: dict[str, Sha256] = Field(description="the reference's manifests by run folder")
+    git: GitState = Field(description="the checkout")
+
+
+class AttemptEntry(LedgerEntry):
+    """A line of attempts.jsonl: a run that failed or is no evidence."""
+
+    run: str = Field(description="its folder")
+    started: str | None = Field(description="when it was first entered, UTC, ISO 8601")
+    manifest_sha256: Sha256 | None = Field(description="of its manifest.json")
+    plan: str | None = Field(description="the gate plan it was judged under")
+    plan_sha256: Sha256 | None = Field(description="of that plan")
+    reason: str = Field(description="why it is refused from then on")
+
+
+class OpeningEntry(LedgerEntry):
+    """A line of locked_test_ledger.jsonl: the locked test was opened."""
+
+    locked_sha256: Sha256 = Field(description="of the locked essays")
+    run: str = Field(description="the decided run's folder")
+    study: str = Field(description="the study that decided for it")
+    opening: int = Field(ge=1, description="how often it was opened by then")
+    reason: str = Field(description="why")
+    git: GitState = Field(description="the checkout")
+
+
+class Checks(Record):
+    """The checks before a launch."""
+
+    started: str = Field(description="UTC, ISO 8601")
+    finished: str = Field(description="UTC, ISO 8601")
+    checks: dict[str, Any] = Field(description="what each found")
+
+
+class Receipt(Record):
+    """receipt.json: a launch, what was started from what, and what was checked before."""
+
+    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    run: str = Field(description="the run folder's name")
+    job: str = Field(description="session, process or job")
+    submitted: str = Field(description="UTC, ISO 8601")
+    backend: Literal["local", "ssh-screen", "slurm"] = Field(description="how it was started")
+    host: str = Field(description="where")
+    host_key: str | None = Field(description="the host's ssh key")
+    command: list[str] = Field(description="the command line")
+    parts: list[str] = Field(description="tasks of an array; empty for one job")
+    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    commit: str = Field(description="of the checkout there")
+    data_sha256: Sha256 = Field(description="the essays there")
+    splits_sha256: Sha256 = Field(description="the splits there")
+    config_sha256: Sha256 = Field(description="of the run's config")
+    profile_sha256: Sha256 = Field(description="of the host profile")
+    plans: dict[str, Sha256] = Field(description="gate plans by name")
+    preflight: Checks = Field(description="the checks")
+    earlier: list[dict[str, Any]] = Field(description="receipts of launches it resumed")
+
+
+class FoldRecord(Record):
+    """One fold."""
+
+    fold: int = Field(description="its number")
+    held_out_ids: list[str] = Field(description="essays held out")
+    val_groups: list[str] = Field(description="prompts held out; empty where texts are")
+
+
+class SplitsRecord(Record):
+    """splits.json: who is held out when, under both schemes."""
+
+    schema_version: Literal[1] = Field(description="version of this record")
+    data_sha256: Sha256 = Field(description="the essays it is for")
+    locked_sha256: Sha256 | None = Field(description="of the locked essays")
+    sources: list[dict[str, Any]] = Field(description="the files that were read")
+    exclude_prompts: list[str] = Field(description="prompts left out")
+    word_window: list[int] = Field(description="fewest and most words")
+    counts: dict[str, dict[str, int]] = Field(description="essays left after each step, by part")
+    locked_ids: list[str] = Field(description="locked essays")
+    n_splits: int = Field(description="folds")
+    seed: int = Field(description="of the shuffle")
+    splits_sha256: Sha256 = Field(description="of the folds")
+    stratified_text: list[FoldRecord] = Field(description="texts held out")
+    prompt_holdout: list[FoldRecord] = Field(description="prompts held out")

@@ -1,0 +1,1 @@
+"""Fits to run folders: cross-validation, parts, imports, the locked test."""

@@ -1,0 +1,181 @@
+"""`import-predictions`: out-of-fold predictions of any scorer as a run that can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import write_json
+from essay_scoring.core.fingerprint import file_sha256, fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+from essay_scoring.data import cells
+from essay_scoring.data.splits import Scheme
+from essay_scoring.data.tables import Table, read_table, shown
+from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.records import provenance
+from essay_scoring.records.config import EvaluationSettings
+from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.residuals import write_residuals
+from essay_scoring.runs.artifacts import metrics_record, summary_of
+from essay_scoring.runs.cv import WriteReports
+from essay_scoring.runs.mapped_predictions import as_json
+from essay_scoring.runs.session import session
+from essay_scoring.statistics.predictions import Predictions
+
+AS_IMPORTED = "as_imported"
+COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred")
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What to import: the file, the run's name, the scheme and scales, and how raw values map.
+
+    `columns` names the file's column for any of COLUMNS that is called something else there.
+    """
+
+    path: Path
+    name: str
+    scheme: Scheme
+    scales: ScoreScales
+    mapping: MappingName
+    columns: Mapping[str, str]
+
+
+def import_predictions(
+    request: ImportRequest,
+    runs: Path,
+    progress: Progress,
+    *,
+    report: WriteReports,
+    resume: str,
+) -> Path:
+    """Return the run folder made of a file of predictions; compare and report take it like any.
+
+    The file has one row per essay with record_id, prompt, fold, y_true (own scale) and y_pred_raw,
+    y_pred or both. Where y_pred is absent, the raw values are mapped by `request.mapping`.
+    """
+    table = read_table(request.path)
+    identity = {
+        "file": file_sha256(request.path),
+        "scheme": request.scheme,
+        "scales": request.scales.model_dump(mode="json"),
+        "mapping": request.mapping,
+        "columns": dict(request.columns),
+        "code": provenance.code_revision(),
+    }
+    folder = runs / f"{request.name}-{fingerprint(identity)[:12]}"
+    if is_complete(folder):
+        return folder
+    predictions, mapping, cutpoints = _predictions(table, request)
+    settings = EvaluationSettings()
+    with session(folder, resume, progress) as opened:
+        write_json(folder / "config.json", {"imported": identity, "name": request.name})
+        write_json(
+            folder / "provenance.json",
+            {"schema": 1, "imported": identity, "versions": provenance.package_versions()},
+        )
+        opened.stage("artifacts")
+        write_residuals(folder / "artifacts", predictions, request.scheme, {})
+        write_json(
+            folder / "artifacts" / "cv_metrics.json",
+            {
+                **metrics_record(_identity(request, folder.name, identity), predictions),
+                "mapping": {"name": mapping, "cutpoints": cutpoints},
+                "summary": summary_of(predictions, settings, seed=0),
+                "covariates": [],
+                "baselines": {},
+                "fits": [],
+            },
+        )
+        opened.stage("reports")
+        report(folder)
+    return folder
+
+
+def _identity(request: ImportRequest, folder: str, imported: dict[str, Any]) -> dict[str, Any]:
+    """Return what an imported run is; of its data and splits only the rows themselves are known."""
+    return {
+        "run": {"name": request.name, "folder": folder, "scheme": request.scheme},
+        "family": "imported",
+        "hyperparameters": {},
+        "config": {"imported": imported},
+        "data": {"kind": "imported", "data_sha256": None, "splits_sha256": None},
+        "transductive": False,
+    }
+
+
+def _predictions(
+    table: Table, request: ImportRequest
+) -> tuple[Predictions, str, dict[int, list[float]]]:
+    """Return the checked rows, the mapping's name and its cut-points."""
+    name_of = {column: request.columns.get(column, column) for column in COLUMNS}
+    present = {column for column in COLUMNS if name_of[column] in table.names}
+    if not present & {"y_pred_raw", "y_pred"}:
+        raise InputError(
+            f"neither a column '{name_of['y_pred_raw']}' nor '{name_of['y_pred']}'",
+            where=str(table.path),
+            mend="name the prediction with --column y_pred_raw=NAME or --column y_pred=NAME",
+        )
+    ids = cells.id_cells(table, name_of["record_id"])
+    prompts = cells.prompt_cells(table, name_of["prompt"])
+    folds = _folds(table, name_of["fold"])
+    if request.scheme == "prompt_holdout":
+        _require_whole_prompts(prompts, folds, table, name_of["fold"])
+    true = cells.score_cells(table, name_of["y_true"], prompts, request.scales)
+    cutpoints: dict[int, list[float]] = {}
+    if "y_pred" in present:
+        mapping: str = AS_IMPORTED
+        final = cells.score_cells(table, name_of["y_pred"], prompts, request.scales)
+        raw = _numbers(table, name_of["y_pred_raw"]) if "y_pred_raw" in present else final
+    else:
+        mapping = request.mapping
+        raw = _numbers(table, name_of["y_pred_raw"])
+        mapped = map_out_of_fold(raw, true, folds, prompts, request.scales, request.mapping)
+        final, cutpoints = mapped.final, as_json(mapped.cutpoints)
+    rows = Predictions(ids, prompts, folds, true, raw, final, request.scales)
+    return rows, mapping, cutpoints
+
+
+def _require_whole_prompts(
+    prompts: tuple[str, ...], folds: IntArray, table: Table, column: str
+) -> None:
+    """Raise InputError for the first prompt that is not held out whole, as the scheme says."""
+    fold_of: dict[str, int] = {}
+    for row, (prompt, fold) in enumerate(zip(prompts, folds.tolist(), strict=True)):
+        if fold_of.setdefault(prompt, fold) != fold:
+            raise InputError(
+                f"the prompt {shown(prompt)} is in folds {fold_of[prompt]} and {fold}",
+                where=table.where(row, column),
+                mend="hold prompts out whole, or import it with --scheme stratified_text",
+            )
+
+
+def _numbers(table: Table, column: str) -> FloatArray:
+    """Return a column of numbers; raise InputError naming the first row that has none."""
+    values = cells.number_cells(table, column)
+    missing = np.isnan(values)
+    if missing.any():
+        raise InputError(
+            "the number is missing",
+            where=table.where(int(missing.argmax()), column),
+            mend="correct or remove the row",
+        )
+    return values
+
+
+def _folds(table: Table, column: str) -> IntArray:
+    values = _numbers(table, column)
+    if odd := np.flatnonzero(values != np.floor(values)).tolist():
+        raise InputError(
+            f"fold {values[odd[0]]} is not a whole number",
+            where=table.where(odd[0], column),
+            mend="number the folds 0, 1, 2 ...",
+        )
+    return values.astype(np.int64)

@@ -1,0 +1,212 @@
+"""Parts: a run cut into fits that several machines do at once, joined by `cv` when all are there.
+
+A part is one fold of one seed of the scorer, one pair of inner folds of one seed, or one baseline.
+Parts share the run folder. `cv` then finds their jobs done and computes what only the whole has.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.errors import BusyError, InputError
+from essay_scoring.core.files import read_json, try_lock, wait_lock, write_json
+from essay_scoring.core.progress import Progress
+from essay_scoring.models.context import Job
+from essay_scoring.models.ensemble import mean_of, member_folder, write_ensemble_card
+from essay_scoring.models.scorer_settings import ScorerSettings
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.ledger import now
+from essay_scoring.records.manifest import LOCK, is_complete
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cross_validation import (
+    Design,
+    JobResult,
+    is_done,
+    read_job,
+    run_job,
+    write_job,
+)
+from essay_scoring.runs.mapped_predictions import inner_pairs
+from essay_scoring.runs.run import BASELINES, Run, open_run
+from essay_scoring.runs.session import LOOK_SECONDS
+
+
+@dataclass(frozen=True)
+class Part:
+    """Jobs that one process does: the folds each holds out, by its folder below models/."""
+
+    name: str
+    settings: ScorerSettings
+    jobs: dict[str, list[int]]
+    member: int | None = None
+
+
+def fold_jobs(design: Design) -> dict[str, list[int]]:
+    """Return the jobs of plain cross-validation: the folds each holds out, by name."""
+    return {f"fold-{fold}": [fold] for fold in design.folds}
+
+
+def inner_jobs(design: Design) -> dict[str, list[int]]:
+    """Return the jobs of the inner cross-validation: the folds each holds out, by name.
+
+    A model trained without folds j and k predicts j where k is the outer fold, and k where j is.
+    """
+    return {f"inner-{a}-{b}": [a, b] for a, b in inner_pairs(design.folds)}
+
+
+def parts_of(run: Run) -> list[Part]:
+    """Return the parts of a run, always in the same order: folds, inner folds, baselines."""
+    scorer, training = run.config.scorer, run.config.training
+    jobs = scorer_jobs(run)
+    members = range(training.ensemble) if training.ensemble > 1 else (None,)
+    parts = [
+        Part(_part_name(name, member), scorer, {_job_folder(name, member): folds}, member)
+        for name, folds in jobs.items()
+        for member in members
+    ]
+    for name in run.config.baselines:
+        own = {f"baselines/{name}/{job}": folds for job, folds in fold_jobs(run.design).items()}
+        parts.append(Part(f"baseline-{name}", BASELINES[name], own))
+    return parts
+
+
+def scorer_jobs(run: Run) -> dict[str, list[int]]:
+    """Return the jobs of a run's scorer: the folds each holds out, by name."""
+    inner = run.config.training.mapping == "qwk_cutpoints_inner"
+    return fold_jobs(run.design) | (inner_jobs(run.design) if inner else {})
+
+
+def missing_parts(run: Run, folder: Path) -> list[int]:
+    """Return the numbers of the parts with jobs that are not done."""
+    if is_complete(folder):
+        return []
+    return [number for number, part in enumerate(parts_of(run)) if not _is_there(part, folder)]
+
+
+def run_part(
+    config: RunConfig, workspace: Workspace, progress: Progress, number: int, *, resume: str
+) -> Path:
+    """Do one part of a run, unless it is done; return the run folder.
+
+    Raises BusyError when another process does this part or the whole run, InputError for a number
+    the run has no part of.
+    """
+    run = open_run(config, workspace, progress)
+    folder, parts = workspace.runs / run.folder_name, parts_of(run)
+    if not 0 <= number < len(parts):
+        raise InputError(
+            f"the run has no part {number}", where="--part", mend=f"name one of 0-{len(parts) - 1}"
+        )
+    part = parts[number]
+    if is_complete(folder):
+        return folder
+    with _held(folder, part):
+        if _is_there(part, folder):
+            return folder
+        _say_started(folder, resume)
+        if part.settings.reads_columns:
+            run.columns.warm(run.prepared.train.essays)
+        for job, folds in part.jobs.items():
+            run_job(run.design, folds, _builder(run, part), folder / "models" / job)
+    return folder
+
+
+def join_members(run: Run, folder: Path) -> None:
+    """Make ensembles of jobs whose members were all fitted as parts, as if fitted in one go."""
+    count = run.config.training.ensemble
+    for name in scorer_jobs(run):
+        target = folder / "models" / name
+        members = [folder / "models" / _job_folder(name, member) for member in range(count)]
+        if count > 1 and not is_done(target) and all(map(is_done, members)):
+            write_job(target, _joined([read_job(each) for each in members]), _copying(members))
+
+
+def forget_parts(folder: Path) -> None:
+    """Remove what only parts need."""
+    shutil.rmtree(folder / "models" / _PARTS, ignore_errors=True)
+
+
+_PARTS = ".parts"
+
+
+def _part_name(job: str, member: int | None) -> str:
+    return job if member is None else f"{job}-seed-{member}"
+
+
+def _job_folder(job: str, member: int | None) -> str:
+    return job if member is None else f"{_PARTS}/{_part_name(job, member)}"
+
+
+def _is_there(part: Part, folder: Path) -> bool:
+    """Tell whether a part's jobs are all done; a member counts once its ensemble is."""
+    models = folder / "models"
+    if part.member is not None and is_done(models / part.name.removesuffix(f"-seed-{part.member}")):
+        return True
+    return all(is_done(models / job) for job in part.jobs)
+
+
+def _builder(run: Run, part: Part) -> Callable[[Job], Scorer]:
+    return lambda job: run.build(part.settings, replace(job, member=part.member))
+
+
+@contextmanager
+def _held(folder: Path, part: Part) -> Iterator[None]:
+    """Hold a part, and share the run folder with other parts, but not with a whole run."""
+    with try_lock(folder / LOCK, shared=True, patience=LOOK_SECONDS) as free:
+        if not free:
+            raise _busy("another process is doing the whole run", folder)
+        with try_lock(folder / "models" / _PARTS / f"{part.name}.lock") as mine:
+            if not mine:
+                raise _busy(f"another process is doing the part {part.name}", folder)
+            yield
+
+
+def _busy(what: str, folder: Path) -> BusyError:
+    return BusyError(what, where=str(folder), mend="wait for it")
+
+
+def _say_started(folder: Path, resume: str) -> None:
+    """Enter this host and the time of the first part into status.json."""
+    path = folder / "status.json"
+    with wait_lock(folder / "models" / _PARTS / "status.lock"):
+        status = read_json(path) if path.is_file() else {}
+        entry = {"started": now(), "host": platform.node()}
+        sessions = status.get("sessions", [])
+        if not any(each["host"] == entry["host"] for each in sessions):
+            sessions = [*sessions, entry]
+        started = {"state": "running", "stage": "parts", "pid": None, "started": entry["started"]}
+        told = {"sessions": sessions, "heartbeat": entry["started"], "resume": resume}
+        write_json(path, started | status | told)
+
+
+def _joined(results: list[JobResult]) -> JobResult:
+    """Return the result of an ensemble from those of its members; the first has the base seed."""
+    raw = mean_of([np.asarray(result.raw, dtype=np.float64) for result in results])
+    peaks = [result.peak_mib for result in results if result.peak_mib is not None]
+    return replace(
+        results[0],
+        raw=tuple(float(value) for value in raw),
+        seconds=round(sum(result.seconds for result in results), 3),
+        peak_mib=max(peaks, default=None),
+    )
+
+
+def _copying(members: list[Path]) -> Callable[[Path], None]:
+    """Return what makes a model folder out of those of members, which it moves."""
+
+    def save(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        for number, member in enumerate(members):
+            # Copied, not moved: until the job has its name, its members are all there is of it.
+            shutil.copytree(member / "model", member_folder(folder, number))
+        write_ensemble_card(folder, len(members))
+
+    return save

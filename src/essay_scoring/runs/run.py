@@ -1,0 +1,172 @@
+"""Run: a configuration together with the data, splits and columns it works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.machine import cores
+from essay_scoring.core.progress import Progress
+from essay_scoring.data.corpora import scales_of
+from essay_scoring.data.preparation import PreparedData, prepare
+from essay_scoring.data.splits import Splits, read_splits
+from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
+from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.features.frozen_encoder import device_in_use, resolve_precision
+from essay_scoring.features.store import FeatureStore
+from essay_scoring.features.table import FeatureTable
+from essay_scoring.models.context import Job
+from essay_scoring.models.mapping import shared_scale
+from essay_scoring.models.registry import ScorerContext, build_scorer
+from essay_scoring.models.scorer_settings import (
+    LengthSettings,
+    MeanSettings,
+    RidgeSettings,
+    ScorerSettings,
+    TransformerSettings,
+)
+from essay_scoring.models.transformer.precision import resolve
+from essay_scoring.records import provenance
+from essay_scoring.records.config import (
+    Baseline,
+    RunConfig,
+    config_values,
+    run_folder_name,
+)
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cross_validation import Design
+
+BASELINES: dict[Baseline, ScorerSettings] = {
+    "mean": MeanSettings(),
+    "length": LengthSettings(),
+    "ridge": RidgeSettings(),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run works on: its config, its data and the columns its scorers ask for."""
+
+    config: RunConfig
+    prepared: PreparedData
+    splits: Splits
+    workspace: Workspace
+    progress: Progress
+
+    @cached_property
+    def columns(self) -> FeatureTable:
+        """The columns that scorers ask for."""
+        return self._table(self.config.features)
+
+    @cached_property
+    def handcrafted(self) -> FeatureTable:
+        """The handcrafted columns as they are: nothing dropped, nothing standardised."""
+        return self._table(
+            FeatureSettings(sets=("handcrafted",), encoder=self.config.features.encoder)
+        )
+
+    def _table(self, settings: FeatureSettings) -> FeatureTable:
+        space = self.workspace
+        return FeatureTable(settings, FeatureStore(space.features), space.encoders, self.progress)
+
+    def truncation_coverage(self) -> dict[str, float | int]:
+        """Return how many essays the encoder's length would cut, and the chunks that keep them."""
+        settings = self.config.scorer.encoder or self.config.features.encoder
+        block = CoverageBlock(settings, self.workspace.encoders)
+        store = FeatureStore(self.workspace.features)
+        columns = store.columns(block, self.prepared.train.essays, self.progress)
+        return truncation_coverage(columns, settings)
+
+    @cached_property
+    def design(self) -> Design:
+        """Who is held out when."""
+        return Design.of(
+            self.prepared.train,
+            self.splits.folds(self.config.scheme),
+            self.config.scheme,
+            dev_share=self.config.training.dev_share,
+            seed=self.config.seed,
+        )
+
+    @property
+    def folder_name(self) -> str:
+        """`<name>-<fingerprint>` over config, data, splits and code."""
+        return run_folder_name(
+            config_values(self.config),
+            data=self.prepared.data_sha256,
+            splits=self.splits.sha256,
+            code=provenance.code_revision(),
+        )
+
+    @property
+    def needs_columns(self) -> bool:
+        """Whether any scorer of the run asks for feature columns."""
+        scorers = [self.config.scorer, *(BASELINES[name] for name in self.config.baselines)]
+        return any(scorer.reads_columns for scorer in scorers)
+
+    @property
+    def reads_encoder(self) -> bool:
+        """Whether the scorer reads essays through an encoder, by itself or in its columns."""
+        scorer, sets = self.config.scorer, self.config.features.sets
+        return scorer.encoder is not None or (self.needs_columns and "embeddings" in sets)
+
+    @property
+    def precision(self) -> str:
+        """In which numbers the scorer's own network computes, or else the columns' encoder."""
+        scorer = self.config.scorer
+        if isinstance(scorer, TransformerSettings):
+            return resolve(scorer.mixed_precision, device_in_use())
+        return resolve_precision(self.config.features.encoder.precision)
+
+    def build(self, settings: ScorerSettings, job: Job) -> Scorer:
+        """Return an unfitted scorer of this run's scales, columns and seed."""
+        return build_scorer(settings, self.config.training, self.context(job))
+
+    def context(self, job: Job) -> ScorerContext:
+        """Return what a scorer of this run is given besides its settings."""
+        return ScorerContext(
+            scales=self.prepared.train.scales,
+            columns=self.columns,
+            seed=self.config.seed,
+            threads=cores(),
+            cache=self.workspace.cache,
+            progress=self.progress,
+            job=job,
+        )
+
+
+def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run:
+    """Prepare the data (or find it prepared) and return the run on it, not yet started.
+
+    Raises InputError for data or splits that cannot be used, and for a mapping that needs one
+    score scale where each prompt has its own.
+    """
+    if config.training.mapping != "round_half_band":
+        shared_scale(scales_of(config.data.corpus), config.training.mapping)
+    prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
+    path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
+    return Run(config, prepared, read_splits(path, prepared), workspace, progress)
+
+
+def provenance_of(run: Run) -> dict[str, Any]:
+    """Return all that a result comes from besides the config."""
+    return {
+        "schema": 1,
+        "data": {
+            "kind": run.config.data.corpus.kind,
+            "data_sha256": run.prepared.data_sha256,
+            "n": len(run.prepared.train),
+        },
+        "splits_sha256": run.splits.sha256,
+        "features": run.columns.identities() if run.needs_columns else {},
+        "code_revision": provenance.code_revision(),
+        "git": provenance.git_state(),
+        "versions": provenance.package_versions(),
+        "machine": provenance.machine(),
+        "device": device_in_use(),
+        "precision": run.precision,
+        "seeds": {"run": run.config.seed, "splits": run.config.data.splits.seed},
+    }

@@ -1,0 +1,210 @@
+"""A session: one process working in one run folder, saying so while it does and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import os
+import platform
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.errors import BusyError, EssayScoringError, InputError, Interrupted
+from essay_scoring.core.files import read_json, try_lock, write_json
+from essay_scoring.core.progress import Progress, ProgressEvent
+from essay_scoring.records.ledger import now
+from essay_scoring.records.manifest import LOCK, is_complete, write_manifest
+
+HEARTBEAT_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Longer than anyone who only asks how a run stands holds its lock."""
+
+_PROGRESS_SECONDS = 0.5
+
+log = logging.getLogger("essay_scoring")
+
+
+@contextlib.contextmanager
+def session(
+    folder: Path, resume: str, progress: Progress, *, shared: bool = False
+) -> Iterator[Session]:
+    """Hold a run folder while working in it; on success write its manifest.
+
+    Raises BusyError when another live process holds it. However the work ends, status.json says
+    so: `complete`, `interrupted` (with the `resume` command) or `failed` (with the error's type).
+    A process that is killed leaves `running` behind, which `read_status` tells from a live one.
+    `shared`: other processes work in the folder too, under locks of their own, so what is half
+    written is theirs, and is left alone until all work is done.
+    """
+    with try_lock(folder / LOCK, patience=LOOK_SECONDS) as held:
+        if not held:
+            pid = _status_file(folder).get("pid", "unknown")
+            raise BusyError(
+                f"another process (pid {pid}) is doing this run",
+                where=str(folder),
+                mend="wait for it, and see it with: essay-scoring status",
+            )
+        if not shared:
+            _sweep(folder)
+        with _log_to(folder / "run.log"), Session(folder, resume, progress) as opened:
+            yield opened
+        if shared:
+            _sweep(folder)
+        write_manifest(folder)
+
+
+class Session:
+    """Keeps status.json and progress.json of a run folder true while work goes on.
+
+    `started` is this session's start; `sessions` holds that and the host of every one so far.
+    """
+
+    def __init__(self, folder: Path, resume: str, progress: Progress) -> None:
+        self.folder, self.progress = folder, progress
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._status: dict[str, Any] = {
+            "state": "running",
+            "stage": "starting",
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "started": _now(),
+            "sessions": [*_sessions(folder), {"started": now(), "host": platform.node()}],
+            "resume": resume,
+        }
+        self._told = 0.0
+        self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        progress.listen(self._tell)
+
+    def __enter__(self) -> Session:
+        self._write()
+        self._beating.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
+    ) -> None:
+        self._stop.set()
+        self._beating.join()
+        if error is None:
+            self._end("complete")
+        elif isinstance(error, KeyboardInterrupt | Interrupted):
+            log.warning("interrupted")
+            self._end("interrupted")
+        else:
+            self._end("failed", failure=_failure(error))
+
+    def stage(self, name: str) -> None:
+        """Name the stage that work is in."""
+        log.info("stage %s", name)
+        self._write(stage=name)
+
+    def _end(self, state: str, **more: Any) -> None:
+        self._write(state=state, finished=_now(), **more)
+
+    def _write(self, **changes: Any) -> None:
+        with self._lock:
+            self._status.update(changes, heartbeat=_now())
+            write_json(self.folder / "status.json", self._status)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            # A disk that is full or gone is told by the work, in its one line.
+            with contextlib.suppress(OSError):
+                self._write()
+
+    def _tell(self, event: ProgressEvent) -> None:
+        """Write progress.json, at most twice a second and always at a stage's end."""
+        now = time.monotonic()
+        if self._stop.is_set() or (
+            event.done < event.total and now - self._told < _PROGRESS_SECONDS
+        ):
+            return
+        self._told = now
+        write_json(self.folder / "progress.json", {**vars(event), "time": _now()})
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Return status.json with the true state: `running` only while a live process holds the folder.
+
+    The states are complete, running, interrupted, failed, and killed (it ended without a word).
+    """
+    if not folder.is_dir() or not (folder / "status.json").is_file():
+        raise InputError("not a run folder", where=str(folder), mend="name a folder under runs/")
+    status = _status_file(folder)
+    with try_lock(folder / LOCK) as free:
+        alive = not free
+    if is_complete(folder):
+        status["state"] = "complete"
+    elif alive:
+        status["state"] = "running"
+    elif status["state"] in ("running", "complete"):
+        status["state"] = "killed"
+    progress = folder / "progress.json"
+    status["progress"] = read_json(progress) if progress.is_file() else None
+    return status
+
+
+def first_start(folder: Path) -> str | None:
+    """Return when the first process entered a run folder, however often it was resumed since."""
+    sessions = _sessions(folder)
+    return str(sessions[0]["started"]) if sessions else None
+
+
+def hosts(folder: Path) -> set[str]:
+    """Return every host that worked in a run folder."""
+    return {str(entry["host"]) for entry in _sessions(folder)}
+
+
+def _sessions(folder: Path) -> list[dict[str, Any]]:
+    """Return when and where each process entered the folder, in order."""
+    return list(_status_file(folder).get("sessions", []))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the half-written files that a killed process left; no live one holds the folder."""
+    for path in folder.rglob(".*"):
+        if path.is_file() and path.name != LOCK:
+            path.unlink()
+
+
+def _failure(error: BaseException) -> dict[str, str]:
+    """Return what may be said of an error: an unexpected one's message could quote an essay."""
+    if isinstance(error, EssayScoringError):
+        log.error("%s", error.line())
+        return {"type": type(error).__name__, "message": error.line()}
+    places = [
+        f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error("unexpected %s at\n  %s", type(error).__name__, "\n  ".join(places))
+    return {"type": type(error).__name__, "message": "unexpected; run.log holds the place"}
+
+
+def _status_file(folder: Path) -> dict[str, Any]:
+    path = folder / "status.json"
+    return read_json(path) if path.is_file() else {}
+
+
+@contextlib.contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Send the project's log to a file as well."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    level = log.level
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

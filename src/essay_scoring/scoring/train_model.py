@@ -1,0 +1,184 @@
+"""`train`: the decided configuration fitted on all training essays, as a folder to score with."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.contracts import Matrix, Scorer
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import write_json
+from essay_scoring.core.fingerprint import derive_seed, fingerprint
+from essay_scoring.core.progress import Progress
+from essay_scoring.data.splits import cut_dev
+from essay_scoring.models.blend import BlendScorer
+from essay_scoring.models.context import Job
+from essay_scoring.models.ensemble import EnsembleScorer
+from essay_scoring.models.family import FamilyScorer
+from essay_scoring.models.mapping import fit_cutpoints
+from essay_scoring.models.scorer_settings import BlendSettings, TransformerSettings
+from essay_scoring.records.config import RunConfig, config_values
+from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cross_validation import JobResult, is_done, write_job
+from essay_scoring.runs.cv import WriteReports, run_cv
+from essay_scoring.runs.run import Run, open_run, provenance_of
+from essay_scoring.runs.session import session
+from essay_scoring.scoring.conformal import fit_interval
+from essay_scoring.scoring.flags import learn_flags, reference_rows, write_flags
+from essay_scoring.scoring.model import (
+    CONFIG,
+    INTERVAL,
+    PROVENANCE,
+    RECORD,
+    SCORER,
+    ModelRecord,
+)
+from essay_scoring.scoring.single_essay import Reader, load_fresh
+
+VERSION = 1
+"""Of what a model folder holds; another version has another name."""
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """The configuration to train, the folder of model folders, and the intervals' coverage."""
+
+    config: RunConfig
+    models: Path
+    coverage: float = 0.9
+
+
+def train_model(
+    order: TrainingOrder,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    report: WriteReports,
+    resume: str,
+) -> Path:
+    """Return the complete model folder of an order, doing only what is not done yet.
+
+    The run of the same config under prompt holdout comes first: its out-of-fold predictions give
+    cut-points and prediction intervals. Raises InputError for columns that are standardised within
+    prompts, BusyError when another process is training the same model.
+    """
+    config = order.config.model_copy(update={"scheme": "prompt_holdout"})
+    _require_single_essays(config)
+    run = open_run(config, workspace, progress)
+    folder = order.models / model_name(run, order.coverage)
+    if is_complete(folder):
+        return folder
+    cv = read_run(run_cv(config, workspace, progress, report=report, resume=resume))
+    with session(folder, resume, progress) as opened:
+        write_json(folder / CONFIG, config_values(config))
+        write_json(folder / PROVENANCE, provenance_of(run) | _comes_from(cv))
+        opened.stage("training on all training essays")
+        _fit(run, folder / SCORER.parent)
+        opened.stage("interval and flags")
+        write_json(folder / RECORD, _record(run, cv).model_dump(mode="json"))
+        interval = fit_interval(cv.predictions, run.design.groups, order.coverage)
+        write_json(folder / INTERVAL, interval.model_dump(mode="json"))
+        essays = run.prepared.train.essays
+        write_flags(folder, learn_flags(essays, _vectors(run, folder), config.seed))
+    return folder
+
+
+def model_name(run: Run, coverage: float) -> str:
+    """Return `<name>-<fingerprint>` over the run's own name, the coverage and this version."""
+    identity = {"run": run.folder_name, "coverage": coverage, "version": VERSION}
+    return f"{run.config.name}-{fingerprint(identity)[:12]}"
+
+
+def _require_single_essays(config: RunConfig) -> None:
+    if config.scorer.reads_columns and config.features.standardise_by_prompt:
+        raise InputError(
+            "columns standardised within prompts need all essays of a prompt at once, and a model "
+            "scores single essays",
+            where="features.standardise_by_prompt",
+            mend="set it to false",
+        )
+
+
+def _comes_from(cv: RunRecord) -> dict[str, Any]:
+    return {"cv_run": cv.folder.name, "cv_manifest_sha256": cv.manifest_sha256}
+
+
+def _fit(run: Run, folder: Path) -> None:
+    """Fit the scorer on all training essays but `dev`, unless that is done.
+
+    The cut of `dev` and the seed are those of the final test, so the model that is tested there is
+    the one that is used.
+    """
+    if is_done(folder):
+        return
+    started = time.perf_counter()
+    design, train = run.design, run.prepared.train
+    if run.needs_columns:
+        run.columns.warm(train.essays)
+    seed = derive_seed(run.config.seed, "dev", "final")
+    fit, dev = cut_dev(train, design.groups, design.dev_share, seed)
+    scorer = run.build(run.config.scorer, Job("final", folder.with_name(f".{folder.name}-work")))
+    report = scorer.fit(train.take(fit), train.take(dev))
+    _read_whole_essays(scorer)
+    seconds = round(time.perf_counter() - started, 3)
+    result = JobResult((), (), (), report.rounds, report.curve, len(fit), len(dev), seconds)
+    write_job(folder, result, scorer.save)
+    shutil.rmtree(folder.with_name(f".{folder.name}-work"), ignore_errors=True)
+
+
+def _read_whole_essays(scorer: Scorer) -> None:
+    """Let transformers that learnt from cached states read new essays from their words on."""
+    if isinstance(scorer, EnsembleScorer):
+        for member in scorer.members:
+            _read_whole_essays(member)
+    elif isinstance(scorer, FamilyScorer):
+        scorer.settings = _without_trunk(scorer.settings)
+        for part in scorer.parts if isinstance(scorer, BlendScorer) else ():
+            _read_whole_essays(part)
+
+
+def _without_trunk(settings: Any) -> Any:
+    if isinstance(settings, TransformerSettings):
+        return settings.model_copy(update={"cache_trunk": False})
+    if isinstance(settings, BlendSettings):
+        members = [
+            member.model_copy(update={"scorer": _without_trunk(member.scorer)})
+            for member in settings.members
+        ]
+        return settings.model_copy(update={"members": tuple(members)})
+    return settings
+
+
+def _record(run: Run, cv: RunRecord) -> ModelRecord:
+    """Return how raw predictions become scores: as in the final test, by all held-out folds."""
+    train, mapping = run.prepared.train, run.config.training.mapping
+    scale, past, cuts = train.scales.shared, cv.predictions, None
+    if scale is not None and mapping != "round_half_band":
+        fitted = fit_cutpoints(past.raw, scale.index(past.true), scale.n_labels)
+        cuts = tuple(float(cut) for cut in fitted)
+    return ModelRecord(
+        name=run.config.name,
+        family=run.config.scorer.family,
+        scales=train.scales,
+        mapping=mapping,
+        cutpoints=cuts,
+        n_essays=len(train),
+        n_prompts=len(set(train.prompts)),
+        cv_run=cv.folder.name,
+        cv_manifest_sha256=cv.manifest_sha256,
+    )
+
+
+def _vectors(run: Run, folder: Path) -> Matrix:
+    """Return how the fitted scorer sees the training essays that distances are measured to."""
+    essays = run.prepared.train.essays
+    if run.config.scorer.reads_columns:
+        run.columns.warm(essays)
+    context = run.context(Job("final"))
+    reader = Reader(load_fresh(folder / SCORER, context), context)
+    return reader.vectors(essays.take(reference_rows(len(essays), run.config.seed)))

@@ -1,0 +1,1 @@
+"""Predictions to numbers: agreement, resampling, tests, psychometrics. Imports only core."""

@@ -1,0 +1,269 @@
+"""A candidate against a reference on the same essays: paired differences with intervals.
+
+Either may be several runs that differ by their seed alone. Each figure is then computed for each
+run and averaged over the seeds, in every resample anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import counts as c
+from essay_scoring.statistics.alignment import ARMS, Arm, aligned_arms
+from essay_scoring.statistics.bootstrap import effective_prompts, figure_weights, interval, resample
+from essay_scoring.statistics.counts import Layout, Sums, Tables, observed, sums_of, tabulate
+from essay_scoring.statistics.figures import (
+    fold_qwk,
+    mean_of_defined,
+    mean_of_lowest,
+    overall_figures,
+    prompt_qwk,
+    prompt_variance,
+    shrunken_lowest,
+)
+from essay_scoring.statistics.hypothesis_tests import (
+    ROUNDING,
+    CorrectedT,
+    SignFlip,
+    corrected_t,
+    sign_flip,
+)
+from essay_scoring.statistics.metrics import finite_or_none
+
+Metric = Literal[
+    "mean_qwk",
+    "pooled_qwk",
+    "worst_prompt_qwk",
+    "bottom_k_mean",
+    "shrunken_worst_qwk",
+    "low_tail_adjacent",
+    "high_tail_adjacent",
+]
+"""The deltas a check may stand on: those for which more is better."""
+
+DELTAS: tuple[str, ...] = (*get_args(Metric), "mae", "rmse", "smd")
+"""The figures compared. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a figure differs over the seeds of an arm.
+
+    `sd` is the sample standard deviation, None for a single seed; all three are None where a seed
+    has no such figure.
+    """
+
+    n_seeds: int
+    sd: float | None
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Delta:
+    """One figure of both arms and candidate minus reference, None where a run has no such figure.
+
+    `low` and `high` bound a 95% interval over prompts and essays, which knows nothing of seeds;
+    `seeds` has the spread over them for each of ARMS. `n` counts the essays the figure rests on.
+    `draws` (R,) are the resampled deltas, NaN where undefined.
+    """
+
+    metric: str
+    reference: float | None
+    candidate: float | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    n: int
+    seeds: dict[str, Spread]
+    draws: FloatArray = field(repr=False)
+
+    def share_at_least(self, margin: float) -> float | None:
+        """Return P(delta >= margin), the share of resamples; None where there is no interval."""
+        if self.low is None:
+            return None
+        defined = self.draws[np.isfinite(self.draws)]
+        return float((defined >= margin - ROUNDING).mean())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the draws, with `share_at_least` of zero."""
+        out = {name: value for name, value in vars(self).items() if name != "draws"}
+        out["seeds"] = {arm: asdict(spread) for arm, spread in self.seeds.items()}
+        return out | {"share_at_least_zero": self.share_at_least(0.0)}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A prompt, its QWK (the mean over seeds) and its number of essays."""
+
+    prompt: str
+    qwk: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Deltas by name, in order of DELTAS, and how they were computed.
+
+    `worst_prompts` names each arm's own worst prompt, None where no prompt is large enough.
+    `fold_test` tests the delta of mean QWK over folds, `prompt_test` the mean QWK delta over large
+    prompts; each is None where it has no meaning.
+    """
+
+    deltas: dict[str, Delta]
+    fold_test: CorrectedT | None
+    prompt_test: SignFlip | None
+    worst_prompts: dict[str, Slice | None]
+    n: int
+    n_prompts: int
+    n_folds: int
+    min_prompt_n: int
+    bottom_k: int
+    replicates: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as a JSON-able dictionary, without draws."""
+        out = dict(vars(self))
+        out["deltas"] = [delta.to_json() for delta in self.deltas.values()]
+        for name in ("fold_test", "prompt_test"):
+            out[name] = None if out[name] is None else asdict(out[name])
+        out["worst_prompts"] = {
+            arm: None if worst is None else asdict(worst)
+            for arm, worst in self.worst_prompts.items()
+        }
+        return out
+
+
+class _Support(NamedTuple):
+    """What a figure rests on: essays, and prompts of equal weight that vary as much."""
+
+    n: int
+    units: float
+
+
+def compare(
+    reference: Arm,
+    candidate: Arm,
+    *,
+    min_prompt_n: int = 30,
+    bottom_k: int = 5,
+    replicates: int = 2000,
+    seed: int = 20_000,
+) -> Comparison:
+    """Return candidate minus reference, all runs of both resampled by the same draws.
+
+    Rows are matched by id. The worst prompt and the bottom k are each run's own, among prompts of
+    at least `min_prompt_n` essays. Raises EvidenceError, naming what differs, for runs of other
+    essays, prompts, true scores, folds or scales. With no replicates there are no intervals.
+    """
+    first, second = aligned_arms(reference, candidate)
+    runs, arms = [*first, *second], (slice(len(first)), slice(len(first), None))
+    tables = tabulate(runs)
+    layout = tables.layout
+    large = layout.sizes >= min_prompt_n
+    sums = sums_of(tables, observed(tables))
+    point = figures_of(sums, large, bottom_k, strict=True)
+    blocks = [
+        figures_of(sums_of(tables, draws), large, bottom_k, strict=False)
+        for draws in resample(tables, replicates, seed, "prompts")
+    ]
+    support = _support(tables, large)
+    deltas = {}
+    for name in DELTAS:
+        drawn = np.concatenate([*(block[name] for block in blocks), np.empty((0, len(runs)))])
+        draws = _difference(_arm_means(drawn, arms))
+        deltas[name] = _delta(name, [point[name][0, arm] for arm in arms], draws, support[name])
+    by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
+    by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
+    return Comparison(
+        deltas=deltas,
+        fold_test=corrected_t(_difference(by_fold), sums.groups[0, :, :, 0, c.N].sum(axis=-1)),
+        prompt_test=sign_flip(_difference(by_prompt), seed),
+        worst_prompts={arm: _worst(layout, k) for arm, k in zip(ARMS, by_prompt, strict=True)},
+        n=len(runs[0]),
+        n_prompts=len(layout.prompts),
+        n_folds=len(layout.folds),
+        min_prompt_n=min_prompt_n,
+        bottom_k=bottom_k,
+        replicates=replicates,
+        seed=seed,
+    )
+
+
+def figures_of(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[str, FloatArray]:
+    """Return the figures of DELTAS, each (R, runs); `strict`: a fold without QWK leaves no mean."""
+    figures = overall_figures(sums)
+    kappa = np.where(large, prompt_qwk(sums), np.nan)
+    drawn = np.broadcast_to(sums.drawn[:, None], kappa.shape)
+    folds = fold_qwk(sums)
+    figures["pooled_qwk"] = figures["qwk"]
+    figures["mean_qwk"] = folds.mean(axis=-1) if strict else mean_of_defined(folds)
+    figures["worst_prompt_qwk"] = mean_of_lowest(kappa, drawn, 1)
+    figures["bottom_k_mean"] = mean_of_lowest(kappa, drawn, bottom_k)
+    figures["shrunken_worst_qwk"] = shrunken_lowest(kappa, prompt_variance(sums), drawn)
+    return {name: figures[name] for name in DELTAS}
+
+
+def _arm_means(values: FloatArray, arms: tuple[slice, slice]) -> FloatArray:
+    """Return means over the seeds of each arm, (R, runs) to (2, R); NaN where a seed has none."""
+    return np.stack([values[:, arm].mean(axis=1) for arm in arms])
+
+
+def _difference(arm_means: FloatArray) -> FloatArray:
+    """Return candidate minus reference, (2, R) to (R,)."""
+    return np.asarray(arm_means[1] - arm_means[0])
+
+
+def _delta(name: str, values: list[FloatArray], draws: FloatArray, support: _Support) -> Delta:
+    """Return one delta from each arm's figures by seed and the resampled differences (R,)."""
+    reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
+    estimate = None if reference is None or candidate is None else candidate - reference
+    low, high = (None, None) if estimate is None else interval(draws, support.units)
+    return Delta(
+        metric=name,
+        reference=reference,
+        candidate=candidate,
+        estimate=estimate,
+        low=low,
+        high=high,
+        n=support.n,
+        seeds={arm: _spread(seeds) for arm, seeds in zip(ARMS, values, strict=True)},
+        draws=draws,
+    )
+
+
+def _spread(seeds: FloatArray) -> Spread:
+    """Return how a figure (S,) spreads over seeds."""
+    sd = float(seeds.std(ddof=1)) if len(seeds) > 1 else np.nan
+    found = (sd, float(seeds.min()), float(seeds.max()))
+    return Spread(len(seeds), *(finite_or_none(value) for value in found))
+
+
+def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
+    """Return the first prompt, by name, with the lowest QWK (P,) of those that have one."""
+    if np.isnan(kappa).all():
+        return None
+    at = int(np.nanargmin(kappa))
+    return Slice(layout.prompts[at], float(kappa[at]), int(layout.sizes[at]))
+
+
+def _support(tables: Tables, large: c.Mask) -> dict[str, _Support]:
+    """Return what each figure of DELTAS rests on; `large` prompts count alike in slices."""
+    held = figure_weights(tables)
+    found = {
+        name: _Support(
+            int(held.get(name, held["all"]).sum()),
+            effective_prompts(tables.layout, held.get(name, held["all"])),
+        )
+        for name in DELTAS
+    }
+    n_large = int(tables.layout.sizes[large].sum())
+    slices = _Support(n_large, effective_prompts(tables.layout, large.astype(np.float64)))
+    return found | dict.fromkeys(
+        ("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), slices
+    )

@@ -1,0 +1,258 @@
+"""Contingency tables of predictions, and the sums from which every figure of agreement follows.
+
+An essay counts only through its prompt, its fold, its true label and its predicted labels, so a
+resample of the essays is a new count for each distinct row of that table, and the figures of all
+resamples follow from a few matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from essay_scoring.core.scale import (
+    HIGH_TAIL,
+    LOW_TAIL,
+    TRAINING_WIDTH,
+    FloatArray,
+    IntArray,
+    ScoreScale,
+    ScoreScales,
+)
+from essay_scoring.statistics.predictions import Predictions
+
+Mask = npt.NDArray[np.bool_]
+
+N, TRUE, TRUE2, FINAL, FINAL2, PRODUCT, ABSOLUTE, EXACT, ADJACENT = range(9)
+LOW, LOW_ADJACENT, HIGH, HIGH_ADJACENT = range(9, 13)
+SS, SP, PP, SI, SJ, PI, PJ = range(13, 20)
+N_MOMENTS = 20
+"""What is summed for an essay: 1, i, i^2, j, j^2, ij, |i - j|, and marks that i = j, that |i - j|
+<= 1, that i is in the low tail, there and adjacent, and so for the high tail; then, for the
+variance of QWK, the products s^2, sp, p^2, si, sj, pi, pj of s = i^2 + j^2 and p = ij; i and j are
+the positions of the true and the final label on the full label list of the essay's scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Which prompts, folds and scales there are, and which (prompt, fold) cells hold essays.
+
+    P prompts of `sizes` essays, F folds, S scales, C cells sorted by prompt. A step of scale s is
+    worth `widths[s]` in overall figures (see `unit_width`).
+    """
+
+    prompts: tuple[str, ...]
+    sizes: IntArray
+    folds: IntArray
+    scale_of_prompt: IntArray
+    widths: FloatArray
+    cell_prompt: IntArray
+    cell_fold: IntArray
+
+    @property
+    def nested(self) -> bool:
+        """Whether every prompt lies in one fold, as in `prompt_holdout`."""
+        return len(self.cell_fold) == len(self.prompts)
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The distinct rows of one run, or of several runs of the same essays, sorted by cell.
+
+    u rows; row r stands for `counts[r]` essays and has `moments[r]`, shape (runs, N_MOMENTS).
+    Cell c begins at row `cell_starts[c]`, prompt p at row `prompt_starts[p]`. `values` holds the
+    columns true, each run's final, and each run's raw if asked for, in the unit of overall figures.
+    """
+
+    layout: Layout
+    counts: IntArray
+    moments: FloatArray
+    values: FloatArray
+    cell_starts: IntArray
+    prompt_starts: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """R resamples of the rows of a table.
+
+    `counts` (R, u) holds whole numbers; an essay of prompt p counted there stands for 1 /
+    `times[p]` of an essay. `drawn` (R, P) says how often each prompt is there.
+    """
+
+    counts: FloatArray
+    times: IntArray
+    drawn: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Moments summed over each of R resamples of the essays.
+
+    `prompts` (R, P, runs, N_MOMENTS), `groups` (R, F, S, runs, N_MOMENTS) by fold and scale, and
+    `drawn` (R, P) as in `Draws`.
+    """
+
+    layout: Layout
+    prompts: FloatArray
+    groups: FloatArray
+    drawn: IntArray
+
+
+def unit_width(scales: ScoreScales, scale: ScoreScale) -> float:
+    """Return what one step of `scale` is worth in figures over essays of several prompts.
+
+    One shared scale: its step, so that errors are score points. Scales that differ by prompt: its
+    share of the common scale from 0 to TRAINING_WIDTH, or a 0-60 prompt would drown a 0-3 prompt.
+    """
+    return scale.step if scales.shared is not None else TRAINING_WIDTH / (scale.n_labels - 1)
+
+
+def exactly_tied(values: FloatArray) -> FloatArray:
+    """Return values without their last bits: 4 * 1 / 3 of one scale ties with 4 * 20 / 60."""
+    return np.round(values, 12)
+
+
+def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
+    """Return the table of aligned runs: the same ids, prompts, folds and true scores, row by row.
+
+    Rows differ in prompt, fold, true or final label of a run, and in raw predictions if
+    `with_raw`. The order of the essays does not matter to the result.
+    """
+    first = runs[0]
+    prompts, prompt_of = np.unique(np.asarray(first.prompts, dtype=object), return_inverse=True)
+    folds, fold_of = np.unique(first.folds, return_inverse=True)
+    scales, scale_of_prompt = _scales(first.scales, tuple(prompts))
+    columns: list[FloatArray | IntArray] = [prompt_of, fold_of]
+    columns += _positions(runs, scales, scale_of_prompt[prompt_of])
+    if with_raw:
+        columns += [_common_raw(run) for run in runs]
+    rows, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
+    cells, cell_starts = np.unique(rows[:, :2].astype(np.int64), axis=0, return_index=True)
+    widths = np.array([unit_width(first.scales, scale) for scale in scales])
+    layout = Layout(
+        prompts=tuple(prompts),
+        sizes=np.bincount(prompt_of, minlength=len(prompts)),
+        folds=folds,
+        scale_of_prompt=scale_of_prompt,
+        widths=widths,
+        cell_prompt=cells[:, 0],
+        cell_fold=cells[:, 1],
+    )
+    scale_of_row = scale_of_prompt[rows[:, 0].astype(np.int64)]
+    top = np.array([scale.n_labels - 1.0 for scale in scales])[scale_of_row]
+    labels = np.asarray(rows[:, 2 : 3 + len(runs)], dtype=np.float64)
+    return Tables(
+        layout,
+        counts,
+        np.stack([_moments(labels[:, 0], final, top) for final in labels.T[1:]], axis=1),
+        np.column_stack(
+            [exactly_tied(labels * widths[scale_of_row][:, None]), rows[:, 3 + len(runs) :]]
+        ),
+        cell_starts,
+        cell_starts[np.searchsorted(cells[:, 0], np.arange(len(prompts)))],
+    )
+
+
+def sums_of(tables: Tables, draws: Draws) -> Sums:
+    """Return the sums of every resample; two runs with equal labels get equal sums, bit for bit."""
+    layout, runs = tables.layout, tables.moments.shape[1]
+    flat = tables.moments.reshape(len(tables.counts), -1)
+    ends = np.append(tables.cell_starts[1:], len(flat))
+    cells = np.empty((len(draws.counts), len(ends), flat.shape[1]))
+    for cell, (start, end) in enumerate(zip(tables.cell_starts, ends, strict=True)):
+        cells[:, cell] = draws.counts[:, start:end] @ flat[start:end]
+    cells /= draws.times[layout.cell_prompt, None]
+    n_scales = len(layout.widths)
+    group = layout.cell_fold * n_scales + layout.scale_of_prompt[layout.cell_prompt]
+    groups = _summed_by(group, cells, len(layout.folds) * n_scales)
+    return Sums(
+        layout,
+        _summed_by(layout.cell_prompt, cells, len(layout.prompts)).reshape(
+            len(cells), -1, runs, N_MOMENTS
+        ),
+        groups.reshape(len(cells), -1, n_scales, runs, N_MOMENTS),
+        draws.drawn,
+    )
+
+
+def observed(tables: Tables) -> Draws:
+    """Return the one draw that is the essays as they are."""
+    n_prompts = len(tables.layout.prompts)
+    return Draws(
+        tables.counts[None].astype(np.float64),
+        np.ones(n_prompts, dtype=np.int64),
+        np.ones((1, n_prompts), dtype=np.int64),
+    )
+
+
+def _summed_by(group: IntArray, cells: FloatArray, n_groups: int) -> FloatArray:
+    """Return sums of cells (R, C, m) by group, (R, n_groups, m), added in one order for all m."""
+    out = np.zeros((len(cells), n_groups, cells.shape[2]))
+    order = np.argsort(group, kind="stable")
+    present, starts = np.unique(group[order], return_index=True)
+    out[:, present] = np.add.reduceat(cells[:, order], starts, axis=1)
+    return out
+
+
+def _scales(scales: ScoreScales, prompts: Sequence[str]) -> tuple[list[ScoreScale], IntArray]:
+    """Return the scales in use and the position of each prompt's among them."""
+    groups = scales.for_prompts(prompts)
+    of_prompt = np.empty(len(prompts), dtype=np.int64)
+    for position, rows in enumerate(groups.values()):
+        of_prompt[rows] = position
+    return list(groups), of_prompt
+
+
+def _positions(
+    runs: Sequence[Predictions], scales: list[ScoreScale], scale_of: IntArray
+) -> list[IntArray]:
+    """Return label positions, each (n,): the true ones, then the final ones of each run."""
+    scores = [runs[0].true, *(run.final for run in runs)]
+    columns = [np.empty(len(scale_of), dtype=np.int64) for _ in scores]
+    for position, scale in enumerate(scales):
+        rows = scale_of == position
+        for column, values in zip(columns, scores, strict=True):
+            column[rows] = scale.index(values[rows])
+    return columns
+
+
+def _common_raw(run: Predictions) -> FloatArray:
+    """Return raw predictions in the unit of overall figures, shape (n,)."""
+    if run.scales.shared is not None:
+        return run.raw
+    return run.scales.to_training(run.raw, run.prompts)
+
+
+def _moments(true: FloatArray, final: FloatArray, top: FloatArray) -> FloatArray:
+    """Return what is summed, shape (u, N_MOMENTS), of label positions; `top` is the last label."""
+    error = np.abs(true - final)
+    adjacent = error <= 1
+    low, high = true <= LOW_TAIL * top + 1e-9, true >= HIGH_TAIL * top - 1e-9
+    squares, product = true**2 + final**2, true * final
+    columns = (
+        np.ones(len(true)),
+        true,
+        true**2,
+        final,
+        final**2,
+        product,
+        error,
+        error == 0,
+        adjacent,
+        low,
+        low & adjacent,
+        high,
+        high & adjacent,
+        squares**2,
+        squares * product,
+        product**2,
+        squares * true,
+        squares * final,
+        product * true,
+        product * final,
+    )
+    return np.column_stack(columns).astype(np.float64)

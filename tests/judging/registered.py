@@ -1,0 +1,119 @@
+"""Finished runs to judge by registered plans: made once, copied for every test that changes one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from essay_scoring.core.errors import EvidenceError
+from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.progress import Progress
+from essay_scoring.judging.judgement import (
+    RegisteredJudgement,
+    judge_registered,
+    register_with_runs,
+)
+from essay_scoring.judging.plans import GatePlan
+from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cv import run_cv
+from tests.conftest import smoke_config
+
+LATER = "2100-01-01T00:00:00.000000+00:00"
+METRICS, PROVENANCE, STATUS = "artifacts/cv_metrics.json", "provenance.json", "status.json"
+
+FINE_TUNED = {
+    "device": "rocm",
+    "device_name": "made",
+    "host": "big",
+    "precision": "bf16",
+    "finite": True,
+    "gradient_checkpointing": True,
+    "effective_batch": 32,
+    "length_bucketing": True,
+    "chunked": True,
+    "pooled": True,
+}
+STRICT = {
+    "device": "rocm",
+    "host": "big",
+    "precision": ["fp32", "bf16"],
+    "finite": True,
+    "detached": True,
+    "fine_tuning": {
+        "gradient_checkpointing": True,
+        "effective_batch": [32, 64],
+        "length_bucketing": True,
+        "chunked_and_pooled": True,
+    },
+}
+
+
+def finished(family: str, space: Workspace, *overrides: str) -> Path:
+    """Run a family's smoke config without baselines and pages."""
+    config = smoke_config(family, "baselines=[]", "evaluation.replicates=100", *overrides)
+    return run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+
+
+def plan_of(**changes: Any) -> GatePlan:
+    """Return a plan that a run which equals its reference passes, of any tree."""
+    values: dict[str, Any] = {
+        "name": "trial",
+        "question": "Is it no worse?",
+        "scheme": "prompt_holdout",
+        "rule": "point",
+        "min_prompt_n": 5,
+        "checks": [{"metric": "mean_qwk", "kind": "guardrail", "delta_at_least": -1.0}],
+        "allow_dirty": True,
+    }
+    return GatePlan.model_validate(values | changes)
+
+
+def rewritten(folder: Path, name: str, change: Callable[[Any], object]) -> None:
+    """Change a JSON file of a finished run as if the run had written it so."""
+    value = read_json(folder / name)
+    change(value)
+    write_json(folder / name, value)
+    write_manifest(folder)
+
+
+def started(folder: Path, when: str, host: str = "big") -> None:
+    """Give a finished run another start."""
+    sessions = [{"started": when, "host": host}]
+    rewritten(folder, STATUS, lambda status: status.update(sessions=sessions))
+
+
+class Bench:
+    """A runs folder of its own with a reference, and a candidate that started in the future."""
+
+    def __init__(self, made: Workspace, space: Workspace) -> None:
+        self.space = space
+        shutil.copytree(made.runs, space.runs)
+        [self.reference] = space.runs.glob("reference-*")
+        [self.candidate] = space.runs.glob("candidate-*")
+        started(self.candidate, LATER)
+
+    def fine_tuned(self, **changes: object) -> None:
+        """Make the candidate a run that says it was fine-tuned as strict rules ask."""
+        write_json(self.candidate / "receipt.json", {"session": "made"})
+        said = {"execution": FINE_TUNED | changes}
+        rewritten(self.candidate, METRICS, lambda metrics: metrics.update(said))
+
+    def register(self, plan: GatePlan) -> None:
+        """Register a plan with the reference."""
+        register_with_runs(plan, [self.reference], self.space)
+
+    def judge(self, plan: GatePlan, *more: Path) -> RegisteredJudgement:
+        """Judge the candidate, and more seeds of it, against the reference."""
+        return judge_registered(plan, [self.reference], [self.candidate, *more], self.space)
+
+    def refusal(self, plan: GatePlan) -> str:
+        """Return the one line with which the candidate is refused as no evidence."""
+        with pytest.raises(EvidenceError) as caught:
+            self.judge(plan)
+        assert caught.value.exit_code == 4
+        return caught.value.line()

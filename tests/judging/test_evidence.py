@@ -1,0 +1,144 @@
+"""Whether a run was made as a plan's evidence rules ask, and how a run records it."""
+
+from __future__ import annotations
+
+import pytest
+
+from essay_scoring.core.files import read_json
+from essay_scoring.core.progress import Progress
+from essay_scoring.judging.evidence import demands
+from essay_scoring.judging.plans import EvidenceRules
+from essay_scoring.records.finished_run import read_run
+from essay_scoring.records.manifest import write_manifest
+from essay_scoring.runs.cross_validation import JobResult
+from essay_scoring.runs.execution import execution_record
+from essay_scoring.runs.run import open_run
+from tests.conftest import smoke_config
+from tests.judging.registered import (
+    LATER,
+    METRICS,
+    STRICT,
+    Bench,
+    plan_of,
+    rewritten,
+    started,
+)
+
+
+def missed(bench: Bench) -> list[str]:
+    rules = EvidenceRules.model_validate(STRICT)
+    return [one.rule for one in demands(rules, read_run(bench.candidate)) if not one.met]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"device": "cuda"}, "device"),
+        ({"device": None}, "device"),
+        ({"host": "small"}, "host"),
+        ({"precision": "fp16"}, "precision"),
+        ({"precision": None}, "precision"),
+        ({"finite": False}, "finite"),
+        ({"gradient_checkpointing": False}, "gradient_checkpointing"),
+        ({"effective_batch": 31}, "effective_batch"),
+        ({"effective_batch": 65}, "effective_batch"),
+        ({"effective_batch": None}, "effective_batch"),
+        ({"length_bucketing": False}, "length_bucketing"),
+        ({"chunked": False}, "chunked"),
+        ({"pooled": None}, "pooled"),
+    ],
+)
+def test_each_rule_missed_alone_is_named_alone(
+    bench: Bench, changes: dict[str, object], rule: str
+) -> None:
+    bench.fine_tuned()
+    assert missed(bench) == []
+    bench.fine_tuned(**changes)
+    assert missed(bench) == [rule]
+
+
+def test_a_run_without_its_receipt_was_not_launched_detached(bench: Bench) -> None:
+    bench.fine_tuned()
+    (bench.candidate / "receipt.json").unlink()
+    write_manifest(bench.candidate)
+    assert missed(bench) == ["detached"]
+
+
+def test_a_run_resumed_on_another_host_was_not_made_on_the_named_one(bench: Bench) -> None:
+    bench.fine_tuned()
+    started(bench.candidate, LATER, host="elsewhere")
+    [host] = [
+        one for one in demands(EvidenceRules(host="big"), read_run(bench.candidate)) if not one.met
+    ]
+    assert host.line() == "host (big, elsewhere; asked for big)"
+
+
+def test_a_batch_at_either_end_of_the_window_is_within_it(bench: Bench) -> None:
+    for size in (32, 64):
+        bench.fine_tuned(effective_batch=size)
+        assert missed(bench) == []
+
+
+def test_rules_that_a_plan_does_not_name_are_not_asked(bench: Bench) -> None:
+    assert demands(EvidenceRules(), read_run(bench.candidate)) == []
+
+
+def test_a_family_that_does_not_answer_a_rule_misses_it(bench: Bench) -> None:
+    """Trees record device, precision and finite numbers, and nothing of batches or chunks."""
+    assert missed(bench) == [
+        "device",
+        "host",
+        "detached",
+        "gradient_checkpointing",
+        "effective_batch",
+        "length_bucketing",
+        "chunked",
+        "pooled",
+    ]
+    general = EvidenceRules(device="any", precision=("fp32", "bf16"), finite=True)
+    assert all(one.met for one in demands(general, read_run(bench.candidate)))
+
+
+def test_any_device_must_still_be_recorded(bench: Bench) -> None:
+    rewritten(bench.candidate, METRICS, lambda metrics: metrics.pop("execution"))
+    [device] = demands(EvidenceRules(device="any"), read_run(bench.candidate))
+    assert (device.met, device.line()) == (False, "device (not recorded; asked for any)")
+
+
+def test_the_reference_need_not_meet_the_candidates_rules(bench: Bench) -> None:
+    plan = plan_of(evidence=STRICT)
+    bench.fine_tuned()
+    bench.register(plan)
+    found = bench.judge(plan)
+    assert len(found.demands[bench.candidate.name]) == 10
+    assert all(one["met"] for one in found.to_json()["evidence"][bench.candidate.name])
+    assert not bench.space.attempts.exists()
+
+
+def test_a_run_records_how_it_was_executed(bench: Bench) -> None:
+    said = read_json(bench.reference / METRICS)["execution"]
+    assert set(said) == {"device", "device_name", "host", "precision", "finite"}
+    assert said["device"] in ("cpu", "cuda", "rocm")
+    assert said["precision"] in ("fp32", "bf16")
+    assert said["finite"] is True
+
+
+def test_a_fine_tuned_encoder_records_how_it_was_trained(bench: Bench) -> None:
+    config = smoke_config(
+        "length",
+        'scorer.family="transformer"',
+        'scorer.mixed_precision="none"',
+        "scorer.batch_size=4",
+        "scorer.accumulation=8",
+    )
+    said = execution_record(open_run(config, bench.space, Progress()), [])
+    assert (said["precision"], said["effective_batch"], said["chunked"]) == ("fp32", 32, True)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("place", ["curve", "raw"])
+def test_a_number_that_is_not_finite_is_recorded(bench: Bench, bad: float, place: str) -> None:
+    curve, raw = ([bad], (1.0,)) if place == "curve" else ([1.0], (bad,))
+    job = JobResult((0,), ("a",), raw, 1, {"dev_loss": curve}, 1, 1, 0.1)
+    run = open_run(smoke_config("length"), bench.space, Progress())
+    assert execution_record(run, [job])["finite"] is False

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from essay_scoring.core.contracts import FitReport
+from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.files import write_text
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.data.splits import Scheme
+from essay_scoring.models.context import Job
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cross_validation import Design, gather, run_job
+from essay_scoring.runs.mapped_predictions import inner_pairs, map_run
+from essay_scoring.runs.run import open_run
+from tests.conftest import smoke_config
+
+
+class Witness:
+    """A scorer that remembers what it was shown, and predicts the mean of what it was fitted on."""
+
+    def __init__(self) -> None:
+        self.fitted: ScoredEssays
+        self.dev: ScoredEssays
+        self.predicted: object = None
+
+    def fit(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
+        self.fitted, self.dev = train, dev
+        return FitReport()
+
+    def predict(self, essays: Essays) -> FloatArray:
+        self.predicted = essays
+        lengths = np.array([len(text) for text in essays.texts], dtype=np.float64)
+        raw: FloatArray = 1 + lengths / lengths.max()
+        return raw
+
+    def save(self, folder: Path) -> None:
+        write_text(folder / "witness.json", "{}")
+
+
+@pytest.fixture
+def design(space: Workspace, request: pytest.FixtureRequest) -> Design:
+    scheme = getattr(request, "param", "prompt_holdout")
+    return open_run(smoke_config("mean", f"scheme={scheme}"), space, Progress()).design
+
+
+@pytest.mark.parametrize("design", ["prompt_holdout", "stratified_text"], indirect=True)
+def test_fit_dev_and_held_out_share_no_essay_and_no_group(design: Design, tmp_path: Path) -> None:
+    group_of = dict(zip(design.train.essays.ids, design.groups, strict=True))
+    for fold in design.folds:
+        witness = Witness()
+        run_job(design, [fold], lambda _, w=witness: w, tmp_path / str(fold))  # type: ignore[misc]
+        assert isinstance(witness.predicted, Essays)
+        parts = [witness.fitted.essays.ids, witness.dev.essays.ids, witness.predicted.ids]
+        assert sorted(sum(parts, ())) == sorted(design.train.essays.ids)
+        groups = [{group_of[essay] for essay in part} for part in parts]
+        assert not groups[0] & groups[1]
+        assert not groups[2] & (groups[0] | groups[1])
+
+
+def witness(job: Job) -> Witness:
+    return Witness()
+
+
+def test_what_predict_takes_has_no_scores() -> None:
+    assert {field.name for field in fields(Essays)} == {"ids", "texts", "prompts"}
+
+
+def test_a_fold_does_not_depend_on_the_folds_before_it(design: Design) -> None:
+    alone = design.training_rows([3])
+    for fold in design.folds:
+        design.training_rows([fold])
+    for first, second in zip(alone, design.training_rows([3]), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_finished_job_is_read_and_not_done_again(design: Design, tmp_path: Path) -> None:
+    first = run_job(design, [0], witness, tmp_path / "fold-0")
+
+    def refuse(job: Job) -> Witness:
+        raise AssertionError("built a scorer for a finished job")
+
+    assert run_job(design, [0], refuse, tmp_path / "fold-0") == first
+
+
+def test_an_unfinished_job_is_done_from_the_start(design: Design, tmp_path: Path) -> None:
+    write_text(tmp_path / ".fold-0" / "model" / "half.json", "{")
+    run_job(design, [0], witness, tmp_path / "fold-0")
+    assert [path.name for path in (tmp_path / "fold-0" / "model").iterdir()] == ["witness.json"]
+    assert not (tmp_path / ".fold-0").exists()
+
+
+def test_inner_cut_points_never_see_the_outer_fold(design: Design, tmp_path: Path) -> None:
+    """Changing the outer fold's labels must leave its own cut-points as they were."""
+    jobs = [run_job(design, [fold], witness, tmp_path / f"{fold}") for fold in design.folds]
+    inner = [
+        run_job(design, pair, witness, tmp_path / f"{pair[0]}-{pair[1]}")
+        for pair in inner_pairs(design.folds)
+    ]
+    raw = gather(design, jobs)
+    before = map_run("qwk_cutpoints_inner", design, raw, inner).cutpoints
+    train = design.train
+    scores = train.scores.copy()
+    outer = design.held_out_rows([2])
+    scores[outer] = 6 - scores[outer]
+    changed = Design(
+        ScoredEssays(train.essays, scores, train.scales),
+        design.scheme,
+        design.fold_of,
+        design.groups,
+        design.dev_share,
+        design.seed,
+    )
+    after = map_run("qwk_cutpoints_inner", changed, raw, inner).cutpoints
+    assert after[2] == before[2]
+    assert after[0] != before[0]
+
+
+def test_inner_pairs_leave_out_two_folds_each_once() -> None:
+    assert inner_pairs([0, 1, 2]) == [(0, 1), (0, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("scheme", ["prompt_holdout", "stratified_text"])
+def test_dev_is_about_the_share_that_was_asked_for(space: Workspace, scheme: Scheme) -> None:
+    config = smoke_config(
+        "mean", f"scheme={scheme}", "data.corpus.n_essays=400", "data.corpus.n_prompts=20"
+    )
+    design = open_run(config, space, Progress()).design
+    for fold in design.folds:
+        fit, dev = design.training_rows([fold])
+        assert 0.08 < len(dev) / (len(fit) + len(dev)) < 0.25

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from essay_scoring.core.contracts import FitReport
+from essay_scoring.core.errors import NotFiniteError
+from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.files import read_json
+from essay_scoring.core.progress import Progress
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import Run, open_run
+from essay_scoring.search.evaluator import Bench, Outcome, Part, read_outcome
+from essay_scoring.search.selection import best_first, report_outer
+from tests.conftest import smoke_config
+
+ALL, OUTER = Part("all"), Part("outer-2", 2)
+
+
+def bench_of(space: Workspace, *overrides: str) -> Bench:
+    """Return a bench on the smoke corpus."""
+    return Bench(open_run(smoke_config("ridge", *overrides), space, Progress()), "mean_qwk")
+
+
+class Witness:
+    """A scorer that notes which essays it was shown with scores, and predicts from lengths."""
+
+    seen: list[set[str]]
+
+    def __init__(self, seen: list[set[str]]) -> None:
+        self.seen = seen
+
+    def fit(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
+        self.seen.append({*train.essays.ids, *dev.essays.ids})
+        return FitReport()
+
+    def predict(self, essays: Essays) -> FloatArray:
+        lengths = np.array([len(text) for text in essays.texts], dtype=np.float64)
+        return np.asarray(1 + 4 * lengths / lengths.max())
+
+    def save(self, folder: Path) -> None:
+        raise AssertionError("a trial's model is not kept")
+
+
+@pytest.fixture
+def witnessed(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Have every fit done by a Witness; return what they saw."""
+    seen: list[set[str]] = []
+    monkeypatch.setattr(Run, "build", lambda *_: Witness(seen))
+    return seen
+
+
+def ids_of(bench: Bench, fold: int) -> set[str]:
+    design = bench.base.design
+    return {design.train.essays.ids[row] for row in design.held_out_rows([fold])}
+
+
+def test_a_trial_has_the_figures_of_the_run(space: Workspace, tmp_path: Path) -> None:
+    """What a search selects by is what `cv` of the selected config will say."""
+    config = smoke_config("ridge", "scorer.alphas=[30.0]", "baselines=[]")
+    found = bench_of(space).try_out(ALL, config, tmp_path / "x")
+    folder = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+    summary = read_json(folder / "artifacts" / "cv_metrics.json")["summary"]
+    assert found.state == "complete"
+    assert found.figures["mean_qwk"] == pytest.approx(summary["mean_over_folds"]["qwk"]["mean"])
+    assert found.figures["worst_prompt_qwk"] == pytest.approx(summary["worst_prompt"]["qwk"])
+    assert found.figures["mae"] == pytest.approx(summary["overall"]["mae"]["estimate"])
+    assert found.key == (round(found.figures["mean_qwk"] or 0, 12),)
+
+
+def test_no_fit_inside_an_outer_fold_ever_sees_it(
+    space: Workspace, tmp_path: Path, witnessed: list[set[str]]
+) -> None:
+    bench = bench_of(space)
+    outcome = bench.try_out(OUTER, bench.base.config, tmp_path / "x")
+    outer = ids_of(bench, 2)
+    assert len(witnessed) == 4
+    assert not any(outer & seen for seen in witnessed)
+    assert not outer & set(bench.predictions(OUTER, outcome).ids)
+    assert len(outcome.raw) == len(bench.base.design.train) - len(outer)
+
+
+def test_nothing_of_the_outer_fold_changes_what_its_search_finds(
+    space: Workspace, tmp_path: Path, witnessed: list[set[str]]
+) -> None:
+    """Other scores in the outer fold leave the inner figures and its own mapping as they were."""
+    bench, other = bench_of(space), bench_of(space)
+    design = other.base.design
+    scores = design.train.scores.copy()
+    outer = design.held_out_rows([2])
+    scores[outer] = 6 - scores[outer]
+    train = ScoredEssays(design.train.essays, scores, design.train.scales)
+    vars(other.base)["design"] = replace(design, train=train)
+    found = [
+        one.try_out(OUTER, one.base.config, tmp_path / name)
+        for one, name in ((bench, "a"), (other, "b"))
+    ]
+    assert found[0].figures == found[1].figures
+    assert found[0].raw == found[1].raw
+    reported = [
+        report_outer(one, {OUTER: outcome}, tmp_path / f"outer-{name}")
+        for one, outcome, name in zip((bench, other), found, "ab", strict=True)
+    ]
+    np.testing.assert_array_equal(reported[0].final[outer], reported[1].final[outer])
+    assert not np.array_equal(reported[0].true[outer], reported[1].true[outer])
+
+
+@pytest.mark.parametrize("mapping", ["qwk_cutpoints_lfo", "round_half_band"])
+def test_the_outer_fold_is_fitted_on_all_the_others(
+    space: Workspace, tmp_path: Path, witnessed: list[set[str]], mapping: str
+) -> None:
+    bench = bench_of(space, f"training.mapping={mapping}")
+    outcome = bench.try_out(OUTER, bench.base.config, tmp_path / "x")
+    witnessed.clear()
+    reported = report_outer(bench, {OUTER: outcome}, tmp_path / "outer")
+    [seen] = witnessed
+    assert seen == set(bench.base.design.train.essays.ids) - ids_of(bench, 2)
+    outer = bench.base.design.held_out_rows([2])
+    scale = bench.base.prepared.train.scales.shared
+    assert scale is not None
+    assert scale.holds(reported.final[outer]).all()
+    assert np.isnan(np.delete(reported.final, outer)).all()
+    if mapping == "round_half_band":
+        rounded = scale.round(reported.raw[outer])
+        np.testing.assert_array_equal(reported.final[outer], rounded)
+
+
+def test_a_finished_configuration_is_read_and_finished_folds_are_kept(
+    space: Workspace, tmp_path: Path, witnessed: list[set[str]]
+) -> None:
+    bench = bench_of(space)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(done: int, _key: Any) -> bool:
+        if done == 3:
+            raise KilledError
+        return False
+
+    with pytest.raises(KilledError):
+        bench.try_out(ALL, bench.base.config, tmp_path / "x", kill)
+    assert len(witnessed) == 3
+    whole = bench.try_out(ALL, bench.base.config, tmp_path / "x", slot=7, params={"a": 1})
+    assert len(witnessed) == 5
+    assert bench.try_out(ALL, bench.base.config, tmp_path / "x") == whole
+    assert len(witnessed) == 5
+    assert (whole.slot, whole.params) == (7, {"a": 1})
+    assert read_outcome(tmp_path / "x.json") == whole
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("x")] == ["x.json"]
+
+
+def test_a_trial_that_is_given_up_has_the_figures_so_far(
+    space: Workspace, tmp_path: Path, witnessed: list[set[str]]
+) -> None:
+    bench = bench_of(space)
+    asked: list[int] = []
+
+    def after_three(done: int, _key: Any) -> bool:
+        asked.append(done)
+        return done == 3
+
+    found = bench.try_out(ALL, bench.base.config, tmp_path / "x", after_three)
+    assert (found.state, found.raw, len(found.rounds)) == ("pruned", (), 3)
+    assert asked == [2, 3]
+    assert sorted(found.steps) == [2, 3]
+    assert found.key == found.steps[3]
+    assert len(witnessed) == 3
+
+
+def test_training_that_is_not_finite_is_a_failed_trial_and_no_end(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise NotFiniteError("the loss is not finite", where="fold 1")
+
+    monkeypatch.setattr(Run, "build", broken)
+    bench = bench_of(space)
+    found = bench.try_out(ALL, bench.base.config, tmp_path / "x")
+    assert (found.state, found.key, found.reason) == (
+        "failed",
+        None,
+        "fold 1: the loss is not finite",
+    )
+
+
+def test_an_objective_without_large_prompts_is_a_failed_trial_and_never_another_figure(
+    space: Workspace, tmp_path: Path, witnessed: list[set[str]]
+) -> None:
+    config = smoke_config("ridge", "evaluation.min_prompt_n=50")
+    run = open_run(config, space, Progress())
+    found = Bench(run, "worst_prompt_qwk_then_mean_qwk").try_out(ALL, config, tmp_path / "x")
+    assert found.state == "failed"
+    assert found.figures["worst_prompt_qwk"] is None
+    assert found.figures["mean_qwk"] is not None
+    assert found.reason == "a figure of the objective is undefined"
+
+
+def test_configurations_of_the_same_features_share_their_columns(space: Workspace) -> None:
+    bench = bench_of(space)
+    one = bench.run(smoke_config("ridge", "scorer.alphas=[1.0]"))
+    other = bench.run(smoke_config("xgboost"))
+    fewer = bench.run(smoke_config("ridge", "features.drop=[smog]".replace("smog", '"smog"')))
+    assert one.columns is other.columns
+    assert fewer.columns is not one.columns
+    assert "smog" not in fewer.columns.names
+
+
+def test_the_best_come_first_and_equals_by_their_slot() -> None:
+    def made(slot: int, *key: float, state: str = "complete") -> Outcome:
+        return Outcome({}, state, key, {}, {}, (), (), 0.0, slot=slot)  # type: ignore[arg-type]
+
+    outcomes = [made(3, 0.5, 0.7), made(1, 0.5, 0.6), made(2, 0.5, 0.7), made(0, 0.6, 0.1)]
+    outcomes.append(made(4, 0.9, 0.9, state="pruned"))
+    assert [one.slot for one in best_first(outcomes)] == [0, 2, 3, 1]
