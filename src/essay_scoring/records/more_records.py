@@ -6,15 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from essay_scoring.core.record import Record, Scheme, Sha256, Share
 from essay_scoring.records.run_records import (
     Fit,
     GitState,
     Machine,
     MetricsData,
-    Record,
-    Scheme,
-    Sha256,
-    Share,
     Summary,
 )
 

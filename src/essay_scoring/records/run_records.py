@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from essay_scoring.core.record import Record, Scheme, Sha256, Share
 from essay_scoring.core.scale import ScoreScales
-
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Scheme = Literal["prompt_holdout", "stratified_text"]
-
-
-class Record(BaseModel):
-    """What a file holds: these fields and no others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class GitState(Record):
