@@ -1,8 +1,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests run on every core. `pytest tests/x.py` runs a file in one process.
+WORKERS ?= auto
+# The tests start hundreds of processes; without its compiled files each would compile the package again.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install quickstart test lint check test-all lock clean
+.PHONY: install quickstart test lint check test-slow test-all lock clean
 
 install: $(VENV)/installed
 
@@ -17,7 +21,7 @@ quickstart: install
 	$(BIN)/essay-scoring study configs/studies/quickstart.toml --exit-zero
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 lint: install
 	$(BIN)/ruff format --check .
@@ -27,9 +31,11 @@ lint: install
 
 check: lint test
 
+test-all: check test-slow
+
 # Whatever this machine can serve beyond the default run; what it cannot is skipped, saying so.
-test-all: check
-	$(BIN)/pytest -m "slow or corpus or browser or gpu or slurm"
+test-slow: install
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m "slow or corpus or browser or gpu or slurm"
 
 lock:
 	{ echo "# Every package of a full installation, pinned. Made by: make lock"; \

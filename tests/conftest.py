@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,11 @@ from essay_scoring.runs.run import open_run
 
 # Read when torch is first imported: on a busy machine threads that spin take turns with others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Children inherit that a signal is ignored, as nohup and background jobs of a script have it, but
+# not that it is caught. Caught and dropped, it leaves pytest alone and ends what tests start.
+for _number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "configs" / "smoke"
