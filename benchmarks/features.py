@@ -22,9 +22,9 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder, load_train
 from essay_scoring.data.data_settings import EllipseCorpus, SyntheticCorpus
-from essay_scoring.features import frozen_encoder as pooling
 from essay_scoring.features.encoders import resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
+from essay_scoring.features.precision import device_in_use, resolve
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import build_blocks
 
@@ -38,8 +38,8 @@ def main() -> None:
     essays = essays.take(range(min(args.essays, len(essays))))
     encoder = EncoderSettings(name=args.encoder, layers=tuple(args.layers))
     print(
-        f"{len(essays)} essays of {args.corpus}, {pooling.device_in_use()}, "
-        f"{pooling.resolve_precision('auto')}, {args.encoder} at layers {args.layers}"
+        f"{len(essays)} essays of {args.corpus}, {device_in_use()}, "
+        f"{resolve('auto', device_in_use())}, {args.encoder} at layers {args.layers}"
     )
     settings = FeatureSettings(sets=("handcrafted", "companions", "embeddings"), encoder=encoder)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.features.text_chunks import batches_by_length, chunk_texts, load_tokenizer
+from essay_scoring.features.chunking import batches_by_length, chunk_texts, load_tokenizer
 from tests.features.tiny_encoders import WORDS, make_encoder
 
 
@@ -27,11 +27,11 @@ def test_every_token_of_every_text_is_counted_exactly_once(
     tokenizer: Any, several: list[str], max_length: int, data: st.DataObject
 ) -> None:
     overlap = data.draw(st.integers(0, max_length - 3))
-    chunks = chunk_texts(tokenizer, several, max_length=max_length, overlap=overlap)
+    essays = chunk_texts(tokenizer, several, max_length=max_length, overlap=overlap)
     for number, text in enumerate(several):
-        mine = [chunk for chunk in chunks if chunk.text == number]
-        assert all(len(chunk.ids) <= max_length for chunk in mine)
-        counted = [i for chunk in mine for i, c in zip(chunk.ids, chunk.counted, strict=True) if c]
+        mine = list(zip(essays[number].ids, essays[number].counted, strict=True))
+        assert all(len(ids) <= max_length for ids, _ in mine)
+        counted = [int(i) for ids, counts in mine for i in ids[counts == 1]]
         # The whole text in one piece, without the encoder's own special tokens.
         whole = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         assert counted == whole
@@ -40,23 +40,23 @@ def test_every_token_of_every_text_is_counted_exactly_once(
 def test_the_overlap_is_shared_between_neighbours(tokenizer: Any) -> None:
     # 12 tokens, 8 of them to a chunk (10 less [CLS] and [SEP]), 5 shared: chunks start at tokens
     # 0, 3 and 6. Of the 5 shared ones 5 // 2 = 2 stay with the earlier chunk and 3 go to the later.
-    chunks = chunk_texts(tokenizer, [" ".join(["good"] * 12)], max_length=10, overlap=5)
-    assert [chunk.counted[1:-1].astype(int).tolist() for chunk in chunks] == [
+    (essay,) = chunk_texts(tokenizer, [" ".join(["good"] * 12)], max_length=10, overlap=5)
+    assert [counted[1:-1].astype(int).tolist() for counted in essay.counted] == [
         [1, 1, 1, 1, 1, 0, 0, 0],
         [0, 0, 1, 1, 1, 0, 0, 0],
         [0, 0, 1, 1, 1, 1],
     ]
-    assert all(chunk.counted[0] == chunk.counted[-1] == 0 for chunk in chunks)
+    assert all(counted[0] == counted[-1] == 0 for counted in essay.counted)
 
 
 def test_special_tokens_count_when_asked_for(tokenizer: Any) -> None:
-    (chunk,) = chunk_texts(tokenizer, ["good work"], max_length=10, overlap=0, count_special=True)
-    assert chunk.counted.tolist() == [1, 1, 1, 1]
+    (essay,) = chunk_texts(tokenizer, ["good work"], max_length=10, overlap=0, count_special=True)
+    assert essay.counted[0].tolist() == [1, 1, 1, 1]
 
 
 def test_an_essay_cannot_write_special_tokens(tokenizer: Any) -> None:
-    (chunk,) = chunk_texts(tokenizer, ["good [SEP] work"], max_length=16, overlap=0)
-    assert chunk.ids.count(tokenizer.sep_token_id) == 1
+    (essay,) = chunk_texts(tokenizer, ["good [SEP] work"], max_length=16, overlap=0)
+    assert essay.ids[0].tolist().count(tokenizer.sep_token_id) == 1
 
 
 def test_a_tokenizer_that_cuts_from_the_left_is_turned_round(tmp_path: Any) -> None:
@@ -64,9 +64,9 @@ def test_a_tokenizer_that_cuts_from_the_left_is_turned_round(tmp_path: Any) -> N
     config = folder / "tokenizer_config.json"
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace("{", '{"truncation_side": "left",', 1), encoding="utf-8")
-    chunks = chunk_texts(load_tokenizer(folder), ["good bad all for"], max_length=4, overlap=0)
+    (essay,) = chunk_texts(load_tokenizer(folder), ["good bad all for"], max_length=4, overlap=0)
     good, bad, everyone, purpose = (WORDS.index(word) + 5 for word in ("good", "bad", "all", "for"))
-    assert [chunk.ids[1:-1] for chunk in chunks] == [[good, bad], [everyone, purpose]]
+    assert [ids[1:-1].tolist() for ids in essay.ids] == [[good, bad], [everyone, purpose]]
 
 
 def test_a_folder_without_a_tokenizer_is_an_input_error(tmp_path: Any) -> None:

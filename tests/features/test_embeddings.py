@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.features import frozen_encoder as pooling
 from essay_scoring.features.embeddings import EmbeddingBlock
 from essay_scoring.features.encoders import EMBEDDED, REGISTRY, EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
-from essay_scoring.features.frozen_encoder import PooledEncoder, Reading
+from essay_scoring.features.frozen_encoder import FrozenEncoder
+from essay_scoring.features.precision import device_in_use, resolve
 from tests.features.tiny_encoders import (
     LAYERS,
     WIDTH,
@@ -68,8 +68,9 @@ def test_a_cut_encoder_reads_the_same_layers_as_the_whole_one(
     tiny: EncoderFolder, layers: tuple[int, ...]
 ) -> None:
     states = token_vectors(tiny.path, "the school rule is bad")
-    encoder = PooledEncoder(tiny, Reading(layers, 16, 4, "fp32"))
-    assert len(encoder._model.encoder.layer) == max(1, *layers)
+    chosen = encoder_settings(tiny, layers=layers, max_length=16, overlap=4)
+    encoder = FrozenEncoder(chosen, tiny.path)
+    assert len(encoder._backbone.layers) == max(1, *layers)
     means, counts = encoder.means(["the school rule is bad"])
     assert counts.tolist() == [5]
     expected = np.stack([states[layer].mean(axis=0) for layer in layers])
@@ -114,7 +115,7 @@ def test_small_batches_give_what_large_ones_give(tiny: EncoderFolder) -> None:
     def note(_network: Any, _inputs: Any, given: dict[str, Any]) -> None:
         shapes.append(tuple(given["input_ids"].shape))
 
-    block._encoder._model.register_forward_pre_hook(note, with_kwargs=True)
+    block.encoder._backbone.model.register_forward_pre_hook(note, with_kwargs=True)
     np.testing.assert_allclose(block.columns(essays).values, large, atol=1e-5)
     # One chunk may be longer than that.
     assert all(n * longest <= 20 or n == 1 for n, longest in shapes)
@@ -188,12 +189,12 @@ def test_identity_names_all_that_changes_a_value(tiny: EncoderFolder, tmp_path: 
 
 
 def test_auto_precision_is_recorded_as_what_it_became() -> None:
-    became = pooling.resolve_precision("auto")
+    became = resolve("auto", device_in_use())
     assert became in {"fp32", "bf16"}
     assert EmbeddingBlock(EncoderSettings(), Path("cache")).identity["precision"] == became
 
 
-@pytest.mark.skipif(pooling.device_in_use() == "cuda", reason="a GPU is asked through torch")
+@pytest.mark.skipif(device_in_use() == "cuda", reason="a GPU is asked through torch")
 def test_a_warm_read_needs_no_torch() -> None:
     code = (
         "import sys; from pathlib import Path\n"

@@ -84,7 +84,7 @@ def test_the_plain_way_gives_the_same(block: SimilarityBlock) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    folder = block._folder.path
+    folder = block._encoder._folder.path
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
 
@@ -126,4 +126,4 @@ def test_rows_do_not_depend_on_company(block: SimilarityBlock) -> None:
 def test_identity_names_the_one_encoder_that_measures_similarity(block: SimilarityBlock) -> None:
     assert block.identity["encoder_sha256"] == REGISTRY[EMBEDDED].sha256
     assert block.identity["layers"] == [6]
-    assert Path(block._folder.path).name == "model"
+    assert Path(block._encoder._folder.path).name == "model"

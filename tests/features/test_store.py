@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays
@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> FeatureStore:
 
 
 def shards(store: FeatureStore) -> list[Path]:
-    return sorted(store.root.glob("*/*/*.safetensors"))
+    return sorted(store.root.glob("logged/*/*/*/*.safetensors"))
 
 
 def read(store: FeatureStore, block: LoggedBlock, n: int = N) -> np.ndarray:
@@ -56,16 +56,17 @@ def test_the_folder_says_what_made_it_and_holds_nothing_else(
     store: FeatureStore, block: LoggedBlock
 ) -> None:
     read(store, block)
-    (folder,) = store.root.iterdir()
-    assert folder.name.startswith("logged-")
-    described = json.loads((folder / "block.json").read_text(encoding="utf-8"))
+    (folder,) = (store.root / "logged").iterdir()
+    described = json.loads((folder / "identity.json").read_text(encoding="utf-8"))
     assert described == {
-        "name": "logged",
-        "identity": {"version": 1},
+        "format": 3,
+        "block": "logged",
+        "of": {"version": 1},
         "columns": ["length", "prompt_length"],
     }
-    left = sorted(path.name for path in folder.rglob("*") if path.is_file())
-    assert left == ["00000.safetensors", "00001.safetensors", "00002.safetensors", "block.json"]
+    held = {path for path in folder.rglob("[!.]*") if path.is_file()}
+    assert held == {*shards(store), folder / "identity.json"}
+    assert [path.parent.name for path in shards(store)] == ["00000", "00001", "00002"]
 
 
 def test_another_identity_text_prompt_or_order_is_another_folder(
@@ -113,11 +114,8 @@ def damage_one_bit(path: Path) -> None:
 
 
 def damage_other_shard(path: Path) -> None:
-    path.write_bytes(path.with_name("00001.safetensors").read_bytes())
-
-
-def damage_no_metadata(path: Path) -> None:
-    save_file(load_file(path), path)
+    (other,) = path.parent.with_name("00001").glob("*.safetensors")
+    path.write_bytes(other.read_bytes())
 
 
 def damage_other_tensor(path: Path) -> None:
@@ -132,7 +130,6 @@ def damage_other_tensor(path: Path) -> None:
         damage_garbage,
         damage_one_bit,
         damage_other_shard,
-        damage_no_metadata,
         damage_other_tensor,
     ],
 )
@@ -148,7 +145,7 @@ def test_a_damaged_or_foreign_shard_is_rebuilt_with_a_warning(
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(read(store, block), EXPECTED)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "00000.safetensors is rebuilt" in caplog.text
+    assert "safetensors is damaged and is made again" in caplog.text
     assert block.computed()[N:] == list(numbered_essays(SHARD_ESSAYS).ids)
     read(store, block)
     assert len(block.computed()) == N + SHARD_ESSAYS
@@ -226,15 +223,13 @@ def test_a_killed_process_loses_only_the_shard_in_work(
     before = len(block.computed())
     assert SHARD_ESSAYS < before < 2 * SHARD_ESSAYS
     # What a kill in the middle of writing leaves behind.
-    (folder,) = (path for path in store.root.glob("*/*") if path.is_dir())
-    (folder / ".00001.safetensors.abc123.safetensors").write_bytes(b"half a shard")
+    (folder,) = store.root.glob("logged/*/*/00001")
+    stray = folder / ".half.abc123.safetensors"
+    stray.write_bytes(b"half a shard")
     np.testing.assert_array_equal(read(store, block), EXPECTED)
     assert block.computed()[before:] == list(numbered_essays(N).ids[SHARD_ESSAYS:])
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "00000.safetensors",
-        "00001.safetensors",
-        "00002.safetensors",
-    ]
+    assert not stray.exists()
+    assert len(shards(store)) == 3
 
 
 def test_two_processes_compute_each_shard_exactly_once(
@@ -252,7 +247,7 @@ def test_a_shard_in_other_hands_is_awaited_and_taken_over(
     (shard,) = shards(store)
     shard.unlink()
 
-    with try_lock(shard.with_name(".00000.lock")) as mine:
+    with try_lock(shard.with_name(".lock")) as mine:
         assert mine
         waiting = start(store, store.root.parent / "other", 3, 0)
         with pytest.raises(subprocess.TimeoutExpired):

@@ -154,7 +154,7 @@ def test_a_gpu_is_described_and_a_broken_torch_is_named(
         return "cuda"
 
     monkeypatch.setitem(sys.modules, "torch", stub)
-    monkeypatch.setattr("essay_scoring.features.frozen_encoder.device_in_use", device)
+    monkeypatch.setattr("essay_scoring.features.precision.device_in_use", device)
     found = surveying.device_record()
     if system == "broken":
         assert (found["gpu"], found["no_gpu"]) == (None, "torch fails with ImportError")
@@ -174,8 +174,8 @@ def test_a_driver_whose_gpu_torch_does_not_see_is_named(
     file = tmp_path / "nvidiactl"
     if driver:
         write_text(file, "")
-    monkeypatch.setattr("essay_scoring.features.frozen_encoder.GPU_FILES", (str(file),))
-    monkeypatch.setattr("essay_scoring.features.frozen_encoder.device_in_use", lambda: "cpu")
+    monkeypatch.setattr("essay_scoring.features.precision.GPU_FILES", (str(file),))
+    monkeypatch.setattr("essay_scoring.features.precision.device_in_use", lambda: "cpu")
     said = f"torch sees none, though {file} is there" if driver else "no driver"
     assert surveying.device_record()["no_gpu"] == said
 

@@ -67,7 +67,7 @@ def by_the_readme(exported: Path, encoder: EncoderFolder, layer: int | None) -> 
     from safetensors import safe_open
     from transformers import AutoModel
 
-    from essay_scoring.features.text_chunks import chunk_texts, load_tokenizer
+    from essay_scoring.features.chunking import chunk_texts, load_tokenizer
 
     base: Any = AutoModel.from_pretrained(encoder.path, dtype=torch.float32)
     if layer is not None:
@@ -78,11 +78,12 @@ def by_the_readme(exported: Path, encoder: EncoderFolder, layer: int | None) -> 
     essays = HELD_OUT.essays
     sums, counts = np.zeros((len(essays), 16)), np.zeros(len(essays))
     tokenizer = load_tokenizer(encoder.path)
-    for chunk in chunk_texts(tokenizer, essays.texts, max_length=32, overlap=4):
-        with torch.no_grad():
-            states = model(input_ids=torch.tensor([chunk.ids])).last_hidden_state[0].numpy()
-        sums[chunk.text] += chunk.counted @ states
-        counts[chunk.text] += chunk.counted.sum()
+    for row, essay in enumerate(chunk_texts(tokenizer, essays.texts, max_length=32, overlap=4)):
+        for ids, counted in zip(essay.ids, essay.counted, strict=True):
+            with torch.no_grad():
+                states = model(input_ids=torch.tensor(ids)[None]).last_hidden_state[0].numpy()
+            sums[row] += counted @ states
+            counts[row] += counted.sum()
     pooled = torch.tensor(sums / counts[:, None], dtype=torch.float32)
     centred = (pooled - head["centring.mean"]) / head["centring.deviation"]
     inner = torch.tanh(centred @ head["pooler.0.weight"].T + head["pooler.0.bias"])

@@ -20,6 +20,11 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(normalise_text(text).encode("utf-8")).hexdigest()
 
 
+def text_sha256(text: str) -> str:
+    """Return the sha256 (hex) of a text exactly as it is, unlike `text_hash`."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def words(text: str) -> list[str]:
     """Return the runs of characters for which `str.isalnum()` holds, in order."""
     runs = itertools.groupby(text, key=str.isalnum)

@@ -10,9 +10,9 @@ import numpy as np
 
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays
+from essay_scoring.features.chunking import chunk_lengths, chunk_texts, load_tokenizer
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
-from essay_scoring.features.text_chunks import chunk_texts, load_tokenizer
 
 
 class CoverageBlock:
@@ -30,20 +30,17 @@ class CoverageBlock:
         return {
             "version": 1,
             "definition_sha256": self._folder.definition_sha256,
-            "max_length": self._settings.max_length,
-            "overlap": self._settings.overlap,
+            **chunk_lengths(self._settings),
         }
 
     def columns(self, essays: Essays) -> Columns:
         """Return one row of counts per essay."""
         tokenizer, settings = self._tokenizer, self._settings
-        chunks = chunk_texts(
-            tokenizer, essays.texts, max_length=settings.max_length, overlap=settings.overlap
-        )
         values = np.zeros((len(essays), 3), dtype=np.float32)
-        for chunk in chunks:
-            values[chunk.text, 0] += chunk.counted.sum()
-            values[chunk.text, 1] += 1
+        for row, essay in zip(
+            values, chunk_texts(tokenizer, essays.texts, **chunk_lengths(settings)), strict=True
+        ):
+            row[:2] = sum(counted.sum() for counted in essay.counted), len(essay.ids)
         room = settings.max_length - tokenizer.num_special_tokens_to_add()
         values[:, 2] = np.maximum(values[:, 0] - room, 0)
         return Columns(self.column_names, values)

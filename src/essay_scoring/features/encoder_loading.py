@@ -66,27 +66,41 @@ def _set_dropout(config: Any, rate: float) -> None:
             setattr(config, name, rate)
 
 
-def layer_stack(model: Any) -> tuple[str, Any] | None:
-    """Return the name and the ModuleList of the model's one stack of layers, or None."""
+def load_layers(
+    folder: Path,
+    depth: int,
+    *,
+    dtype: str = "float32",
+    attention: str | None = None,
+    dropout: float | None = None,
+) -> tuple[Any, str | None]:
+    """Return `load_model` without the layers after the first `depth`, and its stack's name.
+
+    At least one layer is kept. None, and all layers, for a model without a stack of its own.
+    """
+    model = load_model(folder, dtype, attention=attention, dropout=dropout)
+    if getattr(model, "pooler", None) is not None:
+        # It reads the first token of one chunk; essays are pooled elsewhere.
+        model.pooler = None
+    stack = _layer_stack(model)
+    if stack is not None:
+        parent, _, attribute = stack.rpartition(".")
+        layers = model.get_submodule(stack)
+        setattr(model.get_submodule(parent), attribute, layers[: max(1, depth)])
+    return model, stack
+
+
+def _layer_stack(model: Any) -> str | None:
+    """Return the name of the outermost ModuleList that holds as many modules as layers."""
     from torch.nn import ModuleList
 
     total = int(model.config.num_hidden_layers)
     stacks = [
-        (name, stack)
-        for name, stack in model.named_modules()
-        if isinstance(stack, ModuleList) and len(stack) == total
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, ModuleList) and len(module) == total
     ]
-    return min(stacks, key=lambda item: item[0].count("."), default=None)
-
-
-def drop_layers(model: Any, depth: int) -> None:
-    """Keep the first `depth` layers (at least one) of the model's one stack of layers."""
-    found = layer_stack(model)
-    if found is None:
-        return
-    name, stack = found
-    parent, _, attribute = name.rpartition(".")
-    setattr(model.get_submodule(parent), attribute, stack[: max(1, depth)])
+    return min(stacks, key=lambda name: name.count("."), default=None)
 
 
 def check_length(model: Any, max_length: int, folder: Path, setting: str) -> None:

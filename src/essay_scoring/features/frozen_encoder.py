@@ -1,71 +1,38 @@
-"""A frozen encoder that reads texts of any length as means of its token vectors."""
+"""A frozen encoder that reads texts of any length as means of their token vectors."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.scale import IntArray
-from essay_scoring.features.encoder_loading import check_length, drop_layers, load_model
-from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.text_chunks import Chunk, batches_by_length, chunk_texts, load_tokenizer
+from essay_scoring.features.chunking import (
+    TokenisedEssay,
+    batches_by_length,
+    chunk_lengths,
+    chunk_texts,
+    load_tokenizer,
+)
+from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.precision import Device, device_in_use, flushed_denormals, resolve
 
-Precision = Literal["fp32", "bf16"]
-Device = Literal["cpu", "cuda"]
+if TYPE_CHECKING:
+    from essay_scoring.features.backbone import Backbone
+
 LayerMeans = npt.NDArray[np.float32]
 
 TOKENS_PER_BATCH: Mapping[Device, int] = MappingProxyType({"cpu": 2048, "cuda": 65_536})
 """Tokens of one forward pass, padding included; larger ones leave a CPU's caches and are slower."""
-
-GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
-"""The files by which the drivers of NVIDIA and AMD show that there is a GPU."""
-
-_BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How an encoder is read: `layers` count from 1, 0 being the word embeddings.
-
-    `count_special` lets the special tokens into the mean, as sentence encoders were trained.
-    `attention` overrides the kernel that transformers chooses: for sentences the blocked one is
-    slower on a CPU than plain products (`eager`). Both agree but for rounding.
-    """
-
-    layers: tuple[int, ...]
-    max_length: int
-    overlap: int
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    count_special: bool = False
-    attention: Literal["eager"] | None = None
-
-
-def reading_identity(folder: EncoderFolder, reading: Reading) -> dict[str, object]:
-    """Return all of an encoder and its reading that changes a value; loads neither."""
-    return {
-        "encoder_sha256": folder.sha256,
-        "definition_sha256": folder.definition_sha256,
-        "layers": list(reading.layers),
-        "max_length": reading.max_length,
-        "overlap": reading.overlap,
-        "count_special": reading.count_special,
-        "attention": reading.attention,
-        "precision": resolve_precision(reading.precision),
-        "device": device_in_use(),
-        "torch": _version_of("torch"),
-        "transformers": _version_of("transformers"),
-    }
 
 
 def encoder_shape(folder: Path) -> tuple[int, int]:
@@ -82,32 +49,110 @@ def encoder_shape(folder: Path) -> tuple[int, int]:
     return depth, width
 
 
-@cache
-def device_in_use() -> Device:
-    """Return where encoders run; torch is imported only on a machine with a GPU's device file."""
-    if not any(Path(name).exists() for name in GPU_FILES):
-        return "cpu"
-    import torch
+class FrozenEncoder:
+    """The encoder that settings name: verified at first use, loaded when there is text to read.
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    It is cut after the highest of `settings.layers`. `tokens_per_batch` is that of TOKENS_PER_BATCH
+    unless given; it moves values by rounding alone. With `sentences` the special tokens enter the
+    mean, as sentence encoders were trained, and attention is by plain products, which for short
+    texts are faster on a CPU than a blocked kernel and agree with it but for rounding.
+    """
 
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        cache: Path,
+        tokens_per_batch: int | None = None,
+        *,
+        sentences: bool = False,
+    ) -> None:
+        self.settings, self._cache, self._sentences = settings, cache, sentences
+        self._tokens_per_batch = tokens_per_batch or TOKENS_PER_BATCH[device_in_use()]
 
-def resolve_precision(asked: Literal["auto", "fp32", "bf16"]) -> Precision:
-    """Return the precision in use: `auto` is bf16 on a GPU or a CPU that multiplies it natively."""
-    if asked != "auto":
-        return asked
-    return "bf16" if device_in_use() == "cuda" or cpu_has_bf16() else "fp32"
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """How many layers there are and how wide they are; InputError for layers beyond them."""
+        depth, width = encoder_shape(self._folder.path)
+        outside = [layer for layer in self.settings.layers if not 0 <= layer <= depth]
+        if outside:
+            raise InputError(
+                f"the encoder {self.settings.name} has layers 0 to {depth}, not {outside[0]}",
+                mend="change features.encoder.layers",
+            )
+        return depth, width
 
+    def identity(self) -> dict[str, object]:
+        """Return all but the text that changes a value; loads nothing."""
+        return {
+            "encoder_sha256": self._folder.sha256,
+            "definition_sha256": self._folder.definition_sha256,
+            "layers": list(self.settings.layers),
+            **chunk_lengths(self.settings),
+            "sentences": self._sentences,
+            "precision": resolve(self.settings.precision, device_in_use()),
+            "device": device_in_use(),
+            "torch": _version_of("torch"),
+            "transformers": _version_of("transformers"),
+        }
 
-@cache
-def cpu_has_bf16() -> bool:
-    """Tell whether this CPU has bf16 instructions; unknown (no /proc/cpuinfo) is no."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return False
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return bool(_BF16_FLAGS & set(flags.split()))
+    def means(self, texts: Sequence[str]) -> tuple[LayerMeans, IntArray]:
+        """Return the mean token vector of each text at each layer, and how many tokens it took.
+
+        Shapes (n, layers, width) and (n,). A text without a token has zeros. The same texts in
+        the same order give the same bytes; other company moves a row by rounding alone.
+        """
+        lengths = chunk_lengths(self.settings)
+        essays = chunk_texts(self._tokenizer, texts, count_special=self._sentences, **lengths)
+        chunks = [(row, at) for row, essay in enumerate(essays) for at in range(len(essay.ids))]
+        sums = np.zeros((len(texts), len(self.settings.layers), self.shape[1]), dtype=np.float32)
+        sizes = [len(essays[row].ids[at]) for row, at in chunks]
+        with flushed_denormals():
+            for batch in batches_by_length(sizes, self._tokens_per_batch):
+                part = [chunks[i] for i in batch]
+                np.add.at(sums, [row for row, _ in part], self._sums(essays, part))
+        counts = np.array([sum(int(c.sum()) for c in essay.counted) for essay in essays], np.int64)
+        sums /= np.maximum(counts, 1).astype(np.float32)[:, None, None]
+        return sums, counts
+
+    def _sums(self, essays: Sequence[TokenisedEssay], part: list[tuple[int, int]]) -> LayerMeans:
+        """Return sums of counted token vectors of some chunks, shape (chunks, layers, width)."""
+        import torch
+
+        with torch.inference_mode():
+            states = self._backbone.padded_states([essays[row].ids[at] for row, at in part])
+            counted = [torch.from_numpy(essays[row].counted[at]) for row, at in part]
+            weights = torch.nn.utils.rnn.pad_sequence(counted, batch_first=True)[:, None]
+            weights, layers = weights.to(states[0].device), self.settings.layers
+            sums = [torch.bmm(weights, states[i - min(layers)].float()) for i in layers]
+            result: LayerMeans = torch.cat(sums, dim=1).cpu().numpy()
+        return result
+
+    @cached_property
+    def _folder(self) -> EncoderFolder:
+        return resolve_encoder(self.settings, self._cache)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer(self._folder.path)
+
+    @cached_property
+    def _backbone(self) -> Backbone:
+        """The layers up to the highest one read, its weights in the precision in use."""
+        from essay_scoring.features.encoder_loading import check_length, load_layers
+
+        settings, device = self.settings, device_in_use()
+        model, stack = load_layers(
+            self._folder.path,
+            max(settings.layers),
+            dtype="bfloat16" if resolve(settings.precision, device) == "bf16" else "float32",
+            attention="eager" if self._sentences else None,
+        )
+        key = "features.encoder.max_length"
+        check_length(model, settings.max_length, self._folder.path, key)
+        from essay_scoring.features.backbone import Backbone, LayerSelection
+
+        selection = LayerSelection(max(1, *settings.layers), min(settings.layers))
+        return Backbone(model.to(device), stack, selection, "padded")
 
 
 def _version_of(package: str) -> str:
@@ -116,92 +161,3 @@ def _version_of(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         raise MissingExtraError(package, "transformer") from None
-
-
-class PooledEncoder:
-    """A verified encoder, cut after the highest layer that is read, and its tokenizer.
-
-    `tokens_per_batch` is that of TOKENS_PER_BATCH unless told; it moves values by rounding alone.
-    """
-
-    def __init__(
-        self, folder: EncoderFolder, reading: Reading, tokens_per_batch: int | None = None
-    ) -> None:
-        self._reading = reading
-        self._tokens_per_batch = tokens_per_batch or TOKENS_PER_BATCH[device_in_use()]
-        self._precision = resolve_precision(reading.precision)
-        self._tokenizer = load_tokenizer(folder.path)
-        self._model = _load_cut(folder.path, reading, self._precision)
-        check_length(self._model, reading.max_length, folder.path, "features.encoder.max_length")
-        pad = self._tokenizer.pad_token_id
-        self._pad = pad if pad is not None else self._model.config.pad_token_id or 0
-
-    def means(self, texts: Sequence[str]) -> tuple[LayerMeans, IntArray]:
-        """Return the mean token vector of each text at each layer, and how many tokens it took.
-
-        Shapes (n, layers, width) and (n,). A text without a token has zeros. The same texts in
-        the same order give the same bytes; other company moves a row by rounding alone.
-        """
-        chunks = chunk_texts(
-            self._tokenizer,
-            texts,
-            max_length=self._reading.max_length,
-            overlap=self._reading.overlap,
-            count_special=self._reading.count_special,
-        )
-        shape = (len(texts), len(self._reading.layers), int(self._model.config.hidden_size))
-        sums = np.zeros(shape, dtype=np.float32)
-        counts = np.zeros(len(texts), dtype=np.int64)
-        lengths = [len(chunk.ids) for chunk in chunks]
-        with flushed_denormals():
-            for batch in batches_by_length(lengths, self._tokens_per_batch):
-                part = [chunks[i] for i in batch]
-                owners = [chunk.text for chunk in part]
-                np.add.at(sums, owners, self._sums(part))
-                np.add.at(counts, owners, [int(chunk.counted.sum()) for chunk in part])
-        sums /= np.maximum(counts, 1).astype(np.float32)[:, None, None]
-        return sums, counts
-
-    def _sums(self, chunks: Sequence[Chunk]) -> LayerMeans:
-        """Return sums of the counted token vectors, shape (chunks, layers, width)."""
-        import torch
-
-        longest = max(len(chunk.ids) for chunk in chunks)
-        ids = np.full((len(chunks), longest), self._pad, dtype=np.int64)
-        mask = np.zeros((len(chunks), longest), dtype=np.int64)
-        counted = np.zeros((len(chunks), 1, longest), dtype=np.float32)
-        for row, chunk in enumerate(chunks):
-            ids[row, : len(chunk.ids)] = chunk.ids
-            mask[row, : len(chunk.ids)] = 1
-            counted[row, 0, : len(chunk.ids)] = chunk.counted
-        device = device_in_use()
-        with torch.inference_mode():
-            states = self._model(
-                input_ids=torch.from_numpy(ids).to(device),
-                attention_mask=torch.from_numpy(mask).to(device),
-                output_hidden_states=True,
-            ).hidden_states
-            weights = torch.from_numpy(counted).to(device)
-            sums = [torch.bmm(weights, states[layer].float()) for layer in self._reading.layers]
-            result: LayerMeans = torch.cat(sums, dim=1).cpu().numpy()
-        return result
-
-
-def _load_cut(folder: Path, reading: Reading, precision: Precision) -> Any:
-    """Return the encoder with the layers after the highest one read dropped, ready to read with."""
-    dtype = "bfloat16" if precision == "bf16" else "float32"
-    model = load_model(folder, dtype, attention=reading.attention)
-    drop_layers(model, max(reading.layers))
-    return model.to(device_in_use())
-
-
-@contextlib.contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Treat denormal numbers as zero for a while: they slow a CPU tenfold and carry nothing."""
-    import torch
-
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)

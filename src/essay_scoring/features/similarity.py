@@ -14,14 +14,9 @@ from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.features.encoders import EMBEDDED, EncoderFolder, resolve_encoder
+from essay_scoring.features.encoders import EMBEDDED
 from essay_scoring.features.feature_settings import EncoderSettings
-from essay_scoring.features.frozen_encoder import (
-    PooledEncoder,
-    Reading,
-    encoder_shape,
-    reading_identity,
-)
+from essay_scoring.features.frozen_encoder import FrozenEncoder
 
 SIMILARITY = (
     "sent_similarity_variance",
@@ -29,6 +24,9 @@ SIMILARITY = (
     "intro_prompt_sim",
     "min_para_relevance",
 )
+
+_LAST_LAYER = 6
+"""Of the embedded encoder: the one that it was trained to be read at."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"'\u201d\u2019)\]])\s+")
 _PARAGRAPH_END = re.compile(r"[\n\r\u2028\u2029]+")
@@ -77,12 +75,13 @@ class SimilarityBlock:
     column_names = SIMILARITY
 
     def __init__(self, cache: Path, tokens_per_batch: int | None = None) -> None:
-        self._cache, self._tokens_per_batch = cache, tokens_per_batch
+        settings = EncoderSettings(name=EMBEDDED, layers=(_LAST_LAYER,))
+        self._encoder = FrozenEncoder(settings, cache, tokens_per_batch, sentences=True)
 
     @cached_property
     def identity(self) -> dict[str, object]:
         """All that changes a value; the encoder's hash tells which one measured similarity."""
-        return {"version": 1} | reading_identity(self._folder, self._reading)
+        return {"version": 1} | self._encoder.identity()
 
     def columns(self, essays: Essays) -> Columns:
         """Return (n, 4) cosines and their variance; raise NotFiniteError on a failed encoder."""
@@ -105,20 +104,6 @@ class SimilarityBlock:
             raise NotFiniteError("the similarity encoder gave a vector that is not finite")
         rows = {sentence: row for row, sentence in enumerate(sentences)}
         return _Sentences(rows, _unit(means[:, 0].astype(np.float64)), tokens.astype(np.float64))
-
-    @cached_property
-    def _folder(self) -> EncoderFolder:
-        return resolve_encoder(EncoderSettings(name=EMBEDDED), self._cache)
-
-    @cached_property
-    def _reading(self) -> Reading:
-        depth, _ = encoder_shape(self._folder.path)
-        # Sentence encoders were trained on means that include the special tokens.
-        return Reading((depth,), 512, 128, count_special=True, attention="eager")
-
-    @cached_property
-    def _encoder(self) -> PooledEncoder:
-        return PooledEncoder(self._folder, self._reading, self._tokens_per_batch)
 
 
 def _measures(paragraphs: list[list[str]], prompt: str, vectors: _Sentences) -> Matrix:

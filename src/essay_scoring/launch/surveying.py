@@ -52,7 +52,7 @@ def device_record() -> dict[str, Any]:
 
     torch is imported only where it is installed and a GPU's device file is there.
     """
-    from essay_scoring.features.frozen_encoder import cpu_has_bf16
+    from essay_scoring.features.precision import cpu_has_bf16
     from essay_scoring.launch.extras import versions_of
 
     torch_version = versions_of(("torch",))["torch"]
@@ -62,7 +62,7 @@ def device_record() -> dict[str, Any]:
 
 def _gpu() -> tuple[dict[str, Any] | None, str | None]:
     """Return the GPU in use, or why there is none."""
-    from essay_scoring.features.frozen_encoder import GPU_FILES, device_in_use
+    from essay_scoring.features.precision import GPU_FILES, device_in_use
 
     try:
         if device_in_use() == "cpu":

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
-from essay_scoring.features.frozen_encoder import device_in_use
+from essay_scoring.features.precision import device_in_use
 from essay_scoring.runs.cross_validation import JobResult
 from essay_scoring.runs.run import Run
 

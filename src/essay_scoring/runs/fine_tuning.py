@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
-from essay_scoring.features.frozen_encoder import device_in_use
+from essay_scoring.features.precision import device_in_use
 from essay_scoring.models.context import Job
 from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.records.config import RunConfig

@@ -15,7 +15,7 @@ from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import Splits, read_splits
 from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
 from essay_scoring.features.feature_settings import FeatureSettings
-from essay_scoring.features.frozen_encoder import device_in_use, resolve_precision
+from essay_scoring.features.precision import device_in_use, resolve
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
 from essay_scoring.models.context import Job
@@ -28,7 +28,6 @@ from essay_scoring.models.scorer_settings import (
     ScorerSettings,
     TransformerSettings,
 )
-from essay_scoring.models.transformer.precision import resolve
 from essay_scoring.records import provenance
 from essay_scoring.records.config import (
     Baseline,
@@ -119,7 +118,7 @@ class Run:
         scorer = self.config.scorer
         if isinstance(scorer, TransformerSettings):
             return resolve(scorer.mixed_precision, device_in_use())
-        return resolve_precision(self.config.features.encoder.precision)
+        return resolve(self.config.features.encoder.precision, device_in_use())
 
     def build(self, settings: ScorerSettings, job: Job) -> Scorer:
         """Return an unfitted scorer of this run's scales, columns and seed."""

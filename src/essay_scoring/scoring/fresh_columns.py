@@ -8,7 +8,7 @@ from essay_scoring.core.contracts import Columns, FeatureBlock
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.feature_settings import FeatureSettings
-from essay_scoring.features.frozen_encoder import device_in_use
+from essay_scoring.features.precision import device_in_use
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable, build_blocks
 

@@ -13,9 +13,8 @@ from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
-from essay_scoring.features.encoders import resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
-from essay_scoring.features.frozen_encoder import PooledEncoder, Reading
+from essay_scoring.features.frozen_encoder import FrozenEncoder
 from essay_scoring.models.invariance.invariance_settings import (
     Adversarial,
     GroupDro,
@@ -50,9 +49,7 @@ def corpus(shortcut: float) -> tuple[ScoredEssays, Matrix]:
     """Return 800 essays over 12 prompts and the embedded encoder's mean state at layer 2."""
     made = SyntheticCorpus(n_essays=800, n_locked=0, n_prompts=12, seed=7, shortcut=shortcut)
     essays = generate(made, "train")
-    encoder = PooledEncoder(
-        resolve_encoder(EncoderSettings(), Path("cache")), Reading((2,), 512, 128)
-    )
+    encoder = FrozenEncoder(EncoderSettings(layers=(2,)), Path("cache"))
     return essays, encoder.means(essays.essays.texts)[0][:, 0]
 
 

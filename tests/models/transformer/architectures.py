@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -16,12 +15,15 @@ from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
+from essay_scoring.features.chunking import (
+    TokenisedEssay,
+    chunk_lengths,
+    chunk_texts,
+    load_tokenizer,
+)
 from essay_scoring.features.encoder_loading import quiet_transformers
 from essay_scoring.features.encoders import EncoderFolder, verify_encoder
-from essay_scoring.features.store import text_sha256
-from essay_scoring.features.text_chunks import Chunk, chunk_texts, load_tokenizer
 from essay_scoring.models.scorer_settings import TransformerSettings
-from essay_scoring.models.transformer.chunking import TokenisedEssay
 from essay_scoring.models.transformer.frozen_layers import Trunk
 from essay_scoring.models.transformer.network import EssayNetwork, build_network
 
@@ -66,22 +68,7 @@ def tokenised(
 ) -> list[TokenisedEssay]:
     """Return made essays, or these texts, in chunks as the settings say."""
     chosen = texts or some_essays().texts
-    chunks: list[list[Chunk]] = [[] for _ in chosen]
-    for chunk in chunk_texts(
-        load_tokenizer(encoder.path),
-        chosen,
-        max_length=settings.max_length,
-        overlap=settings.chunk_overlap_tokens,
-    ):
-        chunks[chunk.text].append(chunk)
-    return [
-        TokenisedEssay(
-            text_sha256(text),
-            tuple(np.array(chunk.ids, dtype=np.int32) for chunk in mine),
-            tuple(chunk.counted for chunk in mine),
-        )
-        for text, mine in zip(chosen, chunks, strict=True)
-    ]
+    return chunk_texts(load_tokenizer(encoder.path), chosen, **chunk_lengths(settings.encoder))
 
 
 def stir(network: EssayNetwork, seed: int = 0) -> EssayNetwork:

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import IntArray
+from essay_scoring.features.chunking import TokenisedEssay
+from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.context import Job
 from essay_scoring.models.invariance.build import build_invariance
 from essay_scoring.models.scorer_settings import TransformerSettings
-from essay_scoring.models.transformer.chunking import TokenisedEssay
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.learner import Learner
 from essay_scoring.models.transformer.network import EssayNetwork, Output
-from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.training_dataset import Lessons
 from essay_scoring.models.transformer.training_loop import Training
 

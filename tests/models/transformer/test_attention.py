@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from essay_scoring.models.transformer.attention import packed_attention
+from essay_scoring.features.packed_attention import packed_attention
 from essay_scoring.models.transformer.chunk_pooling import AttentionPooling, LayerMix, MeanPooling
 
 BOUNDS = (0, 5, 6, 13)

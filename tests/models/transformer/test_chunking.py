@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.essays import Essays
+from essay_scoring.features.chunking import TokenisedEssay, load_tokenizer, tokenise
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.text_chunks import load_tokenizer
-from essay_scoring.models.transformer.chunking import TokenisedEssay, tokenise
 from tests.models.transformer.architectures import (
     some_essays,
     tokenised,
@@ -32,7 +31,7 @@ def test_no_token_of_an_essay_is_lost_and_none_counts_twice(
     settings, essays = transformer_settings(encoder), some_essays()
     tokenizer = load_tokenizer(encoder.path)
     for text, essay in zip(
-        essays.texts, tokenise(essays, encoder, settings, tmp_path), strict=True
+        essays.texts, tokenise(essays.texts, encoder, settings.encoder, tmp_path), strict=True
     ):
         whole = tokenizer(text, add_special_tokens=False)["input_ids"]
         pairs = zip(essay.ids, essay.counted, strict=True)
@@ -46,21 +45,21 @@ def test_essays_come_back_from_disk_as_they_were_cut(
     encoder: EncoderFolder, tmp_path: Path
 ) -> None:
     settings, essays = transformer_settings(encoder), some_essays()
-    first = tokenise(essays, encoder, settings, tmp_path)
+    first = tokenise(essays.texts, encoder, settings.encoder, tmp_path)
     assert same(first, tokenised(encoder, settings))
-    assert same(first, tokenise(essays, encoder, settings, tmp_path))
+    assert same(first, tokenise(essays.texts, encoder, settings.encoder, tmp_path))
 
 
 def test_a_text_is_cut_once_whatever_fold_asks(
     bert: EncoderFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, essays = transformer_settings(bert), some_essays()
-    all_of_them = tokenise(essays, bert, settings, tmp_path)
+    all_of_them = tokenise(essays.texts, bert, settings.encoder, tmp_path)
     # A tokenizer is not even loaded for texts that were cut before.
     monkeypatch.setattr(
-        "essay_scoring.models.transformer.chunking.load_tokenizer", lambda _: pytest.fail("it was")
+        "essay_scoring.features.chunking.load_tokenizer", lambda _: pytest.fail("it was")
     )
-    some = tokenise(essays.take([2, 0]), bert, settings, tmp_path)
+    some = tokenise(essays.take([2, 0]).texts, bert, settings.encoder, tmp_path)
     assert same(some, [all_of_them[2], all_of_them[0]])
 
 
@@ -68,7 +67,9 @@ def test_equal_texts_are_one_object_and_an_empty_one_has_a_chunk(
     bert: EncoderFolder, tmp_path: Path
 ) -> None:
     essays = Essays(("a", "b", "c"), ("", "school", ""), ("p", "p", "q"))
-    empty, school, again = tokenise(essays, bert, transformer_settings(bert), tmp_path)
+    empty, school, again = tokenise(
+        essays.texts, bert, transformer_settings(bert).encoder, tmp_path
+    )
     assert empty is again
     assert [len(ids) for ids in empty.ids] == [2]
     assert not empty.counted[0].any()
@@ -77,21 +78,23 @@ def test_equal_texts_are_one_object_and_an_empty_one_has_a_chunk(
 
 def test_other_lengths_are_other_chunks(bert: EncoderFolder, tmp_path: Path) -> None:
     essays = some_essays()
-    tokenise(essays, bert, transformer_settings(bert), tmp_path)
+    tokenise(essays.texts, bert, transformer_settings(bert).encoder, tmp_path)
     for changes in ({"max_length": 30}, {"chunk_overlap_tokens": 3}):
         settings = transformer_settings(bert, **changes)
-        assert same(tokenise(essays, bert, settings, tmp_path), tokenised(bert, settings))
+        assert same(
+            tokenise(essays.texts, bert, settings.encoder, tmp_path), tokenised(bert, settings)
+        )
 
 
 def test_damaged_chunks_are_cut_again(bert: EncoderFolder, tmp_path: Path) -> None:
     settings, essays = transformer_settings(bert), some_essays()
-    expected = tokenise(essays, bert, settings, tmp_path)
+    expected = tokenise(essays.texts, bert, settings.encoder, tmp_path)
     (path,) = tmp_path.rglob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-4] + b"\x01\x02\x03\x04")
-    assert same(tokenise(essays, bert, settings, tmp_path), expected)
+    assert same(tokenise(essays.texts, bert, settings.encoder, tmp_path), expected)
 
 
 def test_no_essays_make_no_files(bert: EncoderFolder, tmp_path: Path) -> None:
     nobody = Essays((), (), ())
-    assert tokenise(nobody, bert, transformer_settings(bert), tmp_path) == []
+    assert tokenise(nobody.texts, bert, transformer_settings(bert).encoder, tmp_path) == []
     assert not list(tmp_path.rglob("*.safetensors"))

@@ -9,8 +9,8 @@ import torch
 
 from essay_scoring.core.files import try_lock
 from essay_scoring.core.progress import Progress, ProgressEvent
+from essay_scoring.features.chunking import TokenisedEssay
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.models.transformer.chunking import TokenisedEssay
 from essay_scoring.models.transformer.frozen_layers import Trunk
 from essay_scoring.models.transformer.network import EssayNetwork
 from essay_scoring.models.transformer.torch_settings import surroundings
@@ -168,7 +168,7 @@ def test_damaged_states_are_made_again(
 def test_one_process_waits_for_what_another_computes(bert: EncoderFolder, tmp_path: Path) -> None:
     essays = tokenised(bert, transformer_settings(bert))[:1]
     trunk = made_trunk(bert, tmp_path)
-    (folder,) = (tmp_path / "trunks").iterdir()
+    folder = trunk._store.folder
     worker = threading.Thread(target=prepared, args=(trunk, essays), daemon=True)
     with try_lock(folder / essays[0].key[:2] / ".lock") as mine:
         assert mine

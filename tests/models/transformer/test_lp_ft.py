@@ -15,9 +15,9 @@ from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.features.chunking import tokenise
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.scorer_settings import TrainingSettings
-from essay_scoring.models.transformer.chunking import tokenise
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.lp_ft import start_at_ridge
@@ -48,7 +48,7 @@ def lessons(bert: EncoderFolder, cache: Path) -> tuple[Lessons, Lessons]:
     return tuple(  # type: ignore[return-value]
         Lessons.of(
             essays,
-            tokenise(essays.essays, bert, settings, cache),
+            tokenise(essays.essays.texts, bert, settings.encoder, cache),
             scale,
             np.linspace(0.5, 1.5, len(essays)),
         )

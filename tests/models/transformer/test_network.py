@@ -184,12 +184,13 @@ def test_packed_states_are_pooled_as_they_lie(bert: EncoderFolder) -> None:
 def test_what_the_encoder_does_not_have_is_an_input_error(
     bert: EncoderFolder, changes: dict[str, Any], where: str
 ) -> None:
-    from essay_scoring.models.transformer.backbone_loading import load_backbone
+    from essay_scoring.features.backbone_loading import load_backbone
+    from essay_scoring.models.transformer.layer_selection import backbone_settings
     from essay_scoring.models.transformer.lora import make_trainable
 
     settings = transformer_settings(bert, **changes)
     with pytest.raises(InputError, match=where.replace(".", r"\.")):
-        make_trainable(load_backbone(settings, bert, "cpu"), settings)
+        make_trainable(load_backbone(backbone_settings(settings, bert), bert, "cpu"), settings)
 
 
 def test_what_essays_share_is_taken_away_and_one_that_is_not_finite_does_not_count() -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.models.transformer import precision
-from essay_scoring.models.transformer.precision import Arithmetic, Asked, resolve
+from essay_scoring.features import precision
+from essay_scoring.features.precision import Arithmetic, Asked, resolve
 
 
 @pytest.mark.parametrize("native", [False, True])

@@ -7,7 +7,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays, ScoredEssays
-from essay_scoring.models.transformer.chunking import TokenisedEssay
+from essay_scoring.features.chunking import TokenisedEssay
 from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
 from tests.models.made import SHARED
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from essay_scoring.core.scale import IntArray
-from essay_scoring.features.text_chunks import batches_by_length
+from essay_scoring.features.chunking import batches_by_length
 
 
 def epoch_steps(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from essay_scoring.core.scale import IntArray
+from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.learner import Learner, Moment
-from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.training_dataset import Lessons
 
 

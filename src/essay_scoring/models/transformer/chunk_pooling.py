@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from essay_scoring.models.transformer.chunking import TokenisedEssay
+from essay_scoring.features.chunking import TokenisedEssay
 
 _LEAST_DEVIATION = 1e-6
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from essay_scoring.core.errors import NotFiniteError
-from essay_scoring.models.transformer.precision import Arithmetic
+from essay_scoring.features.precision import Arithmetic
 
 _NAMED_PROMPTS = 3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -11,22 +10,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from essay_scoring.core.files import try_lock, write_json
-from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.features.backbone import Backbone
+from essay_scoring.features.backbone_loading import load_backbone
+from essay_scoring.features.chunking import TokenisedEssay, tokens_identity
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.frozen_encoder import device_in_use
+from essay_scoring.features.precision import Arithmetic, Resolved, device_in_use
+from essay_scoring.features.tensor_store import TensorStore
 from essay_scoring.models.scorer_settings import TransformerSettings
-from essay_scoring.models.transformer.backbone import Backbone
-from essay_scoring.models.transformer.backbone_loading import load_backbone
-from essay_scoring.models.transformer.chunking import TokenisedEssay, tokens_identity
-from essay_scoring.models.transformer.layer_selection import cut_of
+from essay_scoring.models.transformer.layer_selection import backbone_settings
 from essay_scoring.models.transformer.mixed_linear import quicken
-from essay_scoring.models.transformer.precision import Arithmetic, Resolved
-from essay_scoring.models.transformer.tensor_files import Packs
 from essay_scoring.models.transformer.thread_pool import ALONE, Crew
-
-_POLL_SECONDS = 0.2
 
 
 class Trunk:
@@ -46,11 +40,8 @@ class Trunk:
         cache: Path,
     ) -> None:
         self._settings, self._encoder, self._precision = settings, encoder, precision
-        identity = self._identity()
-        self._folder = cache / "trunks" / fingerprint(identity)[:16]
-        self._buckets: dict[str, Packs] = {}
-        if not (self._folder / "trunk.json").exists():
-            write_json(self._folder / "trunk.json", identity)
+        self._backbone_settings = backbone_settings(settings, encoder)
+        self._store = TensorStore(cache / "trunks", self._identity(), "torch")
 
     def prepare(
         self, essays: Sequence[TokenisedEssay], progress: Progress, crew: Crew = ALONE
@@ -61,67 +52,41 @@ class Trunk:
         """
         waiting: dict[str, dict[str, TokenisedEssay]] = {}
         for essay in essays:
-            if essay.key not in self._bucket(essay.key):
-                waiting.setdefault(_bucket_of(essay.key), {})[essay.key] = essay
+            if self._store.missing(_group_of(essay), [essay.key]):
+                waiting.setdefault(_group_of(essay), {})[essay.key] = essay
         if not waiting:
             return
+
+        def computed(group: str, keys: list[str]) -> dict[str, Tensor]:
+            # Before the workers ask for it: a model is not loaded by several threads at once.
+            lower, lacking = self._lower, [waiting[group][key] for key in keys]
+            states = crew.each(lambda essay, _: self._compute(essay, lower), lacking)
+            return dict(zip(keys, states, strict=True))
+
         total = sum(map(len, waiting.values()))
         with progress.stage("states below the layers that learn", total) as advance:
-            while waiting:
-                left = {}
-                for bucket, missing in sorted(waiting.items()):
-                    if self._filled(bucket, missing, crew):
-                        advance(len(missing))
-                    else:
-                        left[bucket] = missing
-                if len(left) == len(waiting):
-                    time.sleep(_POLL_SECONDS)
-                waiting = left
+            self._store.fill(waiting, computed, lambda group: advance(len(waiting[group])))
 
     def states(self, essay: TokenisedEssay) -> tuple[Tensor, ...]:
         """Return one (length, width) tensor a chunk, on the CPU: stored, or else computed now."""
-        bucket = self._bucket(essay.key)
-        if essay.key in bucket:
-            states = bucket.read([essay.key])[essay.key]
-        else:
+        group = _group_of(essay)
+        if self._store.missing(group, [essay.key]):
             states = self._compute(essay, self._lower)
+        else:
+            states = self._store.read(group, [essay.key])[essay.key]
         return torch.split(states, [len(ids) for ids in essay.ids])
 
     def _identity(self) -> dict[str, object]:
         """Return all but the text that changes a state."""
         return {
-            "version": 1,
+            "version": 2,
             "encoder_sha256": self._encoder.sha256,
-            "layer": cut_of(self._settings, self._encoder).first,
-            "tokens": tokens_identity(self._encoder, self._settings),
+            "layer": self._backbone_settings.layers.first,
+            "tokens": tokens_identity(self._encoder, self._settings.encoder),
             "precision": self._precision,
             "device": device_in_use(),
             "torch": version("torch"),
         }
-
-    def _bucket(self, key: str) -> Packs:
-        """Return the packs among which an essay's states are, if they are anywhere."""
-        name = _bucket_of(key)
-        if name not in self._buckets:
-            self._buckets[name] = Packs(self._folder / name)
-            self._buckets[name].refresh()
-        return self._buckets[name]
-
-    def _filled(self, name: str, missing: dict[str, TokenisedEssay], crew: Crew) -> bool:
-        """Compute what a bucket still lacks; False, at once, while another process does that."""
-        with try_lock(self._folder / name / ".lock") as mine:
-            if not mine:
-                return False
-            packs = self._bucket(next(iter(missing)))
-            packs.clear_strays()
-            packs.refresh()
-            lacking = {key: essay for key, essay in missing.items() if key not in packs}
-            if lacking:
-                # Before the workers ask for it: a model is not loaded by several threads at once.
-                lower = self._lower
-                computed = crew.each(lambda essay, _: self._compute(essay, lower), lacking.values())
-                packs.add(dict(zip(lacking, computed, strict=True)))
-        return True
 
     def _compute(self, essay: TokenisedEssay, lower: Backbone) -> Tensor:
         """Return the states of an essay's chunks, end to end, as they are stored."""
@@ -133,10 +98,12 @@ class Trunk:
     @cached_property
     def _lower(self) -> Backbone:
         """The layers below those that learn; loaded when there is something to compute."""
-        backbone = load_backbone(self._settings, self._encoder, device_in_use(), "below").eval()
+        backbone = load_backbone(
+            self._backbone_settings, self._encoder, device_in_use(), "below"
+        ).eval()
         quicken(backbone.model)
         return backbone
 
 
-def _bucket_of(key: str) -> str:
-    return key[:2]
+def _group_of(essay: TokenisedEssay) -> str:
+    return essay.key[:2]

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from essay_scoring.core.contracts import Matrix
-from essay_scoring.features.text_chunks import batches_by_length
-from essay_scoring.models.transformer.chunking import TokenisedEssay
+from essay_scoring.features.chunking import TokenisedEssay, batches_by_length
+from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.network import EssayNetwork, Output
-from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
 
 

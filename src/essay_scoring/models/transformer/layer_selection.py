@@ -1,28 +1,17 @@
-"""Where an encoder is cut: the layers kept, those that may learn, and stand-ins for the others."""
+"""Which layers of an encoder are kept, and which of those may learn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from torch import Tensor, nn
-
 from essay_scoring.core.errors import InputError
+from essay_scoring.features.backbone import LayerSelection
+from essay_scoring.features.backbone_loading import BackboneSettings
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.features.frozen_encoder import encoder_shape
 from essay_scoring.models.scorer_settings import TransformerSettings
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Where an encoder is cut: `depth` layers are kept, and those from `first` on may learn."""
-
-    depth: int
-    first: int
-
-
-def cut_of(settings: TransformerSettings, encoder: EncoderFolder) -> Cut:
-    """Return where settings cut an encoder; InputError if it has too few layers for them."""
+def backbone_settings(settings: TransformerSettings, encoder: EncoderFolder) -> BackboneSettings:
+    """Return how settings load an encoder; InputError if it has too few layers for them."""
     total, _ = encoder_shape(encoder.path)
     depth = settings.layer or total
     if depth > total:
@@ -34,25 +23,12 @@ def cut_of(settings: TransformerSettings, encoder: EncoderFolder) -> Cut:
     trained = settings.trained_layers or depth
     most = depth - 1 if settings.cache_trunk else depth
     if trained > most:
-        why = ", and a cached trunk needs one below" if settings.cache_trunk else ""
+        why = ", and a cache of frozen layers needs one below" if settings.cache_trunk else ""
         raise InputError(
             f"{trained} layers cannot learn of {depth} that are kept{why}",
             where="scorer.trained_layers",
             mend=f"set it to at most {most}",
         )
-    return Cut(depth, depth - trained)
-
-
-class PassThrough(nn.Module):
-    """Stands in a stack for a layer that is not to be run: its input is its output."""
-
-    def __init__(self, layer: nn.Module, in_tuple: bool) -> None:
-        super().__init__()
-        self._in_tuple = in_tuple
-        # Models ask layers what kind they are.
-        told = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "training"}
-        self.__dict__.update(told)
-
-    def forward(self, states: Tensor, *_: Any, **__: Any) -> Any:
-        """Return the input, in the form in which the layer returned its output."""
-        return (states, None) if self._in_tuple else states
+    return BackboneSettings(
+        LayerSelection(depth, depth - trained), settings.dropout, settings.max_length
+    )

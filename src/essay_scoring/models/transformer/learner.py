@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.scale import IntArray
+from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.invariance.step import Invariance, Step
 from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.batching import cut_step
@@ -24,7 +25,6 @@ from essay_scoring.models.transformer.optimiser import (
     rate_factor,
     set_rates,
 )
-from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
 from essay_scoring.models.transformer.training_dataset import Lessons
 

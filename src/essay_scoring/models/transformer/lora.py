@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.features.backbone import Backbone
 from essay_scoring.models.scorer_settings import LoraSettings, TransformerSettings
-from essay_scoring.models.transformer.backbone import Backbone
 from essay_scoring.models.transformer.mixed_linear import ADAPTER, quicken
 
 
@@ -25,7 +25,7 @@ def make_trainable(backbone: Backbone, settings: TransformerSettings) -> Any | N
     elif settings.trained_layers is None:
         backbone.requires_grad_(True)
     else:
-        for layer in backbone.layers[backbone.cut.first :]:
+        for layer in backbone.layers[backbone.selection.first :]:
             layer.requires_grad_(True)
     quicken(backbone.model)
     return config
@@ -55,7 +55,7 @@ def target_maps(backbone: Backbone, lora: LoraSettings) -> list[str]:
     """
     maps = [
         (f"{backbone.stack}.{number}.{name}", name)
-        for number in range(backbone.cut.first, backbone.cut.depth)
+        for number in range(backbone.selection.first, backbone.selection.depth)
         for name, module in backbone.layers[number].named_modules()
         if isinstance(module, nn.Linear)
     ]

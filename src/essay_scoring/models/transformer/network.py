@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.features.backbone import Backbone
+from essay_scoring.features.backbone_loading import load_backbone
+from essay_scoring.features.chunking import TokenisedEssay, batches_by_length
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.text_chunks import batches_by_length
+from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.scorer_settings import TransformerSettings
-from essay_scoring.models.transformer.backbone import Backbone
-from essay_scoring.models.transformer.backbone_loading import load_backbone
 from essay_scoring.models.transformer.chunk_pooling import (
     AttentionPooling,
     Centring,
@@ -23,10 +24,9 @@ from essay_scoring.models.transformer.chunk_pooling import (
     MeanPooling,
     counted_tokens,
 )
-from essay_scoring.models.transformer.chunking import TokenisedEssay
 from essay_scoring.models.transformer.frozen_layers import Trunk
+from essay_scoring.models.transformer.layer_selection import backbone_settings
 from essay_scoring.models.transformer.lora import make_trainable
-from essay_scoring.models.transformer.precision import Arithmetic
 from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
 
 Named = list[tuple[str, nn.Parameter]]
@@ -52,7 +52,7 @@ class EssayNetwork(nn.Module):
         super().__init__()
         self.backbone, self.adapter = backbone, adapter
         self.width = backbone.width
-        layers = backbone.cut.depth - backbone.cut.first + 1
+        layers = backbone.selection.depth - backbone.selection.first + 1
         self.mix = LayerMix(layers) if settings.reading == "mix" else None
         attentive = settings.pooling == "attention"
         self.pooling = AttentionPooling(self.width) if attentive else MeanPooling()
@@ -163,7 +163,8 @@ def build_network(
     """
     if settings.cache_trunk != (trunk is not None):
         raise ValueError("a trunk goes with settings.cache_trunk")
-    backbone = load_backbone(settings, encoder, device, "whole" if trunk is None else "above")
+    part: Literal["whole", "above"] = "whole" if trunk is None else "above"
+    backbone = load_backbone(backbone_settings(settings, encoder), encoder, device, part)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "init"))
         adapter = make_trainable(backbone, settings)

@@ -20,17 +20,16 @@ from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.files import write_bytes, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.features.chunking import TokenisedEssay, tokenise
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
-from essay_scoring.features.frozen_encoder import device_in_use
+from essay_scoring.features.precision import Arithmetic, device_in_use, resolve
 from essay_scoring.models.card import Card, saved_fact, saved_file
 from essay_scoring.models.family import FamilyScorer, fitted
 from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.precision import Arithmetic, resolve
 
 if TYPE_CHECKING:
     from essay_scoring.models.transformer.canary import CanaryReport
-    from essay_scoring.models.transformer.chunking import TokenisedEssay
     from essay_scoring.models.transformer.frozen_layers import Trunk
     from essay_scoring.models.transformer.inference import Readings
     from essay_scoring.models.transformer.network import EssayNetwork
@@ -147,9 +146,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
 
     def _tokenise(self, essays: Essays, crew: Crew) -> list[TokenisedEssay]:
         """Return essays as the network reads them, the trunk's states prepared."""
-        from essay_scoring.models.transformer.chunking import tokenise
-
-        tokenised = tokenise(essays, self._encoder, self.settings, self.context.cache)
+        tokenised = tokenise(essays.texts, self._encoder, self.settings.encoder, self.context.cache)
         if self._trunk is not None:
             self._trunk.prepare(tokenised, self.context.progress, crew)
         return tokenised

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 
 from essay_scoring.core.machine import allocator
-from essay_scoring.features.frozen_encoder import Device, flushed_denormals
+from essay_scoring.features.precision import Device, flushed_denormals
 from essay_scoring.models.transformer.thread_pool import ALONE, MOST_WORKERS, Crew
 
 log = logging.getLogger("essay_scoring")

@@ -12,8 +12,8 @@ from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.features.chunking import TokenisedEssay
 from essay_scoring.models.linear import Standardiser, fit_standardiser
-from essay_scoring.models.transformer.chunking import TokenisedEssay
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.features.encoder_loading import (
-    check_length,
-    drop_layers,
-    layer_stack,
-    load_model,
-)
+from essay_scoring.features import packed_attention
+from essay_scoring.features.backbone import Backbone, LayerSelection
+from essay_scoring.features.chunking import TokenIds
+from essay_scoring.features.encoder_loading import check_length, load_layers
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.models.scorer_settings import TransformerSettings
-from essay_scoring.models.transformer import attention
-from essay_scoring.models.transformer.backbone import Backbone
-from essay_scoring.models.transformer.chunking import TokenIds
-from essay_scoring.models.transformer.layer_selection import Cut, PassThrough, cut_of
 
 _TOLERANCE = 1e-3
 """By how much two ways of computing one state may differ, in shares of the largest number."""
 
 
+@dataclass(frozen=True)
+class BackboneSettings:
+    """Which layers are kept, the rate of all their dropout, and how long chunks get."""
+
+    layers: LayerSelection
+    dropout: float
+    max_length: int
+
+
 def load_backbone(
-    settings: TransformerSettings,
+    settings: BackboneSettings,
     encoder: EncoderFolder,
     device: str,
     part: Literal["whole", "above", "below"] = "whole",
@@ -37,13 +40,13 @@ def load_backbone(
     `above` and `below` are those over and under the first that learns: above needs states given,
     below returns those states first of all. Raises InputError where the encoder does not fit.
     """
-    cut = cut_of(settings, encoder)
-    kept = Cut(cut.first + 1, cut.first) if part == "below" else cut
-    model, stack = _cut_model(settings, encoder, kept.depth)
+    first = settings.layers.first
+    kept = LayerSelection(first + 1, first) if part == "below" else settings.layers
+    model, stack = _model_for_training(settings, encoder, kept.depth)
     probe = _probe(model.config, settings.max_length)
     in_tuple = _returns_tuple(model.get_submodule(stack)[0], model, probe[0])
     if part == "below":
-        _stand_in(model.get_submodule(stack), range(cut.first, kept.depth), in_tuple)
+        _stand_in(model.get_submodule(stack), range(first, kept.depth), in_tuple)
     backbone = Backbone(model, stack, kept, "equal")
     if device == "cpu":
         _lay_end_to_end(backbone, probe)
@@ -54,28 +57,23 @@ def load_backbone(
     return backbone.requires_grad_(False).to(device)
 
 
-def _cut_model(
-    settings: TransformerSettings, encoder: EncoderFolder, depth: int
+def _model_for_training(
+    settings: BackboneSettings, encoder: EncoderFolder, depth: int
 ) -> tuple[Any, str]:
-    """Return the model cut after `depth` layers, with its dropout set, and its stack's name."""
-    model = load_model(encoder.path, "float32", dropout=settings.dropout)
+    """Return the model's first `depth` layers, with their dropout set, and its stack's name."""
+    model, stack = load_layers(encoder.path, depth, dropout=settings.dropout)
     for module in model.modules():
         # Not every class asks its configuration.
         if isinstance(module, torch.nn.Dropout):
             module.p = settings.dropout
     check_length(model, settings.max_length, encoder.path, "scorer.max_length")
-    found = layer_stack(model)
-    if found is None:
+    if stack is None:
         raise InputError(
             "the encoder has no stack of layers of its own",
             where=str(encoder.path),
             mend="use another encoder for scorer.model_name",
         )
-    drop_layers(model, depth)
-    if isinstance(getattr(model, "pooler", None), torch.nn.Module):
-        # It reads the first token of one chunk; essays are pooled elsewhere.
-        model.pooler = None
-    return model, found[0]
+    return model, stack
 
 
 def _probe(config: Any, max_length: int) -> list[TokenIds]:
@@ -104,7 +102,7 @@ def _returns_tuple(layer: torch.nn.Module, model: Any, ids: TokenIds) -> bool:
 def _stand_in(layers: Any, numbers: range, in_tuple: bool) -> None:
     """Put stand-ins where these layers are."""
     for number in numbers:
-        layers[number] = PassThrough(layers[number], in_tuple)
+        layers[number] = _PassThrough(layers[number], in_tuple)
 
 
 def _take_lower_layers_out(backbone: Backbone, probe: list[TokenIds], in_tuple: bool) -> None:
@@ -115,11 +113,11 @@ def _take_lower_layers_out(backbone: Backbone, probe: list[TokenIds], in_tuple: 
     with torch.no_grad():
         below, *_, last = backbone(probe)
         given = list(torch.split(below, [len(ids) for ids in probe]))
-        _stand_in(backbone.layers, range(backbone.cut.first), in_tuple)
+        _stand_in(backbone.layers, range(backbone.selection.first), in_tuple)
         alone = backbone(probe, given)[-1]
     if not _agree(alone, last):
         raise InputError(
-            "this kind of encoder does not give the same states from a cached trunk",
+            "this kind of encoder does not give the same states from cached lower layers",
             where="scorer.cache_trunk",
             mend="set it to false",
         )
@@ -134,8 +132,8 @@ def _lay_end_to_end(backbone: Backbone, probe: list[TokenIds]) -> None:
     with torch.no_grad():
         expected = backbone(probe)[-1]
         before = model.config._attn_implementation  # noqa: SLF001
-        attention.register()
-        model.set_attn_implementation(attention.NAME)
+        packed_attention.register()
+        model.set_attn_implementation(packed_attention.NAME)
         backbone.layout = "packed"
         if not _agree(backbone(probe)[-1], expected):
             model.set_attn_implementation(before)
@@ -148,3 +146,18 @@ def _agree(some: Tensor, others: Tensor) -> bool:
     What is wrong with them is for the canary to say.
     """
     return not float((some - others).abs().max()) > _TOLERANCE * float(others.abs().max())
+
+
+class _PassThrough(nn.Module):
+    """Stands in a stack for a layer that is not to be run: its input is its output."""
+
+    def __init__(self, layer: nn.Module, in_tuple: bool) -> None:
+        super().__init__()
+        self._in_tuple = in_tuple
+        # Models ask layers what kind they are.
+        told = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "training"}
+        self.__dict__.update(told)
+
+    def forward(self, states: Tensor, *_: Any, **__: Any) -> Any:
+        """Return the input, in the form in which the layer returned its output."""
+        return (states, None) if self._in_tuple else states

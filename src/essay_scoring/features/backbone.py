@@ -1,9 +1,10 @@
-"""An encoder cut after a layer: chunks of token ids in, the hidden states of their tokens out."""
+"""Some layers of an encoder: chunks of token ids in, the hidden states of their tokens out."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -11,10 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from essay_scoring.features.chunking import TokenIds, batches_by_length
 from essay_scoring.features.encoder_loading import first_position
-from essay_scoring.features.text_chunks import batches_by_length
-from essay_scoring.models.transformer.chunking import TokenIds
-from essay_scoring.models.transformer.layer_selection import Cut
 
 Layout = Literal["packed", "equal", "padded"]
 """How chunks lie in a pass: end to end, with others of their very length, or padded to one."""
@@ -27,6 +26,14 @@ ROUND_TO = 256
 every shape it meets: a fifth of training went there while each call had a length of its own."""
 
 
+@dataclass(frozen=True)
+class LayerSelection:
+    """The first `depth` layers of an encoder are kept, and states are read from `first` on."""
+
+    depth: int
+    first: int
+
+
 class _Call(threading.local):
     """One call of the model, which each thread has its own of: states given and states seen."""
 
@@ -37,26 +44,34 @@ class _Call(threading.local):
 
 
 class Backbone(nn.Module):
-    """A model and how it is called; states are read from layer `first` on.
+    """A model and how it is called; states are read from layer `selection.first` on.
 
-    `stack` is the name of its stack of layers; `layout` may be changed.
+    `stack` is the name of its stack of layers, None where it has none and reports its own states;
+    `layout` may be changed.
     """
 
-    def __init__(self, model: Any, stack: str, cut: Cut, layout: Layout) -> None:
+    def __init__(
+        self, model: Any, stack: str | None, selection: LayerSelection, layout: Layout
+    ) -> None:
         super().__init__()
-        self.model, self.stack, self.cut, self.layout = model, stack, cut, layout
+        self.model, self.stack, self.selection, self.layout = model, stack, selection, layout
         self._position = first_position(model)
         # What stands there is never read, but must have an embedding.
         self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
         self._call_at_hand = _Call()
-        for number in range(cut.first, cut.depth):
+        for number in self._numbers if stack is not None else ():
             hook = partial(self._before_layer, number)
             self.layers[number].register_forward_pre_hook(hook, with_kwargs=True)
 
     @property
     def layers(self) -> Any:
         """The model's stack of layers."""
-        return self.model.get_submodule(self.stack)
+        return self.model.get_submodule(self.stack or "")
+
+    @property
+    def _numbers(self) -> range:
+        """The positions in the stack of the layers above the first states that are read."""
+        return range(self.selection.first, self.selection.depth)
 
     @property
     def width(self) -> int:
@@ -106,9 +121,9 @@ class Backbone(nn.Module):
     ) -> list[list[Tensor]]:
         """Return, for each layer read, the states (length, width) of each chunk of one call."""
         lengths = [len(chunk) for chunk in chunks]
-        device = next(self.model.parameters()).device
-        tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
         if self.layout == "packed":
+            device = next(self.model.parameters()).device
+            tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
             filling = -sum(lengths) % ROUND_TO
             below = None
             if given is not None:
@@ -116,24 +131,39 @@ class Backbone(nn.Module):
                 below = torch.cat([*given, nothing])[None]
             states = self._call(below, **_packed(tokens, self._position, filling))
             return [list(torch.split(state[0], [*lengths, filling]))[:-1] for state in states]
+        below = None
+        if given is not None:
+            below = nn.utils.rnn.pad_sequence(list(given), batch_first=True)
+        states = self.padded_states(chunks, below)
+        return [[row[:n] for row, n in zip(state, lengths, strict=True)] for state in states]
+
+    def padded_states(
+        self, chunks: Sequence[TokenIds], given: Tensor | None = None
+    ) -> list[Tensor]:
+        """Return the states of one call, each (chunks, longest, width), as `forward` orders them.
+
+        `given` (chunks, longest, width) stands for the states after `first` layers.
+        """
+        device = next(self.model.parameters()).device
+        tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
+        lengths = [len(chunk) for chunk in chunks]
         padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=self._pad)
         inputs = {"input_ids": padded}
         if min(lengths) < max(lengths):
             ends = torch.tensor(lengths, device=device)[:, None]
             inputs["attention_mask"] = (torch.arange(max(lengths), device=device) < ends).long()
-        below = None
-        if given is not None:
-            below = nn.utils.rnn.pad_sequence(list(given), batch_first=True)
-        states = self._call(below, **inputs)
-        return [[row[:n] for row, n in zip(state, lengths, strict=True)] for state in states]
+        return self._call(given, **inputs)
 
     def _call(self, given: Tensor | None, **inputs: Any) -> list[Tensor]:
         """Return the states after `first`, first + 1, ..., `depth` layers, of one call."""
+        if self.stack is None:
+            states = self.model(**inputs, output_hidden_states=True).hidden_states
+            return list(states[self.selection.first : self.selection.depth + 1])
         call = self._call_at_hand
         call.seen, call.given = {}, given
         try:
             last = self.model(**inputs).last_hidden_state
-            return [*(call.seen[i] for i in range(self.cut.first, self.cut.depth)), last]
+            return [*(call.seen[number] for number in self._numbers), last]
         finally:
             call.seen, call.given = {}, None
 
@@ -147,7 +177,7 @@ class Backbone(nn.Module):
         named = not args
         states = kwargs["hidden_states"] if named else args[0]
         call = self._call_at_hand
-        if call.given is not None and number == self.cut.first:
+        if call.given is not None and number == self.selection.first:
             states = call.given.to(states.dtype)
         call.seen[number] = states
         if named:
@@ -156,7 +186,7 @@ class Backbone(nn.Module):
 
     def checkpoint_layers(self) -> None:
         """Compute the states within the layers that learn again when gradients need them."""
-        for number in range(self.cut.first, self.cut.depth):
+        for number in self._numbers:
             layer = self.layers[number]
             layer.forward = partial(_checkpointed, layer, layer.forward)
 

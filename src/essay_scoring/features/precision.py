@@ -1,20 +1,38 @@
-"""In which numbers a network computes: resolved once, named, and the same words everywhere."""
+"""On which device and in which numbers an encoder computes, resolved once."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.features.frozen_encoder import Device, cpu_has_bf16
 
-Asked = Literal["none", "bf16", "fp16", "auto"]
+Device = Literal["cpu", "cuda"]
+Asked = Literal["none", "fp32", "bf16", "fp16", "auto"]
 Resolved = Literal["fp32", "bf16", "fp16"]
+
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
+"""The files by which the drivers of NVIDIA and AMD show that there is a GPU."""
+
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+@cache
+def device_in_use() -> Device:
+    """Return where encoders run; torch is imported only on a machine with a GPU's device file."""
+    if not any(Path(name).exists() for name in GPU_FILES):
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def resolve(asked: Asked, device: Device) -> Resolved:
-    """Return the precision of matrix products: weights are fp32 whatever it is.
+    """Return the precision of matrix products; `none` is fp32.
 
     `auto` is bf16 on a GPU, and on a CPU, that multiplies it natively; fp32 elsewhere and on ROCm.
     Raises InputError for fp16 on a CPU.
@@ -29,6 +47,17 @@ def resolve(asked: Asked, device: Device) -> Resolved:
         native = cpu_has_bf16() if device == "cpu" else _gpu_has_bf16()
         return "bf16" if native else "fp32"
     return "fp32" if asked == "none" else asked
+
+
+@cache
+def cpu_has_bf16() -> bool:
+    """Tell whether this CPU has bf16 instructions; unknown (no /proc/cpuinfo) is no."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return bool(_BF16_FLAGS & set(flags.split()))
 
 
 def _gpu_has_bf16() -> bool:
@@ -56,3 +85,15 @@ class Arithmetic:
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
         # The cache of casts is one for all threads: what one leaves, others would round by.
         return torch.autocast(self.device, dtype, cache_enabled=self.device == "cuda")
+
+
+@contextlib.contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Treat denormal numbers as zero for a while: they slow a CPU tenfold and carry nothing."""
+    import torch
+
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
