@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from essay_scoring.core.errors import EvidenceError
+from essay_scoring.models.invariance.invariance_settings import InvarianceMethod, InvarianceSettings
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.residuals import STEM
@@ -18,9 +21,6 @@ ARTIFACTS = (
     f"artifacts/{STEM}.jsonl",
     DIAGNOSTICS,
 )
-INVARIANCE = ("adversarial", "group_dro")
-"""Methods that make a scorer look less at the prompt; `prompt_head` is the control of the first."""
-
 _SAME = ("data_sha256", "splits_sha256", "predictions_sha256")
 _REVIEWED = ("worst_prompt_qwk", "bottom_k_mean", "mean_qwk")
 
@@ -97,8 +97,12 @@ def _reviewed(compared: Sequence[Mapping[str, Any]]) -> Item:
 
 
 def _is_invariant(run: RunRecord) -> bool:
-    method = run.metrics["config"]["scorer"].get("invariance", {}).get("method")
-    return method in INVARIANCE
+    """Tell whether a run was trained by a method that makes it depend less on the prompt."""
+    values = run.metrics["config"]["scorer"].get("invariance", {})
+    settings = TypeAdapter[InvarianceMethod](InvarianceSettings).validate_python(
+        values or {"method": "none"}
+    )
+    return settings.reduces_prompt_dependence
 
 
 def _incomparable(run: RunRecord, reference: Sequence[RunRecord]) -> str | None:

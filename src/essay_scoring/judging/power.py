@@ -127,7 +127,8 @@ def known_power(
 ) -> dict[str, Any]:
     """Return `power_of`; what the same code simulated of the same before is read from CACHE/power/.
 
-    The file's name hashes plan, reference and `like` (by their manifests), settings and code.
+    The file's name hashes plan, reference and `like` (by their manifests), settings and code. A
+    file that was changed, so that its record does not have the hash beside it, is simulated again.
     """
     settings = settings or PowerSettings()
     identity = {
@@ -137,9 +138,21 @@ def known_power(
         "code": provenance.code_revision(),
     }
     path = cache / "power" / f"{plan.name}-{fingerprint(identity)[:16]}.json"
-    if not path.is_file():
-        write_json(path, power_of(plan, reference, settings, progress, like=like))
-    return dict(read_json(path))
+    if path.is_file() and (kept := _intact(path)) is not None:
+        return kept
+    record = power_of(plan, reference, settings, progress, like=like)
+    write_json(path, {"sha256": fingerprint(record), "record": record})
+    return record
+
+
+def _intact(path: Path) -> dict[str, Any] | None:
+    """Return the record of a cached file, None where it is not as it was written."""
+    try:
+        kept = read_json(path)
+        record: dict[str, Any] = kept["record"]
+        return record if kept["sha256"] == fingerprint(record) else None
+    except (InputError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def conclusion(record: Mapping[str, Any]) -> str:

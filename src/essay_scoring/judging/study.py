@@ -25,7 +25,7 @@ from essay_scoring.judging.study_start import power_line, put_in_force
 from essay_scoring.judging.tuning import Tune, tuning_round
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values
-from essay_scoring.records.manifest import MANIFEST, is_complete
+from essay_scoring.records.manifest import MANIFEST, is_complete, require_intact
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.runs.run import open_run
@@ -68,11 +68,14 @@ class StudyRunner:
         """Return the complete study folder, doing only what is not done yet.
 
         A finished study stands while the runs it rests on do. One that met invalid evidence is
-        judged again: the evidence may have been made anew.
+        judged again: the evidence may have been made anew. Raises EvidenceError where a file of a
+        finished study, or of a run it rests on, was changed.
         """
         folder = self._folder()
-        if is_complete(folder) and self._stands(folder):
-            return folder
+        if is_complete(folder):
+            require_intact(folder)
+            if self._stands(folder):
+                return folder
         with session(folder, self._resume, self._progress) as opened:
             (folder / MANIFEST).unlink(missing_ok=True)
             write_json(folder / "config.json", self._identity())
@@ -192,6 +195,10 @@ class StudyRunner:
             self._workspace.runs / run["run"] / MANIFEST: run["manifest_sha256"]
             for run in study["runs"]
         }
-        return all(gate["verdict"] != "invalid" for gate in study["gates"]) and all(
-            path.is_file() and file_sha256(path) == sha256 for path, sha256 in manifests.items()
-        )
+        if any(gate["verdict"] == "invalid" for gate in study["gates"]):
+            return False
+        for path, sha256 in manifests.items():
+            if not path.is_file() or file_sha256(path) != sha256:
+                return False
+            require_intact(path.parent)
+        return True

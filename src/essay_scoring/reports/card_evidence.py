@@ -12,6 +12,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.run_folder import metrics_of
+from essay_scoring.records.study_folder import verified_record
 from essay_scoring.reports.findings_files import read_sections
 
 Row = dict[str, Any]
@@ -61,7 +62,7 @@ def read_evidence(folder: Path, beside: Beside) -> CardEvidence:
     metrics = metrics_of(run)
     audit = _beside(beside.audit, beside.runs, run, "audit.json")
     explain = _beside(beside.explain, beside.runs, run, "explain.json")
-    study = None if beside.study is None else _study_file(beside.study)
+    study = None if beside.study is None else verified_record(beside.study)
     files = [folder / MANIFEST, run / MANIFEST, run / "artifacts" / "cv_metrics.json"]
     files += [path for path in (audit, explain, study) if path is not None]
     return CardEvidence(
@@ -107,10 +108,6 @@ def _beside(given: Path | None, runs: Path, run: Path, name: str) -> Path | None
         return given / name if given.is_dir() else given
     usual = runs / "audits" / run.resolve().name / name
     return usual if usual.is_file() else None
-
-
-def _study_file(path: Path) -> Path:
-    return path / "study.json" if path.is_dir() else path
 
 
 def _study(path: Path, run: str) -> Row:

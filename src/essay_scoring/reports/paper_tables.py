@@ -16,6 +16,7 @@ from typing import Any
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.spreadsheets import harmless_cell
+from essay_scoring.records.study_folder import verified_record
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.study_table import arms_table, checks_table
 from essay_scoring.reports.table_cells import Column, Table, cell_text
@@ -51,7 +52,7 @@ def write_tables(source: Path, folder: Path) -> list[Path]:
     """Write each table of a comparison as NAME.csv and NAME.tex into a folder; return the paths.
 
     `source` is a study folder, or what judge, compare-cv-runs or study --results wrote as JSON.
-    Raises InputError for anything else.
+    Raises InputError for anything else, EvidenceError for a finished study that was changed.
     """
     texts = {}
     for table in source_tables(source):
@@ -65,7 +66,7 @@ def write_tables(source: Path, folder: Path) -> list[Path]:
 
 def source_tables(source: Path) -> list[Table]:
     """Return every table that a comparison on disk has rows for."""
-    path = source / "study.json" if source.is_dir() else source
+    path = verified_record(source)
     record = read_json(path)
     try:
         tables = _tables(record)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from essay_scoring.core.settings import Settings
 
 
-class NoInvariance(Settings):
+class InvarianceMethod(Settings):
+    """The base of all methods: each says whether it makes a scorer depend less on the prompt."""
+
+    reduces_prompt_dependence: ClassVar[bool] = True
+
+
+class NoInvariance(InvarianceMethod):
     """The mean of the losses: empirical risk minimisation."""
+
+    reduces_prompt_dependence: ClassVar[bool] = False
 
     method: Literal["none"] = "none"
 
 
-class Adversarial(Settings):
+class Adversarial(InvarianceMethod):
     """A prompt classifier behind reversed gradients (Ganin et al. 2016).
 
     `strength` is the final weight of the reversed gradient. `condition_on_band` shows the
@@ -30,8 +38,10 @@ class Adversarial(Settings):
     hidden: int = Field(default=128, ge=0, le=4096)
 
 
-class PromptHead(Settings):
+class PromptHead(InvarianceMethod):
     """The same classifier without reversal: the control arm of `adversarial`."""
+
+    reduces_prompt_dependence: ClassVar[bool] = False
 
     method: Literal["prompt_head"] = "prompt_head"
     strength: float = Field(default=1.0, gt=0)
@@ -39,7 +49,7 @@ class PromptHead(Settings):
     hidden: int = Field(default=128, ge=0, le=4096)
 
 
-class GroupDro(Settings):
+class GroupDro(InvarianceMethod):
     """Group distributionally robust optimisation over training prompts (Sagawa et al. 2020).
 
     `step_size` is eta of Algorithm 1, `adjustment` the C of the small-group adjustment C / sqrt(n);
