@@ -43,9 +43,7 @@ def test_it_is_not_compared(shell: Shell, plan: Path, reference: Path, edited: P
 
 
 def test_it_is_not_judged(shell: Shell, plan: Path, reference: Path, edited: Path) -> None:
-    assert (
-        shell.judging("judge", plan, "--reference", reference, "--candidate", edited) == 4
-    )
+    assert shell.judging("judge", plan, "--reference", reference, "--candidate", edited) == 4
 
 
 def test_it_is_no_reference_to_register(shell: Shell, plan: Path, edited: Path) -> None:
