@@ -19,6 +19,8 @@ from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.models.registry import build_scorer, load_scorer
 from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
 
+from tests.features.tiny_encoders import encoder_settings, make_encoder
+
 from .made import context, files_of, made_essays, text_columns
 
 UNION = get_args(get_args(ScorerSettings)[0])
@@ -30,7 +32,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "catboost": {"rounds": 20},
     "transformer": {
         "layer": 1,
-        "max_length": 128,
+        "max_length": 32,
         "chunk_overlap_tokens": 8,
         "epochs": 1,
         "mixed_precision": "none",
@@ -50,6 +52,13 @@ TRAIN, DEV, HELD_OUT = made_essays(90), made_essays(40, seed=1), made_essays(30,
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the folder `cache` of a context be a fresh one."""
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let transformers read with a tiny encoder; tests of whole families read with a real one."""
+    encoder = encoder_settings(make_encoder(tmp_path_factory.mktemp("encoder")))
+    QUICK["transformer"] |= {"model_name": encoder.name, "sha256": encoder.sha256}
 
 
 def fitted(family: str, ensemble: int = 1, **changes: Any) -> Scorer:
