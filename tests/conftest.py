@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from essay_scoring.core.files import wait_lock
 from essay_scoring.core.progress import Progress
 from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.workspace import Workspace
@@ -51,12 +53,25 @@ def told_by(module: str, *arguments: str, timeout: float) -> Any:
 
 @pytest.fixture(scope="session")
 def warm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the smoke corpus is prepared and its columns are stored."""
+    """A cache in which the smoke corpus is prepared and its columns are stored.
+
+    One process of a parallel run makes it, the others copy what it made.
+    """
+    home = tmp_path_factory.getbasetemp()
+    shared = (home.parent if "PYTEST_XDIST_WORKER" in os.environ else home) / "warm-once"
     cache = tmp_path_factory.mktemp("warm") / "cache"
+    with wait_lock(shared / "lock"):
+        if not (shared / "whole").exists():
+            _warm(shared / "cache")
+            (shared / "whole").touch()
+    shutil.copytree(shared / "cache", cache)
+    return cache
+
+
+def _warm(cache: Path) -> None:
     space = Workspace(cache.parent / "runs", cache, cache.parent)
     run = open_run(smoke_config("ridge"), space, Progress())
     run.columns.warm(run.prepared.train.essays)
-    return cache
 
 
 @pytest.fixture

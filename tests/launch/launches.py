@@ -112,4 +112,4 @@ def require_same_run(fetched: Path, here: Path) -> None:
 
 def transformer_config() -> RunConfig:
     """Return a small fine-tuning run."""
-    return smoke_config("transformer", "baselines=[]", "data.splits.n_splits=2")
+    return smoke_config("transformer", "baselines=[]")

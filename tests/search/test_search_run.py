@@ -14,6 +14,7 @@ from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from essay_scoring.runs.session import read_status
 from essay_scoring.search.search_settings import load_search
 from essay_scoring.search.search_workers import Team
@@ -241,8 +242,8 @@ def test_a_search_never_touches_the_locked_test(tmp_path: Path, warm_cache: Path
     folder, loaded = json.loads(done.stdout.splitlines()[-1])
     assert not loaded
     assert not (tmp_path / "runs" / "locked_test_ledger.jsonl").exists()
-    [prepared] = (warm_cache / "prepared").glob("synthetic-*")
-    locked = read_json(prepared / "splits.json")["locked_ids"]
+    space = Workspace(tmp_path, warm_cache, tmp_path)
+    locked = open_run(small_search().base, space, Progress()).prepared.locked_ids
     assert locked
     for path in Path(folder).rglob("*"):
         if path.is_file():
