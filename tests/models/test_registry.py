@@ -18,7 +18,6 @@ from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.models.registry import build_scorer, load_scorer
 from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
-
 from tests.features.tiny_encoders import encoder_settings, make_encoder
 
 from .made import context, files_of, made_essays, text_columns
