@@ -14,8 +14,8 @@ from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.text import words
+from essay_scoring.core.worker_pool import WORKERS_VARIABLE
 from essay_scoring.data.corpora import load_train
-from essay_scoring.features.workers import WORKERS_VARIABLE
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.audit_report import write_audit_reports

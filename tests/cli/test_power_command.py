@@ -6,7 +6,7 @@ import pytest
 
 from essay_scoring.cli.main import run
 from essay_scoring.core.files import write_text
-from essay_scoring.features.workers import WORKERS_VARIABLE
+from essay_scoring.core.worker_pool import WORKERS_VARIABLE
 from tests.judging.made_power import run_folder
 
 PLAN = """

@@ -225,5 +225,5 @@ def test_another_encoder_means_another_folder_of_the_store(tmp_path: Path) -> No
         settings = FeatureSettings(sets=("embeddings",), encoder=encoder)
         store = FeatureStore(tmp_path / "store")
         read.append(FeatureTable(settings, store, tmp_path, Progress())(made_essays(*rows)).values)
-    assert len(list((tmp_path / "store").iterdir())) == 2
+    assert len(list((tmp_path / "store" / "embeddings").iterdir())) == 2
     assert np.abs(read[0] - read[1]).max() > 0.01

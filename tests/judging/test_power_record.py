@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from essay_scoring.core import worker_pool as workers
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.progress import Progress, ProgressEvent
-from essay_scoring.features import workers
 from essay_scoring.judging.power import (
     DEFAULT_SIMULATIONS,
     PowerSettings,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.files import read_json
-from essay_scoring.features.workers import WORKERS_VARIABLE
+from essay_scoring.core.worker_pool import WORKERS_VARIABLE
 from essay_scoring.reports.power_report import (
     power_markdown,
     power_page,

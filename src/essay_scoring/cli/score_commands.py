@@ -112,7 +112,7 @@ def score(
     of OUT.csv is a formula to a spreadsheet; OUT.parquet keeps the types of Parquet's columns, with
     true or false for yes or no.
     """
-    from essay_scoring.features.workers import worker_count
+    from essay_scoring.core.worker_pool import worker_count
     from essay_scoring.scoring.input_table import Columns
     from essay_scoring.scoring.score_file import ScoreRequest, score_file
 

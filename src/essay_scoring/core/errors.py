@@ -14,11 +14,23 @@ class EssayScoringError(Exception):
         self.what, self.where, self.mend = what, where, mend
         super().__init__(self.line())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let the error travel between processes, whatever a subclass is made of."""
+        return _remade, (type(self), self.what, self.where, self.mend)
+
     def line(self) -> str:
         """Return the whole message on one line: `where: what. Mend: mend`."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         text = f"{head}. To mend: {self.mend}" if self.mend else head
         return " ".join(text.split())
+
+
+def _remade(
+    kind: type[EssayScoringError], what: str, where: str | None, mend: str | None
+) -> EssayScoringError:
+    error = kind.__new__(kind)
+    EssayScoringError.__init__(error, what, where=where, mend=mend)
+    return error
 
 
 class InputError(EssayScoringError):

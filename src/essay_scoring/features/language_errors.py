@@ -16,9 +16,9 @@ from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.text import word_count
+from essay_scoring.core.worker_pool import worker_count
 from essay_scoring.features.annotation import unify
 from essay_scoring.features.surface import ratio
-from essay_scoring.features.workers import worker_count
 
 VERSION = 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.essays import Essays
+from essay_scoring.core.worker_pool import map_parts, worker_count
 from essay_scoring.features import cohesion, diversity, structure, surface, syntax
 from essay_scoring.features.annotation import MODEL_PACKAGE, annotate, require_spacy
-from essay_scoring.features.workers import map_essays
 
 VERSION = 1
 
@@ -89,6 +90,11 @@ FEATURES: Mapping[str, surface.Feature] = {
 }
 """Column name to feature, in the order of the block's columns."""
 
+_FEWEST_TO_SHARE = 8
+"""Fewer essays are read in this process: starting workers takes seconds."""
+
+_TEXTS_AT_A_TIME = 2
+
 _PACKAGES = ("spacy", "thinc", "numpy", MODEL_PACKAGE)
 
 
@@ -110,7 +116,19 @@ class LinguisticBlock:
     def columns(self, essays: Essays) -> Columns:
         """Return one row per essay, from its text alone."""
         require_spacy()
-        return Columns(self.column_names, map_essays(feature_rows, essays.texts))
+        texts = essays.texts
+        if len(texts) < _FEWEST_TO_SHARE or worker_count() == 1:
+            return Columns(self.column_names, feature_rows(texts))
+        starts = range(0, len(texts), _TEXTS_AT_A_TIME)
+        parts = [texts[start : start + _TEXTS_AT_A_TIME] for start in starts]
+        return Columns(self.column_names, np.concatenate([*map_parts(_worker_rows, parts)]))
+
+
+def _worker_rows(texts: Sequence[str]) -> Matrix:
+    """Return `feature_rows` in a worker process, which has no use for torch."""
+    # spaCy imports torch where it finds it: a second and 0.15 GB a process.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+    return feature_rows(texts)
 
 
 def feature_rows(texts: Sequence[str]) -> Matrix:

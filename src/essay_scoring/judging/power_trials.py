@@ -10,7 +10,7 @@ import numpy as np
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.features.workers import map_parts
+from essay_scoring.core.worker_pool import map_parts
 from essay_scoring.judging.power_curve import Found
 from essay_scoring.judging.power_pairs import (
     GAINS,

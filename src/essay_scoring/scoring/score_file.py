@@ -23,7 +23,7 @@ from essay_scoring.scoring.input_table import (
 )
 from essay_scoring.scoring.model import COLUMNS, read_record
 from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
-from essay_scoring.scoring.scoring_pool import Part, ScoringPool
+from essay_scoring.scoring.scoring_pool import TablePart, score_parts
 from essay_scoring.scoring.verified_folder import require_safe
 
 PART_ROWS = 16
@@ -64,8 +64,12 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
                 "another process is writing this file", where=str(request.out), mend="wait for it"
             )
         _claim(work, _identity(request, table))
-        with ScoringPool(request.model, cache, workers) as pool:
-            _score_parts(table, work, pool, progress)
+        with progress.stage("scoring", table.n_rows) as advance:
+            missing = _missing(table, work, advance)
+            for part, scores in score_parts(request.model, cache, workers, missing):
+                lines = (",".join(scored.cells()) for scored in scores)
+                write_text(_path(work, part.number), "".join(f"{line}\n" for line in lines))
+                advance(len(part.rows))
         _require_unchanged(table)
         with atomic_path(request.out) as temporary:
             write_scored(temporary, table, _scores(table, work), text=request.keep_text)
@@ -130,16 +134,7 @@ def _claim(work: Path, identity: str) -> None:
         write_json(told, identity)
 
 
-def _score_parts(table: InputTable, work: Path, pool: ScoringPool, progress: Progress) -> None:
-    """Write every part that is not there yet."""
-    with progress.stage("scoring", table.n_rows) as advance:
-        for part, scores in pool.score(_missing(table, work, advance)):
-            lines = (",".join(scored.cells()) for scored in scores)
-            write_text(_path(work, part.number), "".join(f"{line}\n" for line in lines))
-            advance(len(part.rows))
-
-
-def _missing(table: InputTable, work: Path, passed: Callable[[int], None]) -> Iterator[Part]:
+def _missing(table: InputTable, work: Path, passed: Callable[[int], None]) -> Iterator[TablePart]:
     """Yield the parts that are not there yet; `passed` is told of the rows of those that are."""
     rows = table.rows()
     for number in itertools.count():
@@ -149,7 +144,7 @@ def _missing(table: InputTable, work: Path, passed: Callable[[int], None]) -> It
         if _path(work, number).exists():
             passed(len(mine))
         else:
-            yield Part(number, mine, table.essays(mine))
+            yield TablePart(number, mine, table.essays(mine))
 
 
 def _path(work: Path, number: int) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 from essay_scoring.core.errors import BusyError
 from essay_scoring.core.progress import Progress
-from essay_scoring.features.workers import end_with_parent
+from essay_scoring.core.worker_pool import end_with_parent
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.runs.session import Session, session
 
