@@ -35,7 +35,7 @@ test-all: check test-slow
 
 # Whatever this machine can serve beyond the default run; what it cannot is skipped, saying so.
 test-slow: install
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m "slow or corpus or browser or gpu or slurm"
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile -m "slow or corpus or browser or gpu or slurm"
 
 lock:
 	{ echo "# Every package of a full installation, pinned. Made by: make lock"; \

@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,16 @@ for _number in (signal.SIGHUP, signal.SIGINT):
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "configs" / "smoke"
+PATIENCE = 240.0
+"""Seconds that a test waits for what takes a second on an idle machine."""
+
+
+def await_that(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
 
 
 def smoke_config(family: str, *overrides: str) -> RunConfig:

@@ -9,7 +9,7 @@ import pytest
 
 from essay_scoring.cli.main import run
 from essay_scoring.core.files import write_text
-from tests.conftest import ROOT, SMOKE
+from tests.conftest import PATIENCE, ROOT, SMOKE
 
 COMMANDS = {
     "validate": ["Writes nothing"],
@@ -207,13 +207,13 @@ def test_a_damaged_shard_is_told_on_the_terminal_and_rebuilt(
 ) -> None:
     cache = tmp_path / "cache"
     shutil.copytree(warm_cache, cache)
-    shard = next((cache / "features").glob("similarity-*/*/*.safetensors"))
+    shard = next((cache / "features").glob("linguistic-*/*/*.safetensors"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(cache)]
     code = "from essay_scoring.cli.main import main; main()"
     command = [sys.executable, "-c", code, "cv", str(SMOKE / "ridge.toml"), *folders]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("warning: ") == 1
     assert "is rebuilt: its checksum is wrong" in done.stderr

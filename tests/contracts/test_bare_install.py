@@ -16,7 +16,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
-from tests.conftest import ROOT, SMOKE, smoke_config
+from tests.conftest import PATIENCE, ROOT, SMOKE, smoke_config
 
 HEAVY = (
     "torch",
@@ -61,7 +61,7 @@ class BareEnvironment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE,
         )
 
 

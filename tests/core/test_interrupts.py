@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.conftest import PATIENCE
+
 LOST = """
 import signal, time, sys
 from essay_scoring.core import interrupts
@@ -44,7 +46,11 @@ except interrupts.Interrupted as error:
 
 def outcome(program: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     return done.returncode, done.stderr
 

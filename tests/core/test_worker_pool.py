@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from essay_scoring.core import worker_pool
 from essay_scoring.core.errors import InputError, MissingExtraError
+from tests.conftest import PATIENCE, await_that
 from tests.core import worker_rows
 
 ROOT = Path(__file__).parents[2]
@@ -114,11 +114,8 @@ def test_workers_end_with_their_parent_however_it_ends(blow: signal.Signals) -> 
             os.killpg(program.pid, blow)
         else:
             program.send_signal(blow)
-        assert program.wait(timeout=30) != 0
-    deadline = time.monotonic() + 30
-    while any(map(alive, ids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, ids))
+        assert program.wait(timeout=PATIENCE) != 0
+    await_that(lambda: not any(map(alive, ids)))
 
 
 def alive(process: int) -> bool:

@@ -15,19 +15,24 @@ from essay_scoring.features.store import FeatureStore
 
 
 class LoggedBlock:
-    """Text and prompt lengths; each id goes to the log before it is computed, slowly if asked."""
+    """Text and prompt lengths; each id goes to the log before it is computed, slowly if asked.
+
+    At the essay `stop_at` it waits to be killed.
+    """
 
     name = "logged"
     column_names = ("length", "prompt_length")
 
-    def __init__(self, log: Path, version: int = 1, delay: float = 0.0) -> None:
+    def __init__(self, log: Path, version: int = 1, delay: float = 0.0, stop_at: str = "") -> None:
         self.identity: dict[str, object] = {"version": version}
-        self._log, self._delay = log, delay
+        self._log, self._delay, self._stop_at = log, delay, stop_at
 
     def columns(self, essays: Essays) -> Columns:
         for essay_id in essays.ids:
             with self._log.open("a", encoding="utf-8") as stream:
                 stream.write(f"{essay_id}\n")
+            while essay_id == self._stop_at:
+                time.sleep(1)
             time.sleep(self._delay)
         rows = zip(essays.texts, essays.prompts, strict=True)
         values = np.array([[len(text), len(prompt)] for text, prompt in rows], dtype=np.float32)
@@ -45,6 +50,6 @@ def numbered_essays(n: int) -> Essays:
 
 
 if __name__ == "__main__":
-    root, log, n_essays, seconds = sys.argv[1:]
-    block = LoggedBlock(Path(log), delay=float(seconds))
+    root, log, n_essays, seconds, stop_at = sys.argv[1:]
+    block = LoggedBlock(Path(log), delay=float(seconds), stop_at=stop_at)
     FeatureStore(Path(root)).columns(block, numbered_essays(int(n_essays)), Progress())

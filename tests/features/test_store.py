@@ -5,8 +5,6 @@ import logging
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import try_lock
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.features.store import SHARD_ESSAYS, FeatureStore
+from tests.conftest import PATIENCE, await_that
 from tests.features.logged_block import LoggedBlock, numbered_essays
 
 N = 2 * SHARD_ESSAYS + 10
@@ -200,28 +199,23 @@ def test_progress_counts_every_essay_once(store: FeatureStore, block: LoggedBloc
     assert {event.total for event in events} == {N}
 
 
-def start(store: FeatureStore, log: Path, n: int, delay: float) -> subprocess.Popen[bytes]:
+def start(
+    store: FeatureStore, log: Path, n: int, delay: float = 0.0, stop_at: str = ""
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.features.logged_block"]
-    command += [str(store.root), str(log), str(n), str(delay)]
+    command += [str(store.root), str(log), str(n), str(delay), stop_at]
     return subprocess.Popen(command, cwd=REPOSITORY)
-
-
-def until(condition: Iterator[bool]) -> None:
-    for met in condition:
-        if met:
-            return
-        time.sleep(0.01)
 
 
 def test_a_killed_process_loses_only_the_shard_in_work(
     store: FeatureStore, block: LoggedBlock, tmp_path: Path
 ) -> None:
-    process = start(store, tmp_path / "log", N, 0.002)
-    until(len(block.computed()) > SHARD_ESSAYS + 5 for _ in range(2000))
+    process = start(store, tmp_path / "log", N, stop_at=f"id{SHARD_ESSAYS + 5}")
+    await_that(lambda: len(block.computed()) > SHARD_ESSAYS + 5)
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = len(block.computed())
-    assert SHARD_ESSAYS < before < 2 * SHARD_ESSAYS
+    assert before == SHARD_ESSAYS + 6
     # What a kill in the middle of writing leaves behind.
     (folder,) = store.root.glob("logged/*/*/00001")
     stray = folder / ".half.abc123.safetensors"
@@ -249,9 +243,9 @@ def test_a_shard_in_other_hands_is_awaited_and_taken_over(
 
     with try_lock(shard.with_name(".lock")) as mine:
         assert mine
-        waiting = start(store, store.root.parent / "other", 3, 0)
+        waiting = start(store, store.root.parent / "other", 3)
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(1.5)
-    assert waiting.wait(30) == 0
+    assert waiting.wait(PATIENCE) == 0
     assert shard.exists()
     assert LoggedBlock(store.root.parent / "other").computed() == ["id0", "id1", "id2"]

@@ -8,28 +8,17 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from essay_scoring.core.files import write_text
 from essay_scoring.launch.profile import Profile
-from tests.conftest import ROOT
+from tests.conftest import ROOT, await_that
 
 STUBS = Path(__file__).parent / "stubs"
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin")
 _ROUNDING = ("OPENBLAS_", "OMP_", "MKL_")
-PATIENCE = 240.0
-"""Seconds that a test waits for what takes a second on an idle machine."""
-
-
-def await_that(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 def free_port() -> int:

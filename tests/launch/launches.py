@@ -16,8 +16,8 @@ from essay_scoring.records.more_records import Receipt
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
-from tests.conftest import smoke_config
-from tests.launch.hosts import PATIENCE, Checkout, await_that, processes_in
+from tests.conftest import PATIENCE, await_that, smoke_config
+from tests.launch.hosts import Checkout, processes_in
 
 RESIDUALS = "artifacts/residuals_cv_val_oof.csv"
 _WAITING = """

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from essay_scoring.core.files import write_text
-from tests.launch.hosts import await_that, free_port
+from tests.conftest import await_that
+from tests.launch.hosts import free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

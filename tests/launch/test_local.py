@@ -16,7 +16,8 @@ from essay_scoring.launch.invocation import LAUNCHES
 from essay_scoring.launch.launching import launch, order_of
 from essay_scoring.launch.remote import Remote
 from essay_scoring.launch.transport import LocalTransport
-from tests.launch.hosts import Checkout, await_that
+from tests.conftest import await_that
+from tests.launch.hosts import Checkout
 from tests.launch.launches import (
     Site,
     await_state,

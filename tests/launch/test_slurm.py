@@ -17,8 +17,9 @@ from essay_scoring.launch.fetching import fetch
 from essay_scoring.launch.invocation import LAUNCHES
 from essay_scoring.launch.transport import UnreachableError
 from essay_scoring.records.manifest import require_intact
+from tests.conftest import await_that
 from tests.launch import slurm_cluster
-from tests.launch.hosts import SSHD, Checkout, SshDaemon, await_that
+from tests.launch.hosts import SSHD, Checkout, SshDaemon
 from tests.launch.launches import (
     Site,
     await_state,

@@ -19,9 +19,9 @@ from essay_scoring.launch.profile import Profile, SshSettings
 from essay_scoring.launch.remote import run_there
 from essay_scoring.launch.scripts import SCREEN
 from essay_scoring.launch.transport import SshTransport, UnreachableError, exec_script
-from tests.conftest import smoke_config
+from tests.conftest import PATIENCE, await_that, smoke_config
 from tests.launch.hostile import ECHO, HOSTILE, arguments, echoed
-from tests.launch.hosts import PATIENCE, Checkout, SshDaemon, await_that, children_of
+from tests.launch.hosts import Checkout, SshDaemon, children_of
 from tests.launch.launches import (
     Site,
     await_state,

@@ -14,7 +14,7 @@ from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.run import open_run
 from essay_scoring.runs.session import read_status
-from tests.conftest import SMOKE, smoke_config, told_by
+from tests.conftest import PATIENCE, SMOKE, smoke_config, told_by
 
 KILLS = 20
 
@@ -35,7 +35,8 @@ def folder_of(space: Workspace, *overrides: str) -> Path:
 
 SMALL = ('baselines=["mean"]', "scorer.epochs=2")
 FAMILIES = [
-    pytest.param("xgboost", KILLS, (), id="xgboost"),
+    pytest.param("xgboost", 6, (), id="xgboost"),
+    pytest.param("xgboost", KILLS, (), id="xgboost-often", marks=pytest.mark.slow),
     # Killed in the middle of a fold it goes on from the last epoch.
     pytest.param("transformer", 6, SMALL, id="transformer", marks=pytest.mark.slow),
 ]
@@ -57,7 +58,7 @@ def test_two_processes_do_not_both_do_a_run(space: Workspace) -> None:
         subprocess.Popen(command(space), stderr=subprocess.PIPE, text=True) as first,
         subprocess.Popen(command(space), stderr=subprocess.PIPE, text=True) as second,
     ):
-        errors = [process.communicate(timeout=300)[1] for process in (first, second)]
+        errors = [process.communicate(timeout=PATIENCE)[1] for process in (first, second)]
     codes = sorted([first.returncode, second.returncode])
     assert codes in ([0, 5], [0, 0])
     if 5 in codes:
@@ -72,7 +73,7 @@ def test_sigterm_leaves_interrupted_and_the_same_command_resumes(space: Workspac
     more = ["--set", "scorer.rounds=1500", "--set", "scorer.patience=1500"]
     folder = folder_of(space, *more[1::2])
     with subprocess.Popen(command(space, *more), stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while not (folder / "models" / "fold-0" / "job.json").exists():
             assert time.monotonic() < deadline
             assert process.poll() is None
@@ -80,7 +81,7 @@ def test_sigterm_leaves_interrupted_and_the_same_command_resumes(space: Workspac
         for _ in range(3):
             os.kill(process.pid, signal.SIGTERM)
             time.sleep(0.002)
-        error = process.communicate(timeout=60)[1]
+        error = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 143
     assert "To resume: essay-scoring cv" in error
     assert "Traceback" not in error
@@ -89,6 +90,6 @@ def test_sigterm_leaves_interrupted_and_the_same_command_resumes(space: Workspac
     assert status["resume"].startswith("essay-scoring cv")
     assert not is_complete(folder)
     kept = (folder / "models" / "fold-0" / "job.json").stat().st_ino
-    subprocess.run(command(space, *more), check=True, capture_output=True, timeout=300)
+    subprocess.run(command(space, *more), check=True, capture_output=True, timeout=PATIENCE)
     require_intact(folder)
     assert (folder / "models" / "fold-0" / "job.json").stat().st_ino == kept

@@ -18,6 +18,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.scoring.model import COLUMNS, TrainedModel
 from essay_scoring.scoring.score_file import PART_ROWS, ScoreRequest, score_file
+from tests.conftest import PATIENCE
 from tests.scoring.made import new_essays, quick_config, read_rows, train, write_essays
 
 HOSTILE = ("=1+1", "+SUM(A1)", "-cmd", "@x", "\tx", "\rx", "-5", "+1.5e3", "fine, so far", "'=1")
@@ -121,7 +122,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(length_model: Path, tmp_path
     code = "from essay_scoring.cli.main import main; main()"
     command = [sys.executable, "-c", code, "score", str(length_model), str(file), "-o", str(out)]
     with subprocess.Popen([*command, "--workers", "2"]) as process:
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + PATIENCE
         while not list(parts.glob("part-*3.csv")):
             assert time.monotonic() < deadline
             assert process.poll() is None

@@ -10,7 +10,7 @@ from pathlib import Path
 from essay_scoring.core.files import read_json
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.runs.session import read_status
-from tests.conftest import told_by
+from tests.conftest import PATIENCE, told_by
 from tests.search.killed_searches import KILLS_EACH, TRIALS
 from tests.search.made import SMOKE_SEARCH
 
@@ -34,7 +34,7 @@ def only_folder(runs: Path) -> Path:
 
 def wait_for_trials(runs: Path, least: int) -> None:
     """Return when so many trials are finished."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(runs.glob("searches/smoke-*/trials/all/*.json"))) < least:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -65,7 +65,7 @@ def test_two_workers_finish_forty_trials_each_configuration_once(
 ) -> None:
     runs = tmp_path / "runs"
     workers = [start(runs, warm_cache, "--set", "trials=40") for _ in range(2)]
-    said = [worker.communicate(timeout=300) for worker in workers]
+    said = [worker.communicate(timeout=PATIENCE) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
     folder = only_folder(runs)
     require_intact(folder)
@@ -81,8 +81,8 @@ def test_a_worker_that_joined_ends_the_search_when_its_leader_is_killed(
     joined = start(runs, warm_cache, "--set", "trials=16")
     wait_for_trials(runs, 6)
     os.kill(leader.pid, signal.SIGKILL)
-    leader.communicate(timeout=60)
-    out, error = joined.communicate(timeout=300)
+    leader.communicate(timeout=PATIENCE)
+    out, error = joined.communicate(timeout=PATIENCE)
     folder = only_folder(runs)
     # The joined worker may have been starting still; then it leads from the beginning.
     assert joined.returncode == 0, error
@@ -99,7 +99,7 @@ def test_sigterm_leaves_interrupted_and_the_same_command_ends_it(
     worker = start(runs, warm_cache, *more)
     wait_for_trials(runs, 3)
     os.kill(worker.pid, signal.SIGTERM)
-    error = worker.communicate(timeout=60)[1]
+    error = worker.communicate(timeout=PATIENCE)[1]
     assert worker.returncode == 143
     assert "To resume: essay-scoring optuna-sweep" in error
     assert "Traceback" not in error
@@ -107,7 +107,7 @@ def test_sigterm_leaves_interrupted_and_the_same_command_ends_it(
     assert read_status(folder)["state"] == "interrupted"
     assert not is_complete(folder)
     again = start(runs, warm_cache, *more)
-    assert again.communicate(timeout=300)[1].count("Traceback") == 0
+    assert again.communicate(timeout=PATIENCE)[1].count("Traceback") == 0
     assert again.returncode == 0
     require_intact(folder)
     require_each_once(folder, 16)
