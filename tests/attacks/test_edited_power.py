@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from essay_scoring.features import workers
+from essay_scoring.core import worker_pool
 from tests.attacks.edited import Shell, edit
 from tests.judging.made_power import run_folder
 
@@ -27,7 +27,7 @@ delta_at_least = 0.01
 def test_an_edited_conclusion_is_not_repeated(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(workers.WORKERS_VARIABLE, "1")
+    monkeypatch.setenv(worker_pool.WORKERS_VARIABLE, "1")
     shell = Shell(tmp_path, tmp_path / "cache")
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, encoding="utf-8")
