@@ -22,11 +22,11 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder, load_train
 from essay_scoring.data.data_settings import EllipseCorpus, SyntheticCorpus
+from essay_scoring.features.blocks import build_blocks
 from essay_scoring.features.encoders import resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.precision import device_in_use, resolve
 from essay_scoring.features.store import FeatureStore
-from essay_scoring.features.table import build_blocks
 
 WARM_UP = 8
 

@@ -11,9 +11,9 @@ from essay_scoring.audits.constructs import (
     construct_of,
     positions_by_construct,
 )
+from essay_scoring.features.blocks import build_blocks
 from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
-from essay_scoring.features.table import build_blocks
 
 
 def real_columns(folder: Path) -> list[str]:

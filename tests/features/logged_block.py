@@ -20,7 +20,7 @@ class LoggedBlock:
     At the essay `stop_at` it waits to be killed.
     """
 
-    name = "logged"
+    name = feature_set = "logged"
     column_names = ("length", "prompt_length")
 
     def __init__(self, log: Path, version: int = 1, delay: float = 0.0, stop_at: str = "") -> None:

@@ -15,10 +15,11 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.features.blocks import build_blocks
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
 from essay_scoring.features.store import FeatureStore
-from essay_scoring.features.table import FeatureTable, build_blocks, standardised_by_prompt
+from essay_scoring.features.table import FeatureTable, standardised_by_prompt
 from tests.features.tiny_encoders import WORDS, encoder_settings, make_encoder
 
 N_EMBEDDED = 384
@@ -30,6 +31,7 @@ class FixedBlock:
 
     def __init__(self, name: str, column_names: Sequence[str]) -> None:
         self.name, self.column_names = name, tuple(column_names)
+        self.feature_set = "embeddings" if name == "embeddings" else "handcrafted"
         self.identity: dict[str, object] = {"version": 1}
         self.calls = 0
 

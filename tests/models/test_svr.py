@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import skops.io
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.models.arrays import Shape, read_arrays, write_arrays
 from essay_scoring.models.card import read_card, write_card
 from essay_scoring.models.registry import build_scorer, load_scorer
 from essay_scoring.models.scorer_settings import SVRSettings, TrainingSettings
-from essay_scoring.models.svr import SupportVectors, SVRScorer
+from essay_scoring.models.svr import SVRScorer
 
 from .made import context, error, made_essays, text_columns
 
@@ -25,11 +26,15 @@ TRAIN, DEV, HELD_OUT = made_essays(90), made_essays(40, seed=1), made_essays(30,
 
 def test_the_prediction_is_the_kernel_expansion_by_hand() -> None:
     # Squared distances of (0, 0) to (1, 0) and (0, 2): 1 and 4; gamma ln 2 halves each unit.
-    model = SupportVectors(
-        np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([3.0, -8.0]), 0.25, float(np.log(2))
+    scorer = SVRScorer(SVRSettings(), TrainingSettings(), context())
+    scorer.estimator = SimpleNamespace(
+        support_vectors_=np.array([[1.0, 0.0], [0.0, 2.0]]),
+        dual_coef_=np.array([[3.0, -8.0]]),
+        intercept_=np.array([0.25]),
+        gamma=float(np.log(2)),
     )
     # 3 / 2 - 8 / 16 + 1 / 4
-    np.testing.assert_allclose(model.predict(np.zeros((1, 2))), [1.25])
+    np.testing.assert_allclose(scorer.outputs(np.zeros((1, 2))), [1.25])
 
 
 def test_it_is_scikit_learn_s_regression_on_standardised_columns() -> None:
@@ -55,25 +60,27 @@ def test_the_penalty_that_errs_least_on_dev_is_kept() -> None:
     assert error(scorer.predict(DEV.essays), DEV) == pytest.approx(strong)
 
 
-@pytest.mark.parametrize("broken", ["bytes", "shape", "name"])
+def test_a_loaded_scorer_predicts_the_same(tmp_path: Path) -> None:
+    scorer = build_scorer(SVRSettings(), TrainingSettings(), context())
+    scorer.fit(TRAIN, DEV)
+    scorer.save(tmp_path)
+    again = load_scorer(tmp_path, context()).predict(HELD_OUT.essays)
+    np.testing.assert_array_equal(again, scorer.predict(HELD_OUT.essays))
+
+
+@pytest.mark.parametrize("broken", ["bytes", "columns", "type"])
 def test_a_file_that_does_not_fit_its_card_is_refused(tmp_path: Path, broken: str) -> None:
     scorer = build_scorer(SVRSettings(), TrainingSettings(), context())
     scorer.fit(TRAIN, DEV)
     scorer.save(tmp_path)
-    path, card = tmp_path / "model.safetensors", read_card(tmp_path)
+    path, card = tmp_path / "model.skops", read_card(tmp_path)
     if broken == "bytes":
-        path.write_bytes(b"no arrays")
+        path.write_bytes(b"no estimator")
+    elif broken == "columns":
+        card = card.model_copy(update={"columns": card.columns[1:]})
     else:
-        p = len(card.columns)
-        names = ("coefficients", "deviation", "gamma", "intercept", "mean", "vectors")
-        sizes: dict[str, Shape] = dict.fromkeys(names, (1,))
-        sizes |= {"deviation": (p,), "mean": (p,), "vectors": (None, p), "coefficients": (None,)}
-        arrays = read_arrays(path, sizes, "support vectors")
-        if broken == "shape":
-            arrays["vectors"] = arrays["vectors"][:, 1:]
-        else:
-            arrays["more"] = arrays["gamma"]
-        write_arrays(path, arrays)
+        path.write_bytes(skops.io.dumps({"estimator": Path(tmp_path)}))
     write_card(tmp_path, card.model_copy(update={"files": {path.name: file_sha256(path)}}))
-    with pytest.raises(InputError, match=r"not support vectors of 6 columns.*fit it again"):
+    what = r"not an estimator of 5 columns" if broken == "columns" else r"not a saved estimator"
+    with pytest.raises(InputError, match=f"{what}.*fit the scorer again"):
         load_scorer(tmp_path, context())

@@ -44,6 +44,10 @@ class FeatureBlock(Protocol):
         """A short name: the folder of the block in the store."""
 
     @property
+    def feature_set(self) -> str:
+        """The feature set that its columns belong to, by which `features.sets` asks for them."""
+
+    @property
     def identity(self) -> dict[str, object]:
         """All that changes a value: version, settings, package versions, encoder hash."""
 

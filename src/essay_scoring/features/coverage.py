@@ -18,7 +18,7 @@ from essay_scoring.features.feature_settings import EncoderSettings
 class CoverageBlock:
     """Columns `tokens`, `chunks` and `tokens_beyond` (those after the first `max_length`)."""
 
-    name = "coverage"
+    name = feature_set = "coverage"
     column_names = ("tokens", "chunks", "tokens_beyond")
 
     def __init__(self, settings: EncoderSettings, cache: Path) -> None:

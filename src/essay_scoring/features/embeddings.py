@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
-from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.frozen_encoder import FrozenEncoder, LayerMeans
 
 PREFIX = "emb_"
@@ -23,7 +24,12 @@ class EmbeddingBlock:
     Several layers are averaged (`mix` mean) or put side by side in the order given (concat).
     """
 
-    name = "embeddings"
+    name = feature_set = "embeddings"
+
+    @classmethod
+    def of(cls, settings: FeatureSettings, cache: Path, tokens: int | None) -> Self:
+        """Return the block of the settings' encoder."""
+        return cls(settings.encoder, cache, tokens)
 
     def __init__(
         self, settings: EncoderSettings, cache: Path, tokens_per_batch: int | None = None

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from essay_scoring.core.settings import Settings
+from essay_scoring.features.blocks import FEATURE_SETS
 
-FeatureSet = Literal["handcrafted", "companions", "embeddings"]
+
+def _known(name: str) -> str:
+    if name not in FEATURE_SETS:
+        raise ValueError(f"no feature set {name!r}: there are {', '.join(FEATURE_SETS)}")
+    return name
+
+
+FeatureSet = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"enum": [*FEATURE_SETS], "type": "string"})
+]
 
 
 class EncoderSettings(Settings):

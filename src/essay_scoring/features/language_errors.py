@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -77,7 +77,13 @@ class LanguageErrorsBlock:
     """Errors of each kind per 100 words (`core.text.word_count`); NaN for a text without words."""
 
     name = "language_errors"
+    feature_set = "handcrafted"
     column_names = COLUMNS
+
+    @classmethod
+    def of(cls, *_: object) -> Self:
+        """Return the block, which depends on no setting."""
+        return cls()
 
     @property
     def identity(self) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Self
 
 import numpy as np
 
@@ -102,7 +103,13 @@ class LinguisticBlock:
     """Surface, syntax, cohesion and structure of each essay; NaN where a measure has no meaning."""
 
     name = "linguistic"
+    feature_set = "handcrafted"
     column_names = tuple(FEATURES)
+
+    @classmethod
+    def of(cls, *_: object) -> Self:
+        """Return the block, which depends on no setting."""
+        return cls()
 
     @property
     def identity(self) -> dict[str, object]:

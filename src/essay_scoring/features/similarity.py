@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.features.encoders import EMBEDDED
-from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.frozen_encoder import FrozenEncoder
 
 SIMILARITY = (
@@ -72,7 +73,13 @@ class SimilarityBlock:
     """
 
     name = "similarity"
+    feature_set = "handcrafted"
     column_names = SIMILARITY
+
+    @classmethod
+    def of(cls, _settings: FeatureSettings, cache: Path, tokens: int | None) -> Self:
+        """Return the block, which reads with one encoder whatever the settings."""
+        return cls(cache, tokens)
 
     def __init__(self, cache: Path, tokens_per_batch: int | None = None) -> None:
         settings = EncoderSettings(name=EMBEDDED, layers=(_LAST_LAYER,))

@@ -13,39 +13,17 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.features.embeddings import EmbeddingBlock
+from essay_scoring.features.blocks import FEATURE_SETS, build_blocks
 from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
-from essay_scoring.features.similarity import SimilarityBlock
 from essay_scoring.features.store import FeatureStore
-
-
-def build_blocks(
-    settings: FeatureSettings, cache: Path, tokens_per_batch: int | None = None
-) -> tuple[FeatureBlock, ...]:
-    """Return the blocks that the settings' sets draw on; `cache` is where encoders lie.
-
-    Encoders read so many tokens in one forward pass, padding included: by device unless told.
-    A set that is not asked for costs nothing: its block is not built and its packages not imported.
-    """
-    blocks: list[FeatureBlock] = []
-    if {"handcrafted", "companions"} & set(settings.sets):
-        from essay_scoring.features.language_errors import LanguageErrorsBlock
-        from essay_scoring.features.linguistic import LinguisticBlock
-
-        blocks += [LinguisticBlock(), LanguageErrorsBlock()]
-        blocks += [SimilarityBlock(cache, tokens_per_batch)]
-    if "embeddings" in settings.sets:
-        blocks.append(EmbeddingBlock(settings.encoder, cache, tokens_per_batch))
-    return tuple(blocks)
 
 
 class FeatureTable:
     """A `ColumnSource` over the store: columns by `sets` less `drop`, in contract order.
 
-    The order is handcrafted, companions, embeddings. `blocks` replaces those of `build_blocks`; a
-    block named "embeddings" supplies the embeddings, the others the rest by column name. Blocks of
-    which no column is left are never asked. Raises InputError for a dropped name that is no column.
+    The order is that of FEATURE_SETS. `blocks` replaces those of `build_blocks`. Blocks of which no
+    column is left are never asked. Raises InputError for a dropped name that is no column.
     """
 
     def __init__(
@@ -142,12 +120,11 @@ def _suppliers(blocks: Sequence[FeatureBlock]) -> dict[str, FeatureBlock]:
 
 def _chosen(settings: FeatureSettings, suppliers: dict[str, FeatureBlock]) -> tuple[str, ...]:
     """Return the names of the sets, in order, less the dropped ones."""
-    members: dict[str, list[str]] = {
-        "handcrafted": [name for name in HANDCRAFTED if name in suppliers],
-        "companions": [name for name in COMPANIONS if name in suppliers],
-        "embeddings": [name for name, block in suppliers.items() if block.name == "embeddings"],
-    }
-    offered = [name for group in members if group in settings.sets for name in members[group]]
+    sets = {name: _set_of(name, block) for name, block in suppliers.items()}
+    place = {name: at for at, name in enumerate((*HANDCRAFTED, *COMPANIONS))}
+    ordered = sorted(sets, key=lambda name: place.get(name, len(place)))
+    wanted = [group for group in FEATURE_SETS if group in settings.sets]
+    offered = [name for group in wanted for name in ordered if sets[name] == group]
     for name in settings.drop:
         if name not in offered:
             near = difflib.get_close_matches(name, offered, n=3)
@@ -162,3 +139,8 @@ def _chosen(settings: FeatureSettings, suppliers: dict[str, FeatureBlock]) -> tu
             "no feature column is left", mend="widen features.sets or narrow features.drop"
         )
     return chosen
+
+
+def _set_of(column: str, block: FeatureBlock) -> str:
+    """Return the set of a column: some of the linguistic ones stand beside the contract's."""
+    return "companions" if column in COMPANIONS else block.feature_set

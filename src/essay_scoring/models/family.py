@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.core.settings import Settings
-from essay_scoring.models.card import Card, write_card
 from essay_scoring.models.columns import FittedColumns
 from essay_scoring.models.context import ScorerContext
-from essay_scoring.models.scorer_settings import TrainingSettings
+from essay_scoring.models.family_settings import TrainingSettings
 from essay_scoring.models.softening import soften
 from essay_scoring.models.weighting import weights_of
+
+if TYPE_CHECKING:
+    from essay_scoring.models.card import Card
 
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
@@ -58,6 +60,9 @@ class FamilyScorer(ABC, Generic[S]):
 
     def save(self, folder: Path) -> None:
         """Write model files in formats that cannot execute code, then the card."""
+        # A card holds the settings of any family, so its module imports them all.
+        from essay_scoring.models.card import Card, write_card
+
         names = self.write(folder)
         card = {
             "settings": self.settings,

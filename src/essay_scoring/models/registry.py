@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.names import resolve_name
 from essay_scoring.models.card import CARD_NAME, REFIT, Card, read_card
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.ensemble import EnsembleScorer, member_folder
 from essay_scoring.models.family import FamilyScorer
 from essay_scoring.models.scorer_settings import (
     BlendSettings,
-    CatBoostSettings,
-    LengthSettings,
-    MeanSettings,
-    RidgeSettings,
     ScorerSettings,
-    SingleSettings,
-    SVRSettings,
     TrainingSettings,
-    TransformerSettings,
-    XGBoostSettings,
 )
 
 __all__ = ["ScorerContext", "build_scorer", "load_scorer"]
@@ -46,7 +39,8 @@ def _build(
 ) -> FamilyScorer[Any]:
     """Return one unfitted scorer, of one seed."""
     if not isinstance(settings, BlendSettings):
-        return _family(settings)(settings, training, context)
+        scorer: FamilyScorer[Any] = resolve_name(settings.scorer_class)(settings, training, context)
+        return scorer
     from essay_scoring.models.blend import BlendScorer, context_of_part
 
     parts = [
@@ -87,38 +81,3 @@ def _restore(folder: Path, card: Card, context: ScorerContext) -> Scorer:
     scorer = _build(card.settings, card.training, context)
     scorer.restore(folder, card)
     return scorer
-
-
-def _family(settings: SingleSettings) -> type[FamilyScorer[Any]]:
-    """Return the class of a family, importing no other."""
-    match settings:
-        case MeanSettings():
-            from essay_scoring.models.baselines import MeanScorer
-
-            return MeanScorer
-        case LengthSettings():
-            from essay_scoring.models.baselines import LengthScorer
-
-            return LengthScorer
-        case RidgeSettings():
-            from essay_scoring.models.ridge import RidgeScorer
-
-            return RidgeScorer
-        case SVRSettings():
-            from essay_scoring.models.svr import SVRScorer
-
-            return SVRScorer
-        case XGBoostSettings():
-            from essay_scoring.models.boosted_xgboost import XGBoostScorer
-
-            return XGBoostScorer
-        case CatBoostSettings():
-            from essay_scoring.models.boosted_catboost import CatBoostScorer
-
-            return CatBoostScorer
-        case TransformerSettings():
-            from essay_scoring.models.transformer.scorer import TransformerScorer
-
-            return TransformerScorer
-        case _:
-            assert_never(settings)

@@ -8,49 +8,29 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from essay_scoring.core.settings import Settings
 from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.models.family_settings import (
+    Explanation,
+    FamilySettings,
+    MappingName,
+    Mode,
+    TrainingSettings,
+    Weighting,
+)
 from essay_scoring.models.invariance.invariance_settings import InvarianceSettings, NoInvariance
 
-Mode = Literal["regression", "ordinal_multiclass_expected", "ordinal_multiclass_argmax"]
-Weighting = Literal["none", "sqrt_inv_freq"]
-MappingName = Literal["round_half_band", "qwk_cutpoints_lfo", "qwk_cutpoints_inner"]
-
-
-class TrainingSettings(Settings):
-    """What every family shares, so that a candidate differs from its reference in one setting.
-
-    `weight_power` is the power of median / count that weights rise with: 0.5 is the square root.
-    `dev_share` is the share of the training essays cut, by whole groups, for early stopping;
-    `ensemble` averages the raw predictions of that many seeds, base seed + i. `trait_share` is the
-    share of the learnt target that is what the analytic scores say of the score.
-    """
-
-    weighting: Weighting = "none"
-    weight_cap: float = Field(default=3.0, ge=1.0)
-    weight_power: float = Field(default=0.5, gt=0, le=2)
-    mapping: MappingName = "qwk_cutpoints_lfo"
-    dev_share: float = Field(default=0.15, gt=0.0, lt=0.5)
-    ensemble: int = Field(default=1, ge=1, le=50)
-    trait_share: float = Field(default=0.0, ge=0.0, le=1.0)
-
-
-class FamilySettings(Settings):
-    """What every family says of itself: whether it reads feature columns."""
-
-    reads_columns: ClassVar[bool] = True
-
-    @property
-    def encoder(self) -> EncoderSettings | None:
-        """The encoder that the family itself reads essays with, None where it reads columns."""
-        return None
-
-    def evidence(self) -> dict[str, object]:
-        """Return what gate plans may ask of how the family was trained; {} where nothing is."""
-        return {}
+__all__ = [
+    "FamilySettings",
+    "MappingName",
+    "Mode",
+    "TrainingSettings",
+    "Weighting",
+]
 
 
 class MeanSettings(FamilySettings):
     """Predicts the mean training score: what agreement is worth nothing."""
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.baselines:MeanScorer"
     reads_columns: ClassVar[bool] = False
     family: Literal["mean"] = "mean"
 
@@ -58,6 +38,7 @@ class MeanSettings(FamilySettings):
 class LengthSettings(FamilySettings):
     """Predicts from word and character counts alone: what counting is worth."""
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.baselines:LengthScorer"
     reads_columns: ClassVar[bool] = False
     family: Literal["length"] = "length"
 
@@ -65,6 +46,8 @@ class LengthSettings(FamilySettings):
 class RidgeSettings(FamilySettings):
     """Ridge regression on standardised columns; the strength with the least error on `dev`."""
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.ridge:RidgeScorer"
+    explained_by: ClassVar[Explanation | None] = "coefficients"
     family: Literal["ridge"] = "ridge"
     alphas: tuple[PositiveFloat, ...] = Field(default=(10.0, 100.0, 1000.0, 10000.0), min_length=1)
 
@@ -77,6 +60,7 @@ class SVRSettings(FamilySettings):
     the training scale (0 to 4) cost nothing.
     """
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.svr:SVRScorer"
     family: Literal["svr"] = "svr"
     penalties: tuple[PositiveFloat, ...] = Field(default=(0.25, 0.5, 1.0), min_length=1)
     gamma: float = Field(default=0.3, gt=0)
@@ -86,6 +70,8 @@ class SVRSettings(FamilySettings):
 class XGBoostSettings(FamilySettings):
     """Boosted trees by XGBoost; the defaults are the reference `b28c376a73`."""
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.boosted_xgboost:XGBoostScorer"
+    explained_by: ClassVar[Explanation | None] = "tree_shap"
     family: Literal["xgboost"] = "xgboost"
     mode: Mode = "regression"
     max_depth: int = Field(default=3, ge=1, le=16)
@@ -107,6 +93,8 @@ class CatBoostSettings(FamilySettings):
     three times as long, and r was 0.61 to 0.62 at every count from 32 to 254 (1,511 made essays).
     """
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.boosted_catboost:CatBoostScorer"
+    explained_by: ClassVar[Explanation | None] = "tree_shap"
     family: Literal["catboost"] = "catboost"
     mode: Mode = "regression"
     depth: int = Field(default=4, ge=1, le=10)
@@ -139,6 +127,7 @@ class TransformerSettings(FamilySettings):
     `batch_size` of them and, but for a single long one, `tokens_per_pass` tokens.
     """
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.transformer.scorer:TransformerScorer"
     reads_columns: ClassVar[bool] = False
     family: Literal["transformer"] = "transformer"
     model_name: str = "all-MiniLM-L6-v2"
@@ -226,6 +215,7 @@ class BlendSettings(FamilySettings):
     `weights`: all equal, or those, none negative, with the least squared error on `dev`.
     """
 
+    scorer_class: ClassVar[str] = "essay_scoring.models.blend:BlendScorer"
     family: Literal["blend"] = "blend"
     members: tuple[BlendMember, ...] = Field(min_length=2, max_length=20)
     weights: Literal["equal", "dev"] = "equal"

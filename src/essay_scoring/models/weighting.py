@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.models.scorer_settings import TrainingSettings
+from essay_scoring.models.family_settings import TrainingSettings
 
 
 def weights_of(bands: IntArray, training: TrainingSettings) -> FloatArray:

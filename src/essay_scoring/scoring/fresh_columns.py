@@ -7,10 +7,11 @@ from pathlib import Path
 from essay_scoring.core.contracts import Columns, FeatureBlock
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
+from essay_scoring.features.blocks import build_blocks
 from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.precision import device_in_use
 from essay_scoring.features.store import FeatureStore
-from essay_scoring.features.table import FeatureTable, build_blocks
+from essay_scoring.features.table import FeatureTable
 
 _TOKENS_OF_ONE_ESSAY = 384
 """Of a forward pass on a CPU: in small ones short sentences are not padded to the longest of all.

@@ -1,0 +1,53 @@
+"""Feature sets and the blocks that supply them: the one list of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from essay_scoring.core.contracts import FeatureBlock
+from essay_scoring.core.names import resolve_name
+
+if TYPE_CHECKING:
+    from essay_scoring.features.feature_settings import FeatureSettings
+
+_LANGUAGE = (
+    "essay_scoring.features.linguistic:LinguisticBlock",
+    "essay_scoring.features.language_errors:LanguageErrorsBlock",
+    "essay_scoring.features.similarity:SimilarityBlock",
+)
+
+FEATURE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "handcrafted": _LANGUAGE,
+        "companions": _LANGUAGE,
+        "embeddings": ("essay_scoring.features.embeddings:EmbeddingBlock",),
+    }
+)
+"""Feature set to the classes of the blocks that supply it, in the order of their columns."""
+
+
+class BlockFactory(Protocol):
+    """What a class of blocks is made by."""
+
+    def of(self, settings: FeatureSettings, cache: Path, tokens: int | None) -> FeatureBlock:
+        """Return the block that settings ask for; `cache` is where encoders lie.
+
+        `tokens`, padding included, are read by an encoder in one forward pass: by device if None.
+        """
+
+
+def build_blocks(
+    settings: FeatureSettings, cache: Path, tokens_per_batch: int | None = None
+) -> tuple[FeatureBlock, ...]:
+    """Return the blocks of the settings' sets, in the order of FEATURE_SETS.
+
+    A set that is not asked for costs nothing: its block is not built and its packages not imported.
+    """
+    wanted = dict.fromkeys(
+        name for group, names in FEATURE_SETS.items() if group in settings.sets for name in names
+    )
+    factories: list[BlockFactory] = [resolve_name(name) for name in wanted]
+    return tuple(factory.of(settings, cache, tokens_per_batch) for factory in factories)
