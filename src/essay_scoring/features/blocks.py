@@ -1,32 +1,13 @@
-"""Feature sets and the blocks that supply them: the one list of both."""
+"""The blocks of the feature sets that settings name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from essay_scoring.core.contracts import FeatureBlock
 from essay_scoring.core.names import resolve_name
-
-if TYPE_CHECKING:
-    from essay_scoring.features.feature_settings import FeatureSettings
-
-_LANGUAGE = (
-    "essay_scoring.features.linguistic:LinguisticBlock",
-    "essay_scoring.features.language_errors:LanguageErrorsBlock",
-    "essay_scoring.features.similarity:SimilarityBlock",
-)
-
-FEATURE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "handcrafted": _LANGUAGE,
-        "companions": _LANGUAGE,
-        "embeddings": ("essay_scoring.features.embeddings:EmbeddingBlock",),
-    }
-)
-"""Feature set to the classes of the blocks that supply it, in the order of their columns."""
+from essay_scoring.features.feature_settings import FEATURE_SETS, FeatureSettings
 
 
 class BlockFactory(Protocol):

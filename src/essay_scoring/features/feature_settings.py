@@ -1,13 +1,29 @@
-"""Settings of feature columns and encoders."""
+"""Settings of feature columns and encoders, and the one list of feature sets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from essay_scoring.core.settings import Settings
-from essay_scoring.features.blocks import FEATURE_SETS
+
+_LANGUAGE = (
+    "essay_scoring.features.linguistic:LinguisticBlock",
+    "essay_scoring.features.language_errors:LanguageErrorsBlock",
+    "essay_scoring.features.similarity:SimilarityBlock",
+)
+
+FEATURE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "handcrafted": _LANGUAGE,
+        "companions": _LANGUAGE,
+        "embeddings": ("essay_scoring.features.embeddings:EmbeddingBlock",),
+    }
+)
+"""Feature set to the classes of the blocks that supply it, in the order of their columns."""
 
 
 def _known(name: str) -> str:

@@ -13,8 +13,8 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.features.blocks import FEATURE_SETS, build_blocks
-from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.features.blocks import build_blocks
+from essay_scoring.features.feature_settings import FEATURE_SETS, FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
 from essay_scoring.features.store import FeatureStore
 
