@@ -11,17 +11,21 @@ from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.prompt_probe import is_probed
 from tests.conftest import smoke_config
+from tests.features.tiny_encoders import encoder_settings, make_encoder
 
-SMALL = ("baselines=[]", "data.corpus.n_prompts=6", "data.splits.n_splits=2")
+SMALL = ("baselines=[]", "data.corpus.n_prompts=6")
 ADVERSARIAL = 'scorer.invariance={method="adversarial", hidden=0}'
 
 
 @pytest.fixture(scope="module")
-def probed(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Path:
-    """A finished run under an adversary, an ensemble of two seeds."""
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run under an adversary, an ensemble of two seeds, on a tiny encoder."""
     folder = tmp_path_factory.mktemp("probed")
-    space = Workspace(folder / "runs", warm_cache, folder)
-    config = smoke_config("transformer", *SMALL, ADVERSARIAL, "training.ensemble=2")
+    space = Workspace(folder / "runs", folder / "cache", folder)
+    encoder = encoder_settings(make_encoder(folder / "encoder"))
+    tiny = (f"scorer.model_name={encoder.name}", f"scorer.sha256={encoder.sha256}")
+    more = (*tiny, "scorer.max_length=32", "training.ensemble=2")
+    config = smoke_config("transformer", *SMALL, ADVERSARIAL, *more)
     return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
 
 
