@@ -11,7 +11,8 @@ from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays
 from essay_scoring.models.registry import build_scorer
 from essay_scoring.models.scorer_settings import CatBoostSettings
-from essay_scoring.runs.cross_validation import gather, run_job
+from essay_scoring.records.provenance import Environment
+from essay_scoring.runs.cross_validation import Fitter, Origin, gather
 from tests.audits.planted import (
     NAMES,
     SIGNAL,
@@ -22,6 +23,7 @@ from tests.audits.planted import (
     predictions_of,
 )
 from tests.conftest import smoke_config
+from tests.records.made import ENVIRONMENT
 
 
 def refitting(tmp_path_factory: pytest.TempPathFactory, *overrides: str) -> Refitting:
@@ -30,15 +32,10 @@ def refitting(tmp_path_factory: pytest.TempPathFactory, *overrides: str) -> Refi
     config = smoke_config("ridge", *settings)
     design, context = planted_design(planted_essays()), planted_context(seed=config.seed)
     folder = tmp_path_factory.mktemp("jobs")
-    jobs = [
-        run_job(
-            design,
-            [fold],
-            lambda _: build_scorer(config.scorer, config.training, context),
-            folder / str(fold),
-        )
-        for fold in design.folds
-    ]
+    origin = Origin("made", config.scorer, Environment.model_validate(ENVIRONMENT), "fp32")
+    build = lambda _: build_scorer(config.scorer, config.training, context)  # noqa: E731
+    fitter = Fitter(design, build, origin)
+    jobs = [fitter.fit(folder / str(fold), [fold]) for fold in design.folds]
     recorded = predictions_of(design.train, gather(design, jobs))
     return Refitting(config, design, context, recorded)
 

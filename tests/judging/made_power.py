@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.files import write_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.power import PowerSettings, power_of
 from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.fits import write_fit
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.statistics.predictions import Predictions
+from tests.records.made import made_fit
 from tests.reports.made_run import write_made_run
 from tests.statistics.made import made_predictions
 
@@ -24,8 +25,7 @@ def run_folder(
     """Write a run with the raw out-of-fold predictions (n,) of its baselines, by name."""
     write_made_run(folder, run)
     for name, raw in (baselines or {}).items():
-        job = {"ids": list(run.ids), "raw": [float(value) for value in raw]}
-        write_json(folder / "models" / "baselines" / name / "fold-0" / "job.json", job)
+        write_fit(folder / "models/baselines" / name / "fold-0", made_fit(run.ids, raw), None)
     write_manifest(folder)
     return folder
 

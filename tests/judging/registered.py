@@ -24,14 +24,9 @@ from essay_scoring.runs.cv import run_cv
 from tests.conftest import smoke_config
 
 LATER = "2100-01-01T00:00:00.000000+00:00"
-METRICS, PROVENANCE, STATUS = "artifacts/cv_metrics.json", "provenance.json", "status.json"
+METRICS, STATUS = "artifacts/cv_metrics.json", "status.json"
 
 FINE_TUNED = {
-    "device": "rocm",
-    "device_name": "made",
-    "host": "big",
-    "precision": "bf16",
-    "finite": True,
     "gradient_checkpointing": True,
     "effective_batch": 32,
     "length_bucketing": True,
@@ -87,6 +82,19 @@ def started(folder: Path, when: str, host: str = "big") -> None:
     rewritten(folder, STATUS, lambda status: status.update(sessions=sessions))
 
 
+def made_on(fit: Any, **values: Any) -> None:
+    """Change what a fit's record says it ran with."""
+    [environment] = fit["environments"]
+    if "device" in values:
+        environment["device"] = values["device"]
+    if "host" in values:
+        environment["machine"]["host"] = values["host"]
+    if "precision" in values:
+        fit["precisions"] = [values["precision"]]
+    if "finite" in values:
+        fit["finite"] = values["finite"]
+
+
 class Bench:
     """A runs folder of its own with a reference, and a candidate that started in the future."""
 
@@ -97,11 +105,20 @@ class Bench:
         [self.candidate] = space.runs.glob("candidate-*")
         started(self.candidate, LATER)
 
-    def fine_tuned(self, **changes: object) -> None:
-        """Make the candidate a run that says it was fine-tuned as strict rules ask."""
+    def fine_tuned(self, *fits: dict[str, Any], **changes: object) -> None:
+        """Make the candidate a run whose fits record what strict rules ask, but for the changes.
+
+        `fits` change the first fits one by one, `changes` how all of them trained.
+        """
         write_json(self.candidate / "receipt.json", {"session": "made"})
-        said = {"execution": FINE_TUNED | changes}
-        rewritten(self.candidate, METRICS, lambda metrics: metrics.update(said))
+
+        def change(metrics: Any) -> None:
+            metrics["training"] = FINE_TUNED | changes
+            for number, fit in enumerate(metrics["fits"]):
+                values = {"device": "rocm", "host": "big", "precision": "bf16", "finite": True}
+                made_on(fit, **(values | (fits[number] if number < len(fits) else {})))
+
+        rewritten(self.candidate, METRICS, change)
 
     def register(self, plan: GatePlan) -> None:
         """Register a plan with the reference."""

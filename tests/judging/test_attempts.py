@@ -15,12 +15,13 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.judging.attempts import attempts_under
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.ledger import Ledger
-from essay_scoring.runs.session import session
+from essay_scoring.runs.session import Session, finish
 from tests.judging.registered import (
     METRICS,
     STRICT,
     Bench,
     finished,
+    made_on,
     plan_of,
     rewritten,
     started,
@@ -34,7 +35,7 @@ def marked(bench: Bench) -> list[dict[str, Any]]:
 
 
 def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> None:
-    bench.fine_tuned(device="cpu", effective_batch=8)
+    bench.fine_tuned({"device": "cpu"}, effective_batch=8)
     strict, lax = plan_of(evidence=STRICT), plan_of(name="lax")
     bench.register(strict)
     bench.register(lax)
@@ -62,7 +63,7 @@ def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> N
 def test_a_marked_run_stays_marked_when_copied_or_written_anew_but_not_when_run_again(
     bench: Bench,
 ) -> None:
-    bench.fine_tuned(device="cpu")
+    bench.fine_tuned({"device": "cpu"})
     bench.register(plan_of(evidence=STRICT))
     bench.register(plan_of(name="lax"))
     bench.refusal(plan_of(evidence=STRICT))
@@ -70,7 +71,7 @@ def test_a_marked_run_stays_marked_when_copied_or_written_anew_but_not_when_run_
     bench.candidate = Path(shutil.copytree(original, original.with_name("renamed")))
     assert "refused since" in bench.refusal(plan_of(name="lax"))
     bench.candidate = original
-    rewritten(original, METRICS, lambda metrics: metrics["execution"].update(device="rocm"))
+    rewritten(original, METRICS, lambda metrics: made_on(metrics["fits"][0], device="rocm"))
     assert "refused since" in bench.refusal(plan_of(name="lax"))
     shutil.rmtree(original)
     again = finished("length", bench.space, 'name="candidate"', "seed=43")
@@ -147,8 +148,12 @@ def test_a_failed_run_is_listed_with_its_reason_also_once_it_is_resumed(bench: B
     name = 'name="failing"'
     whole = finished("length", bench.space, name)
     (whole / "manifest.json").unlink()
-    with pytest.raises(NotFiniteError), session(whole, "again", Progress()):
+
+    def fail(_: Session) -> None:
         raise NotFiniteError("the loss is not finite", where="fold 2")
+
+    with pytest.raises(NotFiniteError):
+        finish(whole, "again", Progress(), fail)
     bench.candidate = whole
     why = "the run failed (NotFiniteError: fold 2: the loss is not finite)"
     assert f"invalid evidence: {why}" in bench.refusal(plan_of())

@@ -150,9 +150,7 @@ def test_imported_raw_predictions_compare_like_the_run_they_came_from(
         request(path), space.runs, Progress(), report=write_run_reports, resume="again"
     )
     ours, theirs = read_run(reference), read_run(folder)
-    assert (
-        ours.metrics["summary"]["mean_over_folds"] == theirs.metrics["summary"]["mean_over_folds"]
-    )
+    assert ours.metrics.summary.mean_over_folds == theirs.metrics.summary.mean_over_folds
     assert judge_runs(ours, theirs, plan).comparison.deltas["mean_qwk"].estimate == 0
 
 

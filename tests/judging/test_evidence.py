@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.evidence import demands
 from essay_scoring.judging.plans import EvidenceRules
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import write_manifest
-from essay_scoring.runs.cross_validation import JobResult
-from essay_scoring.runs.execution import execution_record
 from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 from tests.judging.registered import (
@@ -100,7 +97,7 @@ def test_a_family_that_does_not_answer_a_rule_misses_it(bench: Bench) -> None:
 
 
 def test_any_device_must_still_be_recorded(bench: Bench) -> None:
-    rewritten(bench.candidate, METRICS, lambda metrics: metrics.pop("execution"))
+    rewritten(bench.candidate, METRICS, lambda metrics: metrics.update(fits=[]))
     [device] = demands(EvidenceRules(device="any"), read_run(bench.candidate))
     assert (device.met, device.line()) == (False, "device (not recorded; asked for any)")
 
@@ -115,12 +112,34 @@ def test_the_reference_need_not_meet_the_candidates_rules(bench: Bench) -> None:
     assert not bench.space.attempts.exists()
 
 
-def test_a_run_records_how_it_was_executed(bench: Bench) -> None:
-    said = read_json(bench.reference / METRICS)["execution"]
-    assert set(said) == {"device", "device_name", "host", "precision", "finite"}
-    assert said["device"] in ("cpu", "cuda", "rocm")
-    assert said["precision"] in ("fp32", "bf16")
-    assert said["finite"] is True
+def test_every_fit_records_what_it_ran_with(bench: Bench) -> None:
+    for fit in read_run(bench.reference).metrics.fits:
+        [environment] = fit.environments
+        assert environment.device in ("cpu", "cuda", "rocm")
+        assert environment.machine.instruction_set
+        assert environment.versions.keys() >= {"python", "numpy"}
+        assert len(environment.code_revision) == 64
+        assert (fit.precisions[0] in ("fp32", "bf16"), fit.finite) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "said"),
+    [
+        ("device", "cpu", "device (cpu, rocm; asked for rocm)"),
+        ("precision", "fp16", "precision (fp16, bf16; asked for fp32 or bf16)"),
+        ("host", "elsewhere", "host (elsewhere, big; asked for big)"),
+        ("finite", False, "finite (no, yes; asked for yes)"),
+    ],
+)
+def test_one_fit_made_otherwise_is_enough_to_miss_a_rule(
+    bench: Bench, rule: str, value: object, said: str
+) -> None:
+    """The other folds, and the process that joined them, met every rule."""
+    bench.fine_tuned({rule: value})
+    rules = plan_of(evidence=STRICT).evidence
+    assert [one.line() for one in demands(rules, read_run(bench.candidate)) if not one.met] == [
+        said
+    ]
 
 
 def test_a_fine_tuned_encoder_records_how_it_was_trained(bench: Bench) -> None:
@@ -131,14 +150,6 @@ def test_a_fine_tuned_encoder_records_how_it_was_trained(bench: Bench) -> None:
         "scorer.batch_size=4",
         "scorer.accumulation=8",
     )
-    said = execution_record(open_run(config, bench.space, Progress()), [])
-    assert (said["precision"], said["effective_batch"], said["chunked"]) == ("fp32", 32, True)
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-@pytest.mark.parametrize("place", ["curve", "raw"])
-def test_a_number_that_is_not_finite_is_recorded(bench: Bench, bad: float, place: str) -> None:
-    curve, raw = ([bad], (1.0,)) if place == "curve" else ([1.0], (bad,))
-    job = JobResult((0,), ("a",), raw, 1, {"dev_loss": curve}, 1, 1, 0.1)
-    run = open_run(smoke_config("length"), bench.space, Progress())
-    assert execution_record(run, [job])["finite"] is False
+    run = open_run(config, bench.space, Progress())
+    training = config.scorer.evidence()
+    assert (run.precision, training["effective_batch"], training["chunked"]) == ("fp32", 32, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,14 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.judging.judgement import register_with_runs
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records import provenance
-from essay_scoring.records.config import run_folder_name
+from essay_scoring.records.config import run_folder_name, run_identity
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.provenance import numeric_versions
 from essay_scoring.runs.run import open_run
 from essay_scoring.runs.session import first_start
 from tests.conftest import smoke_config
 from tests.judging.registered import (
     METRICS,
-    PROVENANCE,
     Bench,
     finished,
     plan_of,
@@ -193,8 +194,14 @@ def test_both_runs_on_other_splits_than_registered_are_refused(bench: Bench) -> 
 
 
 def made_by(folder: Path, commit: str | None, *, dirty: bool | None) -> None:
-    git = {"git": {"commit": commit, "dirty": dirty}}
-    rewritten(folder, PROVENANCE, lambda provenance: provenance.update(git))
+    """Give every fit of a run another state of the checkout."""
+    git = {"commit": commit, "dirty": dirty}
+
+    def change(metrics: Any) -> None:
+        for fit in metrics["fits"]:
+            fit["environments"][0]["git"] = git
+
+    rewritten(folder, METRICS, change)
 
 
 @pytest.mark.parametrize("role", ["reference", "candidate"])
@@ -226,12 +233,14 @@ def renamed_code(bench: Bench, code: str) -> None:
     """Give the candidate another code revision, and so another name."""
     rewritten(bench.candidate, METRICS, lambda metrics: metrics.update(code_revision=code))
     metrics = read_json(bench.candidate / METRICS)
-    name = run_folder_name(
+    identity = run_identity(
         metrics["config"],
         data=metrics["data"]["data_sha256"],
         splits=metrics["data"]["splits_sha256"],
         code=code,
+        versions=numeric_versions(metrics["versions"]),
     )
+    name = run_folder_name(metrics["config"]["name"], identity)
     bench.candidate = bench.candidate.rename(bench.candidate.with_name(name))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from essay_scoring.records.provenance import git_state
+from essay_scoring.records.provenance import GitState, git_state
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_a_tree_is_dirty_where_a_number_may_have_changed(
 ) -> None:
     change(package)
     state = git_state(package)
-    assert state["dirty"] is dirty
-    assert len(state["commit"]) == 40
+    assert state.dirty is dirty
+    assert len(state.commit or "") == 40
 
 
 def test_outside_git_nothing_is_known(tmp_path: Path) -> None:
-    assert git_state(tmp_path) == {"commit": None, "dirty": None}
+    assert git_state(tmp_path) == GitState(commit=None, dirty=None)

@@ -11,6 +11,7 @@ from essay_scoring.judging.comparison_record import compare_candidates
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.statistics.predictions import Predictions
 from tests.reports.made_run import with_hostile_prompts, write_made_run
 from tests.statistics.made import made_predictions, rescored
@@ -40,9 +41,8 @@ def made_record(folder: Path, predictions: Predictions, *, columns: bool = True)
     if columns:
         words = {"word_count": rng.integers(200, 900, len(predictions)).astype(np.float64)}
     metrics = write_made_run(folder, predictions, columns=words)
-    metrics["data"]["predictions_sha256"] = "c" * 64
     write_manifest(folder)
-    return RunRecord(folder, metrics, predictions)
+    return RunRecord(folder, CvMetrics.model_validate(metrics), predictions)
 
 
 def made_comparison(folder: Path, *, plan: GatePlan = PLAN, n: int = 3) -> dict[str, Any]:

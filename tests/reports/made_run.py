@@ -13,6 +13,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.residuals import write_residuals
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import covariates, summarise
+from tests.records.made import FIT
 from tests.statistics.made import made_predictions, rescored
 
 HOSTILE = (
@@ -48,7 +49,7 @@ def write_made_run(
     settings = {"min_prompt_n": 20, "replicates": 60}
     other = rescored(p, seed=4, noise=0.9)
     metrics = {
-        "schema": 1,
+        "schema": 2,
         "run": {"name": "made", "folder": folder.name, "scheme": "prompt_holdout"},
         "family": "xgboost",
         "hyperparameters": {"max_depth": 3},
@@ -57,6 +58,7 @@ def write_made_run(
             "kind": "synthetic",
             "data_sha256": "a" * 64,
             "splits_sha256": None,
+            "predictions_sha256": "c" * 64,
             "n": len(p),
             "n_prompts": len(set(p.prompts)),
         },
@@ -69,9 +71,9 @@ def write_made_run(
         "covariates": covariates(p, measured),
         "baselines": {"mean": summarise(other, **settings), "ridge": summarise(other, **settings)},
         "fits": [
-            {"fold": fold, "rounds": 120 + fold, "curve": curves(fold), "seconds": 1.5}
-            for fold in range(5)
+            {**FIT, "fold": fold, "rounds": 120 + fold, "curve": curves(fold)} for fold in range(5)
         ],
+        "training": {},
     }
     write_residuals(artifacts, p, "prompt_holdout", measured)
     write_json(artifacts / "cv_metrics.json", metrics)

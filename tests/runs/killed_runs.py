@@ -66,7 +66,8 @@ def kill_and_resume(
     time.sleep(after)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    done = {path: path.stat().st_ino for path in space.runs.rglob("models/**/job.json")}
+    jobs = space.runs.rglob("models/**/job.json")
+    done = {path: path.stat().st_ino for path in jobs if not path.parent.name.startswith(".")}
     cut_short = not any(is_complete(path) for path in space.runs.glob("*"))
     folder = finish(space, config)
     redone = sum(path.stat().st_ino != inode for path, inode in done.items())

@@ -1,23 +1,29 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from essay_scoring.core.contracts import FitReport
+from essay_scoring.core.contracts import FitReport, Scorer
+from essay_scoring.core.errors import EvidenceError, NotFiniteError
 from essay_scoring.core.essays import Essays, ScoredEssays
-from essay_scoring.core.files import write_text
+from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.data.splits import Scheme
 from essay_scoring.models.context import Job
+from essay_scoring.models.scorer_settings import MeanSettings
+from essay_scoring.records.provenance import Environment
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.cross_validation import Design, gather, run_job
+from essay_scoring.runs.cross_validation import Design, Fitter, Origin, gather
 from essay_scoring.runs.mapped_predictions import inner_pairs, map_run
 from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
+from tests.records.made import ENVIRONMENT
 
 
 class Witness:
@@ -48,12 +54,20 @@ def design(space: Workspace, request: pytest.FixtureRequest) -> Design:
     return open_run(smoke_config("mean", f"scheme={scheme}"), space, Progress()).design
 
 
+def fitter(
+    design: Design, build: Callable[[Job], Scorer] = lambda _: Witness(), run: str = "a run"
+) -> Fitter:
+    """Return a fitter of made scorers."""
+    environment = Environment.model_validate(ENVIRONMENT)
+    return Fitter(design, build, Origin(run, MeanSettings(), environment, "fp32"))
+
+
 @pytest.mark.parametrize("design", ["prompt_holdout", "stratified_text"], indirect=True)
 def test_fit_dev_and_held_out_share_no_essay_and_no_group(design: Design, tmp_path: Path) -> None:
     group_of = dict(zip(design.train.essays.ids, design.groups, strict=True))
     for fold in design.folds:
         witness = Witness()
-        run_job(design, [fold], lambda _, w=witness: w, tmp_path / str(fold))  # type: ignore[misc]
+        fitter(design, partial(same, witness)).fit(tmp_path / str(fold), [fold])
         assert isinstance(witness.predicted, Essays)
         parts = [witness.fitted.essays.ids, witness.dev.essays.ids, witness.predicted.ids]
         assert sorted(sum(parts, ())) == sorted(design.train.essays.ids)
@@ -62,8 +76,16 @@ def test_fit_dev_and_held_out_share_no_essay_and_no_group(design: Design, tmp_pa
         assert not groups[2] & (groups[0] | groups[1])
 
 
+def same(scorer: Witness, _: Job) -> Witness:
+    return scorer
+
+
 def witness(job: Job) -> Witness:
     return Witness()
+
+
+def refuse(job: Job) -> Witness:
+    raise AssertionError("built a scorer for a finished fit")
 
 
 def test_what_predict_takes_has_no_scores() -> None:
@@ -79,26 +101,64 @@ def test_a_fold_does_not_depend_on_the_folds_before_it(design: Design) -> None:
 
 
 def test_a_finished_job_is_read_and_not_done_again(design: Design, tmp_path: Path) -> None:
-    first = run_job(design, [0], witness, tmp_path / "fold-0")
+    first = fitter(design).fit(tmp_path / "fold-0", [0])
+    assert fitter(design, refuse).fit(tmp_path / "fold-0", [0]) == first
 
-    def refuse(job: Job) -> Witness:
-        raise AssertionError("built a scorer for a finished job")
 
-    assert run_job(design, [0], refuse, tmp_path / "fold-0") == first
+def edited(folder: Path) -> None:
+    """Make a fit's predictions the truth."""
+    record = read_json(folder / "job.json")
+    write_json(folder / "job.json", record | {"raw": [3.0] * len(record["raw"])})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edited, "changed since"),
+        (lambda folder: (folder / "model" / "witness.json").write_text("[]"), "changed since"),
+        (lambda folder: (folder / "manifest.json").unlink(), "not complete"),
+        (lambda folder: (folder / "job.json").unlink(), "added or removed"),
+    ],
+)
+def test_a_fit_that_was_changed_is_refused(
+    design: Design, tmp_path: Path, change: Callable[[Path], object], said: str
+) -> None:
+    fitter(design).fit(tmp_path / "fold-0", [0])
+    change(tmp_path / "fold-0")
+    with pytest.raises(EvidenceError, match=said):
+        fitter(design, refuse).fit(tmp_path / "fold-0", [0])
+
+
+def test_a_fit_of_something_else_is_refused(design: Design, tmp_path: Path) -> None:
+    fitter(design).fit(tmp_path / "fold-0", [0])
+    with pytest.raises(EvidenceError, match="made from other data, settings"):
+        fitter(design, refuse).fit(tmp_path / "fold-0", [1])
+    with pytest.raises(EvidenceError, match="made from other data, settings"):
+        fitter(design, refuse, run="another run").fit(tmp_path / "fold-0", [0])
+
+
+def test_numbers_that_are_not_finite_leave_no_fit(design: Design, tmp_path: Path) -> None:
+    class Broken(Witness):
+        def predict(self, essays: Essays) -> FloatArray:
+            return super().predict(essays) * np.inf
+
+    with pytest.raises(NotFiniteError):
+        fitter(design, lambda _: Broken()).fit(tmp_path / "fold-0", [0])
+    assert not (tmp_path / "fold-0").exists()
 
 
 def test_an_unfinished_job_is_done_from_the_start(design: Design, tmp_path: Path) -> None:
     write_text(tmp_path / ".fold-0" / "model" / "half.json", "{")
-    run_job(design, [0], witness, tmp_path / "fold-0")
+    fitter(design).fit(tmp_path / "fold-0", [0])
     assert [path.name for path in (tmp_path / "fold-0" / "model").iterdir()] == ["witness.json"]
     assert not (tmp_path / ".fold-0").exists()
 
 
 def test_inner_cut_points_never_see_the_outer_fold(design: Design, tmp_path: Path) -> None:
     """Changing the outer fold's labels must leave its own cut-points as they were."""
-    jobs = [run_job(design, [fold], witness, tmp_path / f"{fold}") for fold in design.folds]
+    jobs = [fitter(design).fit(tmp_path / f"{fold}", [fold]) for fold in design.folds]
     inner = [
-        run_job(design, pair, witness, tmp_path / f"{pair[0]}-{pair[1]}")
+        fitter(design).fit(tmp_path / f"{pair[0]}-{pair[1]}", pair)
         for pair in inner_pairs(design.folds)
     ]
     raw = gather(design, jobs)

@@ -13,7 +13,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.study_outcomes import astray
 from essay_scoring.models.baselines import MeanScorer
 from essay_scoring.records.workspace import Workspace
-from tests.judging.registered import METRICS, rewritten
+from tests.judging.registered import METRICS, made_on, rewritten
 from tests.studies.made import arm, endings, gate_file, gates, outcome_of, run_study, study_file
 
 SEEDS = "seeds = [1, 2, 3]"
@@ -91,7 +91,7 @@ def test_a_run_that_recorded_numbers_that_were_not_finite_is_unstable(
     gate_file(tmp_path, "finite", -2.0, rules="[evidence]\nfinite = true")
     assert endings(outcome_of(path, space)) == {"a": "pass", "b": "not_run"}
     (folder,) = space.runs.glob("a-*")
-    rewritten(folder, METRICS, lambda metrics: metrics["execution"].update(finite=False))
+    rewritten(folder, METRICS, lambda metrics: made_on(metrics["fits"][0], finite=False))
     study = outcome_of(path, space)
     assert endings(study) == {"a": "unstable", "b": "fail"}
     assert "finite (no; asked for yes)" in study["attempts"][0]["reason"]

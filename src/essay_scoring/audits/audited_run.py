@@ -44,17 +44,17 @@ class FinishedRun:
         """What was made of which data by which code, and which code reads it now."""
         metrics, record = self.record.metrics, self.record
         return {
-            "name": metrics["run"]["name"],
+            "name": metrics.run.name,
             "folder": record.folder.name,
             "manifest_sha256": record.manifest_sha256,
             "scheme": record.scheme,
-            "family": metrics["family"],
-            "data_sha256": metrics["data"]["data_sha256"],
-            "splits_sha256": metrics["data"]["splits_sha256"],
+            "family": metrics.family,
+            "data_sha256": metrics.data.data_sha256,
+            "splits_sha256": metrics.data.splits_sha256,
             "n": len(record.predictions),
             "n_prompts": len(set(record.predictions.prompts)),
             "unit": unit(record.predictions),
-            "code_revision": metrics["code_revision"],
+            "code_revision": metrics.code_revision,
             "read_with": provenance.code_revision(),
         }
 
@@ -66,7 +66,7 @@ def open_finished(folder: Path, workspace: Workspace, progress: Progress) -> Fin
     are no longer those of the run; InputError for imported predictions.
     """
     record = read_run(folder)
-    if record.metrics["family"] == "imported":
+    if record.metrics.family == "imported":
         raise InputError(
             "imported predictions come without models, data and columns",
             where=str(folder),
@@ -75,7 +75,7 @@ def open_finished(folder: Path, workspace: Workspace, progress: Progress) -> Fin
     run = open_run(load_run_config(folder / "config.json"), workspace, progress)
     now = {"data_sha256": run.prepared.data_sha256, "splits_sha256": run.splits.sha256}
     for key, value in now.items():
-        if record.metrics["data"][key] != value:
+        if getattr(record.metrics.data, key) != value:
             raise EvidenceError(
                 f"{key} is no longer that of the run",
                 where=str(folder),

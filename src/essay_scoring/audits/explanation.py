@@ -46,7 +46,7 @@ def explain_run(
 
 def _require_explainable(finished: FinishedRun) -> None:
     """Raise InputError for a family without feature columns, before anything is computed."""
-    family = finished.record.metrics["family"]
+    family = finished.record.metrics.family
     if family not in EXPLAINABLE:
         raise InputError(
             f"a {family} scorer reads no feature columns, so nothing can be told of them",

@@ -60,7 +60,7 @@ def card_material(finished: FinishedRun) -> CardMaterial:
     run, essays = finished.run, finished.run.prepared.train.essays
     words = np.array([word_count(text) for text in essays.texts], dtype=np.float64)
     has_columns = run.config.scorer.reads_columns and "handcrafted" in run.config.features.sets
-    prompts = finished.record.metrics["summary"]["prompts"]
+    prompts = [row.model_dump() for row in finished.record.metrics.summary.prompts]
     # Standardised within prompts, or dropped from the run, a column would tell less than it knows.
     columns = run.handcrafted(essays) if has_columns else None
     return CardMaterial(finished.predictions, prompts, words, columns)

@@ -9,6 +9,7 @@ from essay_scoring.models.card import Card
 from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.fits import FitRecord
 from essay_scoring.reports.schemas import Schema
 from essay_scoring.search.search_settings import SearchSettings
 
@@ -24,7 +25,7 @@ SCHEMAS = (
     ),
     Schema("prompt_probe", "RUN/artifacts/prompt_probe.json", more.PromptProbe),
     Schema("final_test", "RUN/artifacts/final_test.json", more.FinalTest),
-    Schema("job", "RUN/models/fold-K/job.json", more.JobRecord),
+    Schema("job", "RUN/models/fold-K/job.json", FitRecord),
     Schema("scorer", "RUN/models/fold-K/model/scorer.json", Card),
     Schema("receipt", "RUN/receipt.json", more.Receipt),
     Schema("manifest", "RUN/manifest.json", records.Manifest),

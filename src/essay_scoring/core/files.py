@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -82,6 +82,25 @@ def _take(stream: IO[str], kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def same_file(path: Path) -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether `path` is still the file that it is now.
+
+    A file that was removed and made again is another one: this one is kept open meanwhile, so that
+    its number is not given away.
+    """
+    with path.open("rb") as stream:
+        number = os.fstat(stream.fileno()).st_ino
+
+        def same() -> bool:
+            try:
+                return path.stat().st_ino == number
+            except OSError:
+                return False
+
+        yield same
 
 
 @contextlib.contextmanager

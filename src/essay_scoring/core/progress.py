@@ -24,11 +24,16 @@ class Progress:
     """Tells every listener of each step; without listeners it is silent."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = list(listeners)
+        self.listeners = list(listeners)
 
-    def listen(self, listener: Listener) -> None:
-        """Add a listener, which hears all later steps."""
-        self._listeners.append(listener)
+    @contextlib.contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Tell a listener of every step in the `with` block, and of none after it."""
+        self.listeners.append(listener)
+        try:
+            yield
+        finally:
+            self.listeners.remove(listener)
 
     @contextlib.contextmanager
     def stage(self, name: str, total: int, unit: str = "essays") -> Iterator[Callable[[int], None]]:
@@ -44,5 +49,5 @@ class Progress:
         yield advance
 
     def _tell(self, event: ProgressEvent) -> None:
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener(event)

@@ -98,7 +98,7 @@ def _reviewed(compared: Sequence[Mapping[str, Any]]) -> Item:
 
 def _is_invariant(run: RunRecord) -> bool:
     """Tell whether a run was trained by a method that makes it depend less on the prompt."""
-    values = run.metrics["config"]["scorer"].get("invariance", {})
+    values = run.metrics.hyperparameters.get("invariance")
     settings = TypeAdapter[InvarianceMethod](InvarianceSettings).validate_python(
         values or {"method": "none"}
     )
@@ -109,7 +109,7 @@ def _incomparable(run: RunRecord, reference: Sequence[RunRecord]) -> str | None:
     """Return what keeps a run from being compared with the reference, None where nothing does."""
     first = reference[0]
     for key in _SAME:
-        if run.metrics["data"][key] != first.metrics["data"][key]:
+        if getattr(run.metrics.data, key) != getattr(first.metrics.data, key):
             return f"{key} differs from the reference's"
     if run.mapping != first.mapping:
         return f"its mapping is {run.mapping}, not {first.mapping}"

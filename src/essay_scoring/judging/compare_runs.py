@@ -95,7 +95,7 @@ def require_scheme(run: RunRecord, plan: GatePlan) -> None:
 
 def require_reference(run: RunRecord, plan: GatePlan) -> None:
     """Raise EvidenceError unless a run's config is what the plan says of its reference."""
-    if odd := _unlike(plan.reference, run.metrics["config"]):
+    if odd := _unlike(plan.reference, run.metrics.config):
         raise EvidenceError(
             f"not the reference that the plan '{plan.name}' is about ({', '.join(odd)} differ)",
             where=str(run.folder),
@@ -106,11 +106,11 @@ def require_reference(run: RunRecord, plan: GatePlan) -> None:
 def _require_one_arm(runs: Sequence[RunRecord]) -> None:
     """Raise EvidenceError unless runs differ in their seed, which each has of its own, alone."""
     first, *others = runs
-    seeds = {first.metrics["config"].get("seed")}
+    seeds = {first.metrics.config.get("seed")}
     for run in others:
-        config, other = first.metrics["config"], run.metrics["config"]
+        config, other = first.metrics.config, run.metrics.config
         odd = {*_unlike(config, other), *_unlike(other, config)} - {"seed", "name"}
-        if first.metrics["code_revision"] != run.metrics["code_revision"]:
+        if first.metrics.code_revision != run.metrics.code_revision:
             odd.add("code_revision")
         if odd or other.get("seed") in seeds:
             how = f"these in {', '.join(sorted(odd))}" if odd else "these do not even in that"
@@ -136,7 +136,7 @@ def _unlike(asked: Mapping[str, Any], found: Mapping[str, Any], path: str = "") 
 
 def _require_same_data(ours: RunRecord, theirs: RunRecord) -> None:
     for key, what in _MUST_AGREE.items():
-        one, other = ours.metrics["data"][key], theirs.metrics["data"][key]
+        one, other = getattr(ours.metrics.data, key), getattr(theirs.metrics.data, key)
         # Imported predictions know neither data nor splits; their rows must still be the same.
         if one != other and one is not None and other is not None:
             raise EvidenceError(

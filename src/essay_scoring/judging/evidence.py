@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import Field, JsonValue
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.files import read_json
+from essay_scoring.core.record import Record
 from essay_scoring.judging.attempts import mark, require_unmarked
 from essay_scoring.judging.plans import EvidenceRules, GatePlan
-from essay_scoring.records.config import run_folder_name
+from essay_scoring.records.config import run_folder_name, run_identity
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
+from essay_scoring.records.provenance import numeric_versions
+from essay_scoring.records.run_records import FitRow
 from essay_scoring.runs.session import hosts, read_status
 
 RECEIPT = "receipt.json"
 """What a detached start leaves in the run folder, covered by its manifest like any file."""
 
 
-@dataclass(frozen=True)
-class Demand:
-    """One evidence rule that a plan asks for, and what the run's record answers (None: nothing)."""
+class Demand(Record):
+    """One evidence rule that a plan asks for, with what every fit of the run answers."""
 
-    rule: str
-    asked: object
-    found: object
-    met: bool
+    rule: str = Field(description="the rule's name")
+    asked: JsonValue = Field(description="what the plan asks for")
+    answers: tuple[JsonValue, ...] = Field(
+        description="each answer that some fit records; null: a fit records nothing"
+    )
+    met: bool = Field(description="whether every fit answers as asked")
 
     def line(self) -> str:
-        """Return the rule with what was found and asked, in a few words."""
-        return f"{self.rule} ({_shown(self.found)}; asked for {_shown(self.asked)})"
+        """Return the rule with what was recorded and asked, in a few words."""
+        answers = ", ".join(map(_shown, self.answers))
+        return f"{self.rule} ({answers}; asked for {_shown(self.asked)})"
 
 
 def admit(folder: Path, plan: GatePlan, attempts: Ledger) -> RunRecord:
@@ -66,44 +71,63 @@ def require_rules(run: RunRecord, plan: GatePlan, attempts: Ledger) -> None:
 
 
 def demands(rules: EvidenceRules, run: RunRecord) -> list[Demand]:
-    """Return each evidence rule that is asked for, answered by the run's record."""
-    receipt = True if (run.folder / RECEIPT).is_file() else None
-    said = run.metrics.get("execution") or {}
-    found = {**said, "host": _hosts(run, said.get("host")), "detached": receipt}
+    """Return each evidence rule that is asked for, answered by every fit of the run."""
     tuning = rules.fine_tuning
-    asked = {
+    asked: dict[str, JsonValue] = {
         "device": rules.device,
         "host": rules.host,
-        "precision": rules.precision,
+        "precision": None if rules.precision is None else list(rules.precision),
         "finite": rules.finite,
         "detached": rules.detached,
         "gradient_checkpointing": tuning.gradient_checkpointing,
-        "effective_batch": tuning.effective_batch,
+        "effective_batch": None if tuning.effective_batch is None else [*tuning.effective_batch],
         "length_bucketing": tuning.length_bucketing,
         "chunked": tuning.chunked_and_pooled,
         "pooled": tuning.chunked_and_pooled,
     }
-    return [
-        Demand(rule, want, found.get(rule), _met(rule, want, found.get(rule)))
-        for rule, want in asked.items()
-        if want
+    return [_demand(rule, wanted, run) for rule, wanted in asked.items() if wanted]
+
+
+def _demand(rule: str, asked: JsonValue, run: RunRecord) -> Demand:
+    answers = _answers(rule, run) or (None,)
+    met = all(_met(rule, asked, answer) for answer in answers)
+    return Demand(rule=rule, asked=asked, answers=answers, met=met)
+
+
+def _answers(rule: str, run: RunRecord) -> tuple[JsonValue, ...]:
+    """Return every answer that the run's fits record to a rule, each once, in order."""
+    if rule == "detached":
+        return (True if (run.folder / RECEIPT).is_file() else None,)
+    values: list[JsonValue] = [
+        value for fit in run.metrics.fits for value in _answers_of(rule, fit, run)
     ]
+    if rule == "host":
+        values += sorted(hosts(run.folder))
+    return tuple(value for at, value in enumerate(values) if value not in values[:at])
 
 
-def _met(rule: str, want: Any, found: Any) -> bool:
-    """Tell whether what a record says, None where it says nothing, meets what is wanted."""
-    if found is None:
-        return False
-    if rule == "effective_batch":
-        return bool(want[0] <= found <= want[1])
+def _answers_of(rule: str, fit: FitRow, run: RunRecord) -> list[JsonValue]:
+    if rule == "device":
+        return [one.device for one in fit.environments]
+    if rule == "host":
+        return [one.machine.host for one in fit.environments]
     if rule == "precision":
-        return found in want
-    return (rule, want) == ("device", "any") or bool(found == want)
+        return [*fit.precisions]
+    if rule == "finite":
+        return [fit.finite]
+    return [run.metrics.training.get(rule)]
 
 
-def _hosts(run: RunRecord, last: str | None) -> str | None:
-    """Return every host that a run was worked on at, joined; None where none is recorded."""
-    return ", ".join(sorted(hosts(run.folder) | ({last} if last else set()))) or None
+def _met(rule: str, asked: JsonValue, answer: JsonValue) -> bool:
+    """Tell whether what a fit records, None where it records nothing, is what is asked for."""
+    if answer is None:
+        return False
+    if rule == "effective_batch" and isinstance(asked, list):
+        low, high = asked
+        return bool(low <= answer <= high)  # type: ignore[operator]
+    if isinstance(asked, list):
+        return answer in asked
+    return (rule, asked) == ("device", "any") or bool(answer == asked)
 
 
 def _shown(value: object) -> str:
@@ -112,14 +136,14 @@ def _shown(value: object) -> str:
         return "not recorded"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, tuple):
+    if isinstance(value, list):
         return (" to " if isinstance(value[0], int) else " or ").join(map(str, value))
     return str(value)
 
 
 def _require_known_origin(run: RunRecord) -> None:
     """Raise EvidenceError for imported predictions: of their data and splits nothing is known."""
-    if run.metrics["data"]["data_sha256"] is None:
+    if run.metrics.data.data_sha256 is None:
         raise EvidenceError(
             "imported predictions do not show how, when and on which data they were made",
             where=str(run.folder),
@@ -130,14 +154,16 @@ def _require_known_origin(run: RunRecord) -> None:
 def _misnamed(run: RunRecord) -> str | None:
     """Return how a folder's name, config and metrics contradict one another, None if they agree."""
     config, metrics = read_json(run.folder / "config.json"), run.metrics
-    if metrics["config"] != config:
+    if metrics.config != config:
         return "config.json is not the config that the metrics are of"
-    name = run_folder_name(
+    identity = run_identity(
         config,
-        data=metrics["data"]["data_sha256"],
-        splits=metrics["data"]["splits_sha256"],
-        code=metrics["code_revision"],
+        data=str(metrics.data.data_sha256),
+        splits=str(metrics.data.splits_sha256),
+        code=metrics.code_revision,
+        versions=numeric_versions(metrics.versions),
     )
+    name = run_folder_name(str(config["name"]), identity)
     if run.folder.name != name:
-        return f"a run of this config, data, splits and code would be named {name}"
+        return f"a run of this config, data, splits, code and packages would be named {name}"
     return None

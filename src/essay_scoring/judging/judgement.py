@@ -48,7 +48,9 @@ class RegisteredJudgement:
             "manifests": {
                 run.folder.name: run.manifest_sha256 for runs in arms.values() for run in runs
             },
-            "evidence": {name: [asdict(one) for one in met] for name, met in self.demands.items()},
+            "evidence": {
+                name: [one.model_dump() for one in met] for name, met in self.demands.items()
+            },
         }
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.worker_pool import map_parts
 from essay_scoring.judging.power_curve import Found
@@ -24,8 +23,8 @@ from essay_scoring.judging.power_pairs import (
     tasks_of,
 )
 from essay_scoring.models.mapping import map_out_of_fold
-from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.fits import read_fit
 from essay_scoring.runs.mapped_predictions import plain_mapping
 from essay_scoring.statistics.alignment import aligned_arms
 from essay_scoring.statistics.power_population import Population, latent_correlation
@@ -127,13 +126,11 @@ def baselines_of(reference: RunRecord) -> dict[str, Predictions]:
     """Return the out-of-fold predictions of a run's baselines, as far as its folder holds them."""
     run, out = reference.predictions, {}
     for folder in sorted((reference.folder / "models" / "baselines").glob("*")):
-        jobs = [read_json(path) for path in sorted(folder.glob("fold-*/job.json"))]
-        raw_of = {
-            record: raw for job in jobs for record, raw in zip(job["ids"], job["raw"], strict=True)
-        }
+        fits = [read_fit(path) for path in sorted(folder.glob("fold-*"))]
+        raw_of = {record: raw for fit in fits for record, raw in zip(fit.ids, fit.raw, strict=True)}
         if raw_of.keys() >= set(run.ids):
             raw = np.array([raw_of[record] for record in run.ids])
-            mapping: MappingName = plain_mapping(reference.metrics["mapping"]["name"])
+            mapping = plain_mapping(reference.metrics.mapping.name)  # type: ignore[arg-type]
             mapped = map_out_of_fold(raw, run.true, run.folds, run.prompts, run.scales, mapping)
             out[folder.name] = replace(run, raw=raw, final=mapped.final)
     return out

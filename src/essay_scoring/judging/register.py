@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from essay_scoring.core.errors import EvidenceError
-from essay_scoring.core.files import read_json
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records import provenance
@@ -60,7 +59,7 @@ def register_plan(plan: GatePlan, reference: Sequence[RunRecord], register: Ledg
                     "plan": plan.name,
                     "frozen_plan": plan.frozen(),
                     "reference": {run.folder.name: run.manifest_sha256 for run in reference},
-                    "git": provenance.git_state(),
+                    "git": provenance.git_state().model_dump(),
                 }
             )
         )
@@ -99,12 +98,12 @@ def registration_for(
     """
     left = list(registered)
     for key, what in _DATA.items():
-        left = [one for one in left if getattr(one, key) == run.metrics["data"][key]]
+        left = [one for one in left if getattr(one, key) == getattr(run.metrics.data, key)]
         if not left:
             raise _refused(run, plan, f"{what} are not those it was registered for ({key})")
     _require_clean(run, plan)
-    if _git(run)["dirty"] is None:
-        left = [one for one in left if one.code_revision == run.metrics["code_revision"]]
+    if None in _dirt(run):
+        left = [one for one in left if one.code_revision == run.metrics.code_revision]
         if not left:
             raise _refused(run, plan, "made outside git, by other code than was registered")
     return left[0]
@@ -125,28 +124,27 @@ def require_started_after(run: RunRecord, plan: GatePlan, registration: Registra
 
 def _data_of(reference: Sequence[RunRecord]) -> dict[str, str]:
     """Return the hashes of the data and splits that all runs of a reference share."""
-    first = reference[0].metrics["data"]
+    first = reference[0].metrics.data
     for run in reference[1:]:
         for key, what in _DATA.items():
-            if run.metrics["data"][key] != first[key]:
+            if getattr(run.metrics.data, key) != getattr(first, key):
                 raise EvidenceError(
                     f"{what} differ between runs of the reference ({key})", where=str(run.folder)
                 )
-    return {key: first[key] for key in _DATA}
+    return {key: getattr(first, key) for key in _DATA}
 
 
 def _require_clean(run: RunRecord, plan: GatePlan) -> None:
     """Raise EvidenceError for a run of a tree with uncommitted changes, unless the plan may."""
-    if _git(run)["dirty"] and not plan.allow_dirty:
+    if True in _dirt(run) and not plan.allow_dirty:
         raise _refused(
             run, plan, "made by a tree with uncommitted changes, which the plan does not allow"
         )
 
 
-def _git(run: RunRecord) -> dict[str, Any]:
-    """Return the commit and dirty flag that a run recorded."""
-    state: dict[str, Any] = read_json(run.folder / "provenance.json")["git"]
-    return state
+def _dirt(run: RunRecord) -> set[bool | None]:
+    """Return whether the trees that made the run's fits had changes; None: git knows nothing."""
+    return {one.git.dirty for fit in run.metrics.fits for one in fit.environments}
 
 
 def _refused(run: RunRecord, plan: GatePlan, why: str) -> EvidenceError:

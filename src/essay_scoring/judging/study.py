@@ -25,11 +25,11 @@ from essay_scoring.judging.study_start import power_line, put_in_force
 from essay_scoring.judging.tuning import Tune, tuning_round
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values
-from essay_scoring.records.manifest import MANIFEST, is_complete, require_intact
+from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.runs.run import open_run
-from essay_scoring.runs.session import Session, session
+from essay_scoring.runs.session import Session, finish
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,8 @@ class StudyRunner:
         finished study, or of a run it rests on, was changed.
         """
         folder = self._folder()
-        if is_complete(folder):
-            require_intact(folder)
-            if self._stands(folder):
-                return folder
-        with session(folder, self._resume, self._progress) as opened:
-            (folder / MANIFEST).unlink(missing_ok=True)
+
+        def work(opened: Session) -> None:
             write_json(folder / "config.json", self._identity())
             self._run_arms(opened)
             decision = self._decide(opened)
@@ -87,7 +83,8 @@ class StudyRunner:
             )
             opened.stage("reports")
             self._outside.reporters.study(folder)
-        return folder
+
+        return finish(folder, self._resume, self._progress, work, stands=self._stands)
 
     def _run_arms(self, opened: Session) -> None:
         """Run the reference, put the plans in force, then take the candidates in their order."""
@@ -190,6 +187,7 @@ class StudyRunner:
 
     def _stands(self, folder: Path) -> bool:
         """Tell whether every run of a finished study is as it was, and no evidence was invalid."""
+        require_intact(folder)
         study = read_json(folder / "study.json")
         manifests = {
             self._workspace.runs / run["run"] / MANIFEST: run["manifest_sha256"]

@@ -99,7 +99,7 @@ class ArmRunner:
         """Raise EvidenceError before a run starts in a tree that a plan will not allow."""
         if plan.allow_dirty or all(map(is_complete, self.folders(arm, plan.scheme))):
             return
-        if provenance.git_state()["dirty"]:
+        if provenance.git_state().dirty:
             raise EvidenceError(
                 f"the tree has uncommitted changes, which the plan '{plan.name}' does not allow",
                 where=f"arm {arm.name}",
@@ -135,10 +135,10 @@ def not_finite(folder: Path) -> bool:
         return False
     if is_complete(folder):
         try:
-            said = read_run(folder).metrics.get("execution") or {}
+            fits = read_run(folder).metrics.fits
         except EvidenceError:  # What was changed since says nothing.
             return False
-        return said.get("finite") is False
+        return not all(fit.finite for fit in fits)
     status = read_status(folder)
     return status["state"] == "failed" and bool(
         status["failure"]["type"] == NotFiniteError.__name__
@@ -148,19 +148,20 @@ def not_finite(folder: Path) -> bool:
 def _row(arm: Planned, run: RunRecord, command: str | None) -> dict[str, Any]:
     """Return what study.json says of a run."""
     metrics = run.metrics
-    peaks = [fit["peak_mib"] for fit in metrics["fits"] if fit.get("peak_mib") is not None]
+    peaks = [fit.peak_mib for fit in metrics.fits if fit.peak_mib is not None]
+    baselines = metrics.baselines if arm.role == "reference" else {}
     return {
         "arm": arm.name,
         "role": arm.role,
         "scheme": run.scheme,
-        "seed": metrics["config"]["seed"],
+        "seed": metrics.config["seed"],
         "run": run.folder.name,
         "manifest_sha256": run.manifest_sha256,
-        "family": metrics["family"],
-        "mapping": metrics["mapping"],
-        "summary": metrics["summary"],
-        "baselines": metrics["baselines"] if arm.role == "reference" else {},
-        "seconds": sum(fit["seconds"] for fit in metrics["fits"]),
+        "family": metrics.family,
+        "mapping": metrics.mapping.model_dump(mode="json"),
+        "summary": metrics.summary.model_dump(mode="json"),
+        "baselines": {name: one.model_dump(mode="json") for name, one in baselines.items()},
+        "seconds": sum(fit.seconds for fit in metrics.fits),
         "peak_mib": max(peaks, default=None),
         "command": command,
     }

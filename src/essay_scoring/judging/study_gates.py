@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from essay_scoring.core.errors import EvidenceError, NotFiniteError
@@ -83,7 +82,8 @@ class Gatekeeper:
         return gate_record(arm.name, plan, found.judgement.verdict) | {
             "candidate_runs": [run.folder.name for run in runs],
             "evidence": {
-                name: [asdict(one) for one in demands] for name, demands in found.demands.items()
+                name: [one.model_dump(mode="json") for one in demands]
+                for name, demands in found.demands.items()
             },
         }
 
@@ -111,5 +111,4 @@ class Gatekeeper:
 
 def _mean_qwk(run: RunRecord) -> float | None:
     """Return a run's QWK as the mean over folds."""
-    value: float | None = run.metrics["summary"]["mean_over_folds"]["qwk"]["mean"]
-    return value
+    return run.metrics.summary.mean_over_folds["qwk"].mean

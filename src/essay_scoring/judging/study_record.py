@@ -48,7 +48,7 @@ def study_record(
         "decided_arm": decision.arm,
         "decided_run": decided.folder.name,
         "tuning": findings.tuning,
-        "data": arms.runs[reference, main][0].metrics["data"],
+        "data": arms.runs[reference, main][0].metrics.data.model_dump(),
         "plans": findings.plans,
         "arms": [arm.to_json() for arm in findings.ended.values()],
         "runs": arms.rows,
@@ -57,8 +57,8 @@ def study_record(
         "attempts": keeper.attempts(study.distinct_plans, _names(study, findings)),
         "checklist": _checklist(study, arms, comparisons, decision),
         "code_revision": provenance.code_revision(),
-        "git": provenance.git_state(),
-        "machine": provenance.machine(),
+        "git": provenance.git_state().model_dump(),
+        "machine": provenance.machine().model_dump(),
         "versions": provenance.package_versions(),
     }
 

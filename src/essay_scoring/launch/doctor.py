@@ -41,7 +41,7 @@ def examine(runs: Path, cache: Path, data: Path | None) -> dict[str, Any]:
         "encoders": encoder_records(cache / "encoders") if whole else None,
         "hub_encoders": hub_records(cache / "encoders") if whole else None,
         "data": data_record(cache, data) if whole else None,
-        "code": {**provenance.git_state(), "revision": provenance.code_revision()},
+        "code": {**provenance.git_state().model_dump(), "revision": provenance.code_revision()},
         "folders": folders,
     }
     return {**record, "problems": _problems(base, folders)}

@@ -57,12 +57,12 @@ def check_clean(_: Request) -> str:
     from essay_scoring.records import provenance
 
     state = provenance.git_state()
-    if state["commit"] is None:
+    if state.commit is None:
         raise Refused("git does not know the code there (not a checkout, or not its owner)")
-    if state["dirty"] is not False:
+    if state.dirty is not False:
         raise Refused("the checkout there has uncommitted changes")
-    _tell("commit", state["commit"])
-    return str(state["commit"])
+    _tell("commit", state.commit)
+    return str(state.commit)
 
 
 def check_command_line(request: Request) -> str:

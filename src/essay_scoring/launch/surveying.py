@@ -22,7 +22,7 @@ def machine_record() -> dict[str, Any]:
     """
     known = provenance.machine()
     return {
-        **{key: known[key] for key in ("host", "system", "processor")},
+        **known.model_dump(include={"host", "system", "processor"}),
         "cores": cores(),
         "memory_gib": _memory_gib(),
         "memory_free_gib": _memory_free_gib(),

@@ -118,10 +118,22 @@ def config_values(config: RunConfig) -> dict[str, Any]:
     return json.loads(config.model_dump_json())  # type: ignore[no-any-return]
 
 
-def run_folder_name(config: dict[str, Any], *, data: str, splits: str, code: str) -> str:
-    """Return the folder name of a config's plain values on data, splits and code (sha256 each)."""
-    identity = {"config": config, "data": data, "splits": splits, "code": code}
-    return f"{config['name']}-{fingerprint(identity)[:12]}"
+def run_identity(
+    config: dict[str, Any], *, data: str, splits: str, code: str, versions: Mapping[str, str]
+) -> str:
+    """Return the hash of all that can change a run's predictions, but for the machine.
+
+    `config` are a config's plain values; `data`, `splits` and `code` sha256 each; `versions` those
+    of the packages that compute numbers.
+    """
+    return fingerprint(
+        {"config": config, "data": data, "splits": splits, "code": code, "versions": versions}
+    )
+
+
+def run_folder_name(name: str, identity: str) -> str:
+    """Return the folder name of a run: its name and its identity, shortened."""
+    return f"{name}-{identity[:12]}"
 
 
 def _toml_value(text: str) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.core.scale import ScoreScales
+from essay_scoring.core.record import Scheme, read_record
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.residuals import read_residuals
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.statistics.predictions import Predictions
 
 
@@ -19,18 +18,18 @@ class RunRecord:
     """A finished run as its folder tells it."""
 
     folder: Path
-    metrics: dict[str, Any]
+    metrics: CvMetrics
     predictions: Predictions
 
     @property
-    def scheme(self) -> str:
+    def scheme(self) -> Scheme:
         """Which folds the run used."""
-        return str(self.metrics["run"]["scheme"])
+        return self.metrics.run.scheme
 
     @property
     def mapping(self) -> str:
         """How raw predictions became scores."""
-        return str(self.metrics["mapping"]["name"])
+        return self.metrics.mapping.name
 
     @property
     def manifest_sha256(self) -> str:
@@ -41,7 +40,6 @@ class RunRecord:
 def read_run(folder: Path) -> RunRecord:
     """Return a finished run; raise EvidenceError unless it is complete and untouched."""
     require_intact(folder)
-    metrics = read_json(folder / "artifacts" / "cv_metrics.json")
-    scales = ScoreScales.model_validate(metrics["scales"])
+    metrics = read_record(CvMetrics, folder / "artifacts" / "cv_metrics.json")
     path = folder / "artifacts" / "residuals_cv_val_oof.jsonl"
-    return RunRecord(folder, metrics, read_residuals(path, scales).predictions)
+    return RunRecord(folder, metrics, read_residuals(path, metrics.scales).predictions)

@@ -1,4 +1,9 @@
-"""manifest.json: written last, so its presence means complete, and its checksums mean untouched."""
+"""manifest.json, the seal of a folder: its presence means finished, its checksums mean untouched.
+
+Runs, studies, searches, models and every fit inside them are sealed alike. The seal covers evidence
+and never views: pages under views/ can be made again at any time. It guards against edits; whoever
+rewrites a file, its checksum and all that names that checksum leaves no trace.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,8 @@ from essay_scoring.core.fingerprint import file_sha256
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
+VIEWS = "views"
+"""The folder of pages inside a run, study or search folder: no evidence, and so not sealed."""
 
 
 def is_complete(folder: Path) -> bool:
@@ -71,6 +78,11 @@ def _recorded(folder: Path) -> dict[str, str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files that a manifest covers: all but itself and the lock."""
+    """Return the files that a manifest covers: all but itself, the lock and the views."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [path for path in paths if path not in (folder / MANIFEST, folder / LOCK)]
+    views = folder / VIEWS
+    return [
+        path
+        for path in paths
+        if path not in (folder / MANIFEST, folder / LOCK) and views not in path.parents
+    ]

@@ -7,21 +7,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
+from essay_scoring.records.provenance import GitState, Machine
 from essay_scoring.records.run_records import (
-    Fit,
-    GitState,
-    Machine,
     MetricsData,
     Summary,
 )
-
-
-class JobRecord(Fit):
-    """models/*/job.json: what one fit predicted of the essays it never saw."""
-
-    folds: list[int] = Field(description="the folds held out")
-    ids: list[str] = Field(description="the essays held out")
-    raw: list[float] = Field(description="their predictions before mapping, score points")
 
 
 class ResidualRow(Record):

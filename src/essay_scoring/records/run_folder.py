@@ -43,6 +43,6 @@ def metrics_of(folder: Path) -> dict[str, Any]:
         schema, _ = metrics["schema"], ScoreScales.model_validate(metrics["scales"])
     except (KeyError, TypeError, ValidationError):
         raise InputError("not the metrics of a run", where=str(path)) from None
-    if schema != 1:
-        raise InputError(f"schema {schema}, not 1", where=str(path), mend="run it again")
+    if schema != 2:
+        raise InputError(f"schema {schema}, not 2", where=str(path), mend="run it again")
     return metrics

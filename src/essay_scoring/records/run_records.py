@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
 from essay_scoring.core.scale import ScoreScales
-
-
-class GitState(Record):
-    """The commit of the sources."""
-
-    commit: str | None = Field(description="hash; null outside a git checkout")
-    dirty: bool | None = Field(
-        description="whether there were uncommitted changes; null if unknown"
-    )
-
-
-class Machine(Record):
-    """Where numbers were computed."""
-
-    host: str = Field(description="its name")
-    system: str = Field(description="operating system and version")
-    processor: str = Field(description="model name")
-    threads: int = Field(description="processors used")
+from essay_scoring.records.fits import Fit
+from essay_scoring.records.provenance import Environment
 
 
 class Manifest(Record):
@@ -85,18 +69,16 @@ class DataSource(Record):
 
 
 class Provenance(Record):
-    """provenance.json: all that a result comes from besides the config."""
+    """provenance.json: all that a run comes from besides its config, as its first session saw it.
 
-    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    What each fit was made with stands in its own record.
+    """
+
+    schema_: Literal[2] = Field(default=2, alias="schema", description="version of this record")
     data: DataSource = Field(description="the essays")
     splits_sha256: Sha256 = Field(description="of who is held out when")
     features: dict[str, Any] = Field(description="each feature block's fingerprint and identity")
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
-    git: GitState = Field(description="the checkout")
-    versions: dict[str, str] = Field(description="versions of Python and of packages")
-    machine: Machine = Field(description="where it ran")
-    device: Literal["cpu", "cuda"] = Field(description="where encoders ran")
-    precision: str = Field(description="in which numbers: fp32, bf16 or fp16")
+    environment: Environment = Field(description="where it was started")
     seeds: dict[str, int] = Field(description="of the run and of the splits")
 
 
@@ -233,43 +215,51 @@ class MetricsData(Record):
     n_prompts: int = Field(description="prompts")
 
 
-class Fit(Record):
-    """How a fit went, wherever it is told."""
-
-    rounds: int | None = Field(description="boosting rounds or epochs kept")
-    curve: dict[str, list[float]] = Field(description="named figures of each round or epoch")
-    n_fit: int = Field(description="essays fitted on")
-    n_dev: int = Field(description="essays stopped on")
-    seconds: float = Field(description="s, wall clock")
-    peak_mib: float | None = Field(
-        default=None, description="most resident memory while it ran, MiB; null if not told"
-    )
-
-
 class FitRow(Fit):
     """How one fold's fit went."""
 
     fold: int = Field(description="the fold held out")
 
 
+class AppliedMapping(Record):
+    """How raw predictions became scores."""
+
+    name: str = Field(description="the mapping; `as_imported` where scores came with a file")
+    cutpoints: dict[int, list[float]] = Field(description="by fold, score points")
+    inner_vs_lfo: dict[str, dict[str, OverFolds]] | None = Field(
+        default=None, description="means over folds with `inner` cut-points and with `lfo` ones"
+    )
+
+
+class CovariateCorrelation(Record):
+    """How residuals go with a covariate."""
+
+    covariate: str = Field(description="its name")
+    n: int = Field(description="essays where it is known")
+    residual: float | None = Field(description="Spearman's r with the residual")
+    abs_residual: float | None = Field(description="Spearman's r with its absolute value")
+
+
 class CvMetrics(Record):
     """artifacts/cv_metrics.json: what a run is and what it came to."""
 
-    schema_: Literal[1] = Field(alias="schema", description="version of this record")
+    schema_: Literal[2] = Field(default=2, alias="schema", description="version of this record")
     run: RunName = Field(description="which run")
     family: str = Field(description="the scorer's family; `imported` for another scorer's")
-    hyperparameters: dict[str, Any] = Field(description="the scorer's and training's settings")
-    config: dict[str, Any] = Field(description="config.json")
+    hyperparameters: dict[str, JsonValue] = Field(
+        description="the scorer's and training's settings"
+    )
+    config: dict[str, JsonValue] = Field(description="config.json")
     data: MetricsData = Field(description="the essays")
     transductive: bool = Field(description="whether held-out essays were used without scores")
     scales: ScoreScales = Field(description="score scale, or one for each prompt")
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    code_revision: Sha256 = Field(description="of the code that the fits ran")
     versions: dict[str, str] = Field(description="versions of Python and of packages")
-    mapping: dict[str, Any] = Field(description="name; cut-points by fold, score points")
+    mapping: AppliedMapping = Field(description="how raw predictions became scores")
     summary: Summary = Field(description="the figures")
-    covariates: list[dict[str, Any]] = Field(description="Spearman's r with (absolute) residuals")
-    baselines: dict[str, Summary] = Field(description="the same of each baseline")
-    fits: list[FitRow] = Field(description="by fold")
-    execution: dict[str, Any] = Field(
-        default_factory=dict, description="device, host, precision, finite; how it was trained"
+    covariates: list[CovariateCorrelation] = Field(description="what residuals go with")
+    baselines: dict[str, Summary] = Field(description="the same figures of each baseline")
+    fits: list[FitRow] = Field(description="of the scorer, by fold; empty for imported ones")
+    training: dict[str, JsonValue] = Field(
+        default_factory=dict, description="how the scorer trained; empty for most families"
     )

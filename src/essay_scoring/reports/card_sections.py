@@ -40,7 +40,7 @@ def pairs(rows: Sequence[tuple[str, object]], header: tuple[str, str] = ("", "")
 
 def identity(e: CardEvidence) -> Blocks:
     """Return which model this is: versions and hashes."""
-    git = e.provenance.get("git") or {}
+    git = (e.provenance.get("environment") or {}).get("git") or {}
     rows: list[tuple[str, object]] = [
         ("model", e.name),
         ("kind", "trained on all training essays" if e.model else "cross-validated run"),

@@ -116,7 +116,7 @@ class _Export:
         self._end(child)
 
     def _tags(self) -> dict[str, str]:
-        metrics, git = self._metrics, read_json(self._run / "provenance.json").get("git", {})
+        metrics, git = self._metrics, _git(self._run)
         tags = {
             "essay_scoring.run": metrics["run"]["folder"],
             "essay_scoring.scheme": metrics["run"]["scheme"],
@@ -191,3 +191,9 @@ def _figures(summary: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, flo
 
 def _children(run_id: str) -> str:
     return f"tags.mlflow.parentRunId = '{run_id}'"
+
+
+def _git(run: Path) -> dict[str, Any]:
+    """Return the commit that a run was started from; imported predictions have none."""
+    path = run / "provenance.json"
+    return dict(read_json(path)["environment"]["git"]) if path.is_file() else {}

@@ -53,13 +53,15 @@ def _purpose(e: CardEvidence) -> Blocks:
 
 
 def _machine(e: CardEvidence) -> Blocks:
-    machine = e.provenance.get("machine") or {}
+    environment = e.provenance.get("environment") or {}
+    machine = environment.get("machine") or {}
+    precisions = (name for fit in e.metrics["fits"] for name in fit["precisions"])
     rows: list[tuple[str, object]] = [
         ("processor", machine.get("processor")),
         ("threads", machine.get("threads")),
         ("system", machine.get("system")),
-        ("device", e.provenance.get("device")),
-        ("precision", e.provenance.get("precision")),
+        ("device", environment.get("device")),
+        ("precision", ", ".join(dict.fromkeys(precisions))),
     ]
     return [say.pairs(rows, ("trained on", ""))]
 

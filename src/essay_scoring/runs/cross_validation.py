@@ -1,29 +1,33 @@
 """Cross-validation: every essay predicted by a model that never saw its fold.
 
 One loop serves every family. A job trains on all folds but some, cuts `dev` from the training
-groups, and predicts the essays held out; its result is written as one folder that appears whole,
-so a killed run loses at most the job it was in.
+groups, and predicts the essays held out; the fit is written as one folder that appears whole and
+sealed, so a killed run loses at most the fit it was in.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import ScoredEssays
-from essay_scoring.core.files import read_json, write_json
-from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.fingerprint import derive_seed, fingerprint, rows_sha256
 from essay_scoring.core.memory import watch_memory
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.core.settings import Settings
 from essay_scoring.data.splits import Fold, Scheme, cut_dev, groups_of
 from essay_scoring.models.context import Job
+from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
+from essay_scoring.records.provenance import Environment
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,87 +79,94 @@ class Design:
 
 
 @dataclass(frozen=True)
-class JobResult:
-    """Raw predictions, own scale, of the essays that one job held out, and how its fit went."""
+class Origin:
+    """What the fits of one run come from: its identity, one scorer's settings, and the machine."""
 
-    folds: tuple[int, ...]
-    ids: tuple[str, ...]
-    raw: tuple[float, ...]
-    rounds: int | None
-    curve: dict[str, list[float]]
-    n_fit: int
-    n_dev: int
-    seconds: float
-    peak_mib: float | None = None
+    run_identity: str
+    settings: Settings
+    environment: Environment
+    precision: str
+
+    def identity(self, essays: Sequence[str], folds: Sequence[int], member: int | None) -> str:
+        """Return the identity of a fit on these essays that leaves these folds out."""
+        return fingerprint(
+            {
+                "run": self.run_identity,
+                "scorer": self.settings.model_dump(mode="json"),
+                "essays": rows_sha256((essay,) for essay in essays),
+                "folds": list(folds),
+                "member": member,
+            }
+        )
 
 
-def run_job(
-    design: Design,
-    folds: Sequence[int],
-    build: Callable[[Job], Scorer],
-    folder: Path,
-    *,
-    keep_model: bool = True,
-) -> JobResult:
-    """Return the result of training without `folds`; read it from `folder` if it lies there.
+@dataclass(frozen=True, eq=False)
+class Fitter:
+    """Fits one scorer of a run, leaving out some folds at a time, each fit in a folder."""
 
-    The fitted model is saved beside the result, in `folder`/model, if `keep_model`. Checkpoints lie
-    in a hidden folder beside it until the job is done.
-    """
-    work = folder.with_name(f".{folder.name}-work")
-    if is_done(folder):
+    design: Design
+    build: Callable[[Job], Scorer]
+    origin: Origin
+
+    def fit(
+        self,
+        folder: Path,
+        folds: Sequence[int],
+        *,
+        member: int | None = None,
+        keep_model: bool = True,
+    ) -> FitRecord:
+        """Return the fit that leaves out `folds`; read it from `folder` if it is there, verified.
+
+        The fitted model is saved beside the record if `keep_model`. Checkpoints lie in a hidden
+        folder beside it until the fit is done. Raises EvidenceError for a fit that was changed
+        after it was sealed, or that is not the one asked for.
+        """
+        work = folder.with_name(f".{folder.name}-work")
+        identity = self.origin.identity(self.design.train.essays.ids, folds, member)
+        if has_fit(folder):
+            record = read_fit(folder, identity)
+        else:
+            record = self._fit(Job(folder.name, work, member), folds, identity, folder, keep_model)
         shutil.rmtree(work, ignore_errors=True)
-        return read_job(folder)
-    started, peak_mib = time.perf_counter(), watch_memory()
-    held_out = design.held_out_rows(folds)
-    fit, dev = design.training_rows(folds)
-    scorer = build(Job(folder.name, work))
-    report = scorer.fit(design.train.take(fit), design.train.take(dev))
-    essays = design.train.essays.take(held_out)
-    raw = scorer.predict(essays)
-    result = JobResult(
-        folds=tuple(folds),
-        ids=essays.ids,
-        raw=tuple(float(value) for value in raw),
-        rounds=report.rounds,
-        curve=report.curve,
-        n_fit=len(fit),
-        n_dev=len(dev),
-        seconds=round(time.perf_counter() - started, 3),
-        peak_mib=peak_mib(),
-    )
-    write_job(folder, result, scorer.save if keep_model else None)
-    shutil.rmtree(work, ignore_errors=True)
-    return result
+        return record
+
+    def _fit(
+        self, job: Job, folds: Sequence[int], identity: str, folder: Path, keep_model: bool
+    ) -> FitRecord:
+        started, peak_mib = time.perf_counter(), watch_memory()
+        train, (fit, dev) = self.design.train, self.design.training_rows(folds)
+        scorer = self.build(job)
+        report = scorer.fit(train.take(fit), train.take(dev))
+        essays = train.essays.take(self.design.held_out_rows(folds))
+        raw = tuple(float(value) for value in scorer.predict(essays))
+        _require_finite((*itertools.chain(*report.curve.values()), *raw), job.name)
+        record = FitRecord(
+            identity=identity,
+            folds=tuple(folds),
+            ids=essays.ids,
+            raw=raw,
+            rounds=report.rounds,
+            curve=report.curve,
+            n_fit=len(fit),
+            n_dev=len(dev),
+            seconds=round(time.perf_counter() - started, 3),
+            peak_mib=peak_mib(),
+            precisions=(self.origin.precision,),
+            finite=True,
+            environments=(self.origin.environment,),
+        )
+        write_fit(folder, record, scorer.save if keep_model else None)
+        return record
 
 
-def gather(design: Design, results: Sequence[JobResult]) -> FloatArray:
+def _require_finite(values: Iterable[float], where: str) -> None:
+    """Raise NotFiniteError, so that no record of the fit is made, unless all are numbers."""
+    if not all(map(math.isfinite, values)):
+        raise NotFiniteError("losses or predictions are not finite numbers", where=where)
+
+
+def gather(design: Design, fits: Sequence[FitRecord]) -> FloatArray:
     """Return the raw out-of-fold predictions in the order of the essays, shape (n,)."""
-    value_of = {
-        essay: raw for result in results for essay, raw in zip(result.ids, result.raw, strict=True)
-    }
+    value_of = {essay: raw for fit in fits for essay, raw in zip(fit.ids, fit.raw, strict=True)}
     return np.array([value_of[essay] for essay in design.train.essays.ids], dtype=np.float64)
-
-
-def write_job(folder: Path, result: JobResult, save: Callable[[Path], None] | None) -> None:
-    """Write the model, if any, and the result into a hidden folder, then give it its name."""
-    unfinished = folder.with_name(f".{folder.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    if save is not None:
-        save(unfinished / "model")
-    write_json(unfinished / "job.json", asdict(result))
-    unfinished.rename(folder)
-
-
-def is_done(folder: Path) -> bool:
-    """Tell whether a job was finished."""
-    return (folder / "job.json").is_file()
-
-
-def read_job(folder: Path) -> JobResult:
-    """Return the result of a finished job."""
-    values: dict[str, Any] = read_json(folder / "job.json")
-    for name in ("folds", "ids", "raw"):
-        values[name] = tuple(values[name])
-    return JobResult(**values)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
-from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.files import write_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.models.context import Job
+from essay_scoring.core.record import write_record
+from essay_scoring.models.scorer_settings import ScorerSettings
 from essay_scoring.records.config import Baseline, RunConfig, config_values
-from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.fits import FIT, FitRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.artifacts import Scored, write_artifacts
-from essay_scoring.runs.cross_validation import Design, JobResult, gather, run_job
+from essay_scoring.runs.cross_validation import gather
 from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
 from essay_scoring.runs.parts import fold_jobs, forget_parts, inner_jobs, join_members
 from essay_scoring.runs.run import BASELINES, Run, open_run, provenance_of
-from essay_scoring.runs.session import Session, session
+from essay_scoring.runs.session import Session, finish
 
 WriteReports = Callable[[Path], object]
 """Writes the pages of a run folder. Reports stand above experiments, so the caller brings them."""
@@ -39,62 +38,73 @@ def run_cv(
     """
     run = open_run(config, workspace, progress)
     folder = workspace.runs / run.folder_name
-    if is_complete(folder):
-        return folder
-    with session(folder, resume, progress) as opened:
-        write_json(folder / "config.json", config_values(config))
-        write_json(folder / "provenance.json", provenance_of(run))
+
+    def work(session: Session) -> None:
+        write_start(run, folder)
         if run.needs_columns:
-            opened.stage("features")
+            session.stage("features")
             run.columns.warm(run.prepared.train.essays)
-        scored, baselines = _cross_validate(run, folder, opened)
-        opened.stage("artifacts")
-        write_artifacts(run, folder, scored, baselines)
-        opened.stage("reports")
+        scored, baselines = _cross_validate(run, folder, session)
+        session.stage("artifacts")
+        session.wrote(*write_artifacts(run, folder, scored, baselines))
+        session.stage("reports")
         report(folder)
-    return folder
+
+    return finish(folder, resume, progress, work)
+
+
+def write_start(run: Run, folder: Path) -> None:
+    """Write what a run is and comes from, unless an earlier session did."""
+    for name, write in _START.items():
+        if not (folder / name).is_file():
+            write(run, folder / name)
+
+
+_START: dict[str, Callable[[Run, Path], None]] = {
+    "config.json": lambda run, path: write_json(path, config_values(run.config)),
+    "provenance.json": lambda run, path: write_record(path, provenance_of(run)),
+}
 
 
 def _cross_validate(
-    run: Run, folder: Path, opened: Session
+    run: Run, folder: Path, session: Session
 ) -> tuple[Scored, dict[Baseline, Scored]]:
     """Return the mapped out-of-fold predictions of the run's scorer and of its baselines."""
-    design, models = run.design, folder / "models"
-    build, mapping = partial(run.build, run.config.scorer), run.config.training.mapping
+    design, models, mapping = run.design, folder / "models", run.config.training.mapping
     single = fold_jobs(design)
     join_members(run, folder)
-    opened.stage("cross-validation")
-    with opened.progress.stage(folder.name, len(single), "folds") as advance:
-        jobs = _jobs(design, single, build, models, advance)
-    inner: list[JobResult] = []
+    session.stage("cross-validation")
+    with session.progress.stage(folder.name, len(single), "folds") as advance:
+        fits = _fits(run, run.config.scorer, single, models, advance)
+    inner: list[FitRecord] = []
     if mapping == "qwk_cutpoints_inner":
         pairs = inner_jobs(design)
-        opened.stage("inner cross-validation")
-        with opened.progress.stage("inner folds", len(pairs), "fits") as advance:
-            inner = _jobs(design, pairs, build, models, advance)
-    scored = Scored(map_run(mapping, design, gather(design, jobs), inner), jobs)
+        session.stage("inner cross-validation")
+        with session.progress.stage("inner folds", len(pairs), "fits") as advance:
+            inner = _fits(run, run.config.scorer, pairs, models, advance)
+    scored = Scored(map_run(mapping, design, gather(design, fits), inner), fits)
     baselines: dict[Baseline, Scored] = {}
     for name in run.config.baselines:
-        opened.stage(f"baseline {name}")
-        build = partial(run.build, BASELINES[name])
-        with opened.progress.stage(f"baseline {name}", len(single), "folds") as advance:
-            own = _jobs(design, single, build, models / "baselines" / name, advance)
-        mapped = map_run(plain_mapping(mapping), design, gather(design, own), [])
-        baselines[name] = Scored(mapped, own)
+        session.stage(f"baseline {name}")
+        with session.progress.stage(f"baseline {name}", len(single), "folds") as advance:
+            fits = _fits(run, BASELINES[name], single, models / "baselines" / name, advance)
+        mapped = map_run(plain_mapping(mapping), design, gather(design, fits), [])
+        baselines[name] = Scored(mapped, fits)
     forget_parts(folder)
+    session.wrote(*(path.parent for path in models.rglob(FIT)))
     return scored, baselines
 
 
-def _jobs(
-    design: Design,
+def _fits(
+    run: Run,
+    settings: ScorerSettings,
     parts: Mapping[str, Sequence[int]],
-    build: Callable[[Job], Scorer],
     folder: Path,
     advance: Callable[[int], None],
-) -> list[JobResult]:
-    """Return the result of leaving out each part's folds, doing those that are not there yet."""
-    results = []
+) -> list[FitRecord]:
+    """Return the fit that leaves out each part's folds, doing those that are not there yet."""
+    fits, fitter = [], run.fitter(settings)
     for name, folds in parts.items():
-        results.append(run_job(design, folds, build, folder / name))
+        fits.append(fitter.fit(folder / name, folds))
         advance(1)
-    return results
+    return fits

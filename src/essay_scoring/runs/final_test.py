@@ -26,7 +26,7 @@ from essay_scoring.records.residuals import write_residuals
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.artifacts import summary_of
 from essay_scoring.runs.run import Run, open_run
-from essay_scoring.runs.session import session
+from essay_scoring.runs.session import Session, finish
 from essay_scoring.statistics.predictions import Predictions
 
 LOCKED_STEM = "residuals_locked"
@@ -57,21 +57,21 @@ def run_final_test(
     _require_same(run, decided)
     number = _number(opening, run, Ledger(workspace.ledger))
     folder = workspace.runs / f"{opening.run.name}-final-{number}"
-    if is_complete(folder):
-        return folder
-    with session(folder, resume, progress) as opened:
+
+    def work(session: Session) -> None:
         write_json(folder / "config.json", config_values(config))
-        opened.stage("training on all training essays")
+        session.stage("training on all training essays")
         if run.needs_columns:
             run.columns.warm(run.prepared.train.essays)
         locked = open_locked(run.prepared, workspace.data)
         predictions = _score(run, decided, locked)
-        opened.stage("artifacts")
+        session.stage("artifacts")
         write_residuals(folder / "artifacts", predictions, "locked", {}, stem=LOCKED_STEM)
         write_json(
             folder / "artifacts" / "final_test.json", _record(run, opening, predictions, locked)
         )
-    return folder
+
+    return finish(folder, resume, progress, work)
 
 
 def _require_decided(opening: Opening) -> None:
@@ -94,7 +94,7 @@ def _require_same(run: Run, decided: RunRecord) -> None:
         "data_sha256": run.prepared.data_sha256,
         "splits_sha256": run.splits.sha256,
     }
-    then = {"code_revision": recorded["code_revision"], **recorded["data"]}
+    then = {"code_revision": recorded.code_revision, **recorded.data.model_dump()}
     for key, value in now.items():
         if then[key] != value:
             raise EvidenceError(
@@ -125,7 +125,7 @@ def _number(opening: Opening, run: Run, ledger: Ledger) -> int:
                 "study": opening.study.name,
                 "opening": len(past) + 1,
                 "reason": opening.again or "the decided run",
-                "git": provenance.git_state(),
+                "git": provenance.git_state().model_dump(),
             }
         )
         return len(past) + 1
@@ -164,8 +164,8 @@ def _record(
         "reason": opening.again or "the decided run",
         "n": len(locked),
         "locked_sha256": run.prepared.manifest["locked_sha256"],
-        "summary": summary_of(predictions, run.config.evaluation, run.config.seed),
+        "summary": summary_of(predictions, run.config.evaluation, run.config.seed).model_dump(),
         "code_revision": provenance.code_revision(),
         "versions": provenance.package_versions(),
-        "machine": provenance.machine(),
+        "machine": provenance.machine().model_dump(),
     }

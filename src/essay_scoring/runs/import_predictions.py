@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 from essay_scoring.data import cells
 from essay_scoring.data.splits import Scheme
@@ -21,12 +22,12 @@ from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records import provenance
 from essay_scoring.records.config import EvaluationSettings
-from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.residuals import write_residuals
-from essay_scoring.runs.artifacts import metrics_record, summary_of
+from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName
+from essay_scoring.runs.artifacts import metrics_data, summary_of
 from essay_scoring.runs.cv import WriteReports
 from essay_scoring.runs.mapped_predictions import as_json
-from essay_scoring.runs.session import session
+from essay_scoring.runs.session import Session, finish
 from essay_scoring.statistics.predictions import Predictions
 
 AS_IMPORTED = "as_imported"
@@ -62,7 +63,7 @@ def import_predictions(
     y_pred or both. Where y_pred is absent, the raw values are mapped by `request.mapping`.
     """
     table = read_table(request.path)
-    identity = {
+    identity: dict[str, JsonValue] = {
         "file": file_sha256(request.path),
         "scheme": request.scheme,
         "scales": request.scales.model_dump(mode="json"),
@@ -71,50 +72,38 @@ def import_predictions(
         "code": provenance.code_revision(),
     }
     folder = runs / f"{request.name}-{fingerprint(identity)[:12]}"
-    if is_complete(folder):
-        return folder
-    predictions, mapping, cutpoints = _predictions(table, request)
-    settings = EvaluationSettings()
-    with session(folder, resume, progress) as opened:
+
+    def work(session: Session) -> None:
+        predictions, mapping = _predictions(table, request)
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
-        write_json(
-            folder / "provenance.json",
-            {"schema": 1, "imported": identity, "versions": provenance.package_versions()},
+        session.stage("artifacts")
+        paths = write_residuals(folder / "artifacts", predictions, request.scheme, {})
+        metrics = CvMetrics(
+            run=RunName(name=request.name, folder=folder.name, scheme=request.scheme),
+            family="imported",
+            hyperparameters={},
+            config={"imported": identity},
+            data=metrics_data(predictions, kind="imported", data_sha256=None, splits_sha256=None),
+            transductive=False,
+            scales=predictions.scales,
+            code_revision=provenance.code_revision(),
+            versions=provenance.package_versions(),
+            mapping=mapping,
+            summary=summary_of(predictions, EvaluationSettings(), seed=0),
+            covariates=[],
+            baselines={},
+            fits=[],
         )
-        opened.stage("artifacts")
-        write_residuals(folder / "artifacts", predictions, request.scheme, {})
-        write_json(
-            folder / "artifacts" / "cv_metrics.json",
-            {
-                **metrics_record(_identity(request, folder.name, identity), predictions),
-                "mapping": {"name": mapping, "cutpoints": cutpoints},
-                "summary": summary_of(predictions, settings, seed=0),
-                "covariates": [],
-                "baselines": {},
-                "fits": [],
-            },
-        )
-        opened.stage("reports")
+        write_record(folder / "artifacts" / "cv_metrics.json", metrics)
+        session.wrote(*paths, folder / "artifacts" / "cv_metrics.json")
+        session.stage("reports")
         report(folder)
-    return folder
+
+    return finish(folder, resume, progress, work)
 
 
-def _identity(request: ImportRequest, folder: str, imported: dict[str, Any]) -> dict[str, Any]:
-    """Return what an imported run is; of its data and splits only the rows themselves are known."""
-    return {
-        "run": {"name": request.name, "folder": folder, "scheme": request.scheme},
-        "family": "imported",
-        "hyperparameters": {},
-        "config": {"imported": imported},
-        "data": {"kind": "imported", "data_sha256": None, "splits_sha256": None},
-        "transductive": False,
-    }
-
-
-def _predictions(
-    table: Table, request: ImportRequest
-) -> tuple[Predictions, str, dict[int, list[float]]]:
-    """Return the checked rows, the mapping's name and its cut-points."""
+def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, AppliedMapping]:
+    """Return the checked rows, and how raw values became scores."""
     name_of = {column: request.columns.get(column, column) for column in COLUMNS}
     present = {column for column in COLUMNS if name_of[column] in table.names}
     if not present & {"y_pred_raw", "y_pred"}:
@@ -140,7 +129,7 @@ def _predictions(
         mapped = map_out_of_fold(raw, true, folds, prompts, request.scales, request.mapping)
         final, cutpoints = mapped.final, as_json(mapped.cutpoints)
     rows = Predictions(ids, prompts, folds, true, raw, final, request.scales)
-    return rows, mapping, cutpoints
+    return rows, AppliedMapping(name=mapping, cutpoints=cutpoints)
 
 
 def _require_whole_prompts(

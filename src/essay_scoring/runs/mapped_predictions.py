@@ -16,7 +16,8 @@ from essay_scoring.models.mapping import (
     shared_scale,
 )
 from essay_scoring.models.scorer_settings import MappingName
-from essay_scoring.runs.cross_validation import Design, JobResult
+from essay_scoring.records.fits import FitRecord
+from essay_scoring.runs.cross_validation import Design
 from essay_scoring.statistics.predictions import Predictions
 
 
@@ -40,7 +41,7 @@ def plain_mapping(name: MappingName) -> MappingName:
 
 
 def map_run(
-    name: MappingName, design: Design, raw: FloatArray, inner: Sequence[JobResult]
+    name: MappingName, design: Design, raw: FloatArray, inner: Sequence[FitRecord]
 ) -> MappedRun:
     """Return raw out-of-fold predictions (own scale) mapped to scores.
 
@@ -71,7 +72,7 @@ def as_json(cutpoints: dict[int, FloatArray]) -> dict[int, list[float]]:
 
 
 def _map_inner(
-    name: MappingName, design: Design, raw: FloatArray, inner: Sequence[JobResult]
+    name: MappingName, design: Design, raw: FloatArray, inner: Sequence[FitRecord]
 ) -> tuple[FloatArray, dict[int, FloatArray]]:
     """Map each fold with cut-points fitted on inner out-of-fold predictions of the other folds."""
     scale = shared_scale(design.train.scales, name)

@@ -6,37 +6,33 @@ Parts share the run folder. `cv` then finds their jobs done and computes what on
 
 from __future__ import annotations
 
+import itertools
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import read_json, try_lock, wait_lock, write_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.models.context import Job
 from essay_scoring.models.ensemble import mean_of, member_folder, write_ensemble_card
 from essay_scoring.models.scorer_settings import ScorerSettings
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
 from essay_scoring.records.ledger import now
-from essay_scoring.records.manifest import LOCK, is_complete
+from essay_scoring.records.manifest import LOCK, is_complete, require_intact
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.cross_validation import (
-    Design,
-    JobResult,
-    is_done,
-    read_job,
-    run_job,
-    write_job,
-)
+from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import inner_pairs
 from essay_scoring.runs.run import BASELINES, Run, open_run
 from essay_scoring.runs.session import LOOK_SECONDS
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -106,27 +102,32 @@ def run_part(
             f"the run has no part {number}", where="--part", mend=f"name one of 0-{len(parts) - 1}"
         )
     part = parts[number]
-    if is_complete(folder):
-        return folder
-    with _held(folder, part):
-        if _is_there(part, folder):
+    with _held(folder, part) as free:
+        if not free or _is_there(part, folder):
             return folder
         _say_started(folder, resume)
         if part.settings.reads_columns:
             run.columns.warm(run.prepared.train.essays)
+        fitter = run.fitter(part.settings)
         for job, folds in part.jobs.items():
-            run_job(run.design, folds, _builder(run, part), folder / "models" / job)
+            fitter.fit(folder / "models" / job, folds, member=part.member)
     return folder
 
 
 def join_members(run: Run, folder: Path) -> None:
-    """Make ensembles of jobs whose members were all fitted as parts, as if fitted in one go."""
+    """Make ensembles of fits whose members were all fitted as parts, as if fitted in one go."""
     count = run.config.training.ensemble
-    for name in scorer_jobs(run):
+    origin, essays = run.origin(run.config.scorer), run.prepared.train.essays.ids
+    for name, folds in scorer_jobs(run).items():
         target = folder / "models" / name
         members = [folder / "models" / _job_folder(name, member) for member in range(count)]
-        if count > 1 and not is_done(target) and all(map(is_done, members)):
-            write_job(target, _joined([read_job(each) for each in members]), _copying(members))
+        if count > 1 and not has_fit(target) and all(map(has_fit, members)):
+            fits = [
+                read_fit(at, origin.identity(essays, folds, member))
+                for member, at in enumerate(members)
+            ]
+            joined = _joined(fits, origin.identity(essays, folds, None))
+            write_fit(target, joined, _copying(members))
 
 
 def forget_parts(folder: Path) -> None:
@@ -148,25 +149,28 @@ def _job_folder(job: str, member: int | None) -> str:
 def _is_there(part: Part, folder: Path) -> bool:
     """Tell whether a part's jobs are all done; a member counts once its ensemble is."""
     models = folder / "models"
-    if part.member is not None and is_done(models / part.name.removesuffix(f"-seed-{part.member}")):
+    if part.member is not None and has_fit(models / part.name.removesuffix(f"-seed-{part.member}")):
         return True
-    return all(is_done(models / job) for job in part.jobs)
-
-
-def _builder(run: Run, part: Part) -> Callable[[Job], Scorer]:
-    return lambda job: run.build(part.settings, replace(job, member=part.member))
+    return all(has_fit(models / job) for job in part.jobs)
 
 
 @contextmanager
-def _held(folder: Path, part: Part) -> Iterator[None]:
-    """Hold a part, and share the run folder with other parts, but not with a whole run."""
+def _held(folder: Path, part: Part) -> Iterator[bool]:
+    """Hold a part, sharing the run folder with other parts, but not with a whole run.
+
+    Yields False, holding nothing, for a run that is finished: a sealed folder is never entered.
+    """
     with try_lock(folder / LOCK, shared=True, patience=LOOK_SECONDS) as free:
         if not free:
             raise _busy("another process is doing the whole run", folder)
+        if is_complete(folder):
+            require_intact(folder)
+            yield False
+            return
         with try_lock(folder / "models" / _PARTS / f"{part.name}.lock") as mine:
             if not mine:
                 raise _busy(f"another process is doing the part {part.name}", folder)
-            yield
+            yield True
 
 
 def _busy(what: str, folder: Path) -> BusyError:
@@ -187,16 +191,30 @@ def _say_started(folder: Path, resume: str) -> None:
         write_json(path, started | status | told)
 
 
-def _joined(results: list[JobResult]) -> JobResult:
-    """Return the result of an ensemble from those of its members; the first has the base seed."""
-    raw = mean_of([np.asarray(result.raw, dtype=np.float64) for result in results])
-    peaks = [result.peak_mib for result in results if result.peak_mib is not None]
-    return replace(
-        results[0],
-        raw=tuple(float(value) for value in raw),
-        seconds=round(sum(result.seconds for result in results), 3),
-        peak_mib=max(peaks, default=None),
+def _joined(members: list[FitRecord], identity: str) -> FitRecord:
+    """Return the fit of an ensemble from those of its members; the first has the base seed."""
+    raw = mean_of([np.asarray(member.raw, dtype=np.float64) for member in members])
+    peaks = [member.peak_mib for member in members if member.peak_mib is not None]
+    return members[0].model_copy(
+        update={
+            "identity": identity,
+            "raw": tuple(float(value) for value in raw),
+            "seconds": round(sum(member.seconds for member in members), 3),
+            "peak_mib": max(peaks, default=None),
+            "finite": all(member.finite for member in members),
+            "precisions": _distinct(member.precisions for member in members),
+            "environments": _distinct(member.environments for member in members),
+        }
     )
+
+
+def _distinct(groups: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    """Return all values of some groups, each once, in order of first use."""
+    values: list[T] = []
+    for value in itertools.chain(*groups):
+        if value not in values:
+            values.append(value)
+    return tuple(values)
 
 
 def _copying(members: list[Path]) -> Callable[[Path], None]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.machine import cores
@@ -34,9 +33,11 @@ from essay_scoring.records.config import (
     RunConfig,
     config_values,
     run_folder_name,
+    run_identity,
 )
+from essay_scoring.records.run_records import DataSource, Provenance
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.cross_validation import Design
+from essay_scoring.runs.cross_validation import Design, Fitter, Origin
 
 BASELINES: dict[Baseline, ScorerSettings] = {
     "mean": MeanSettings(),
@@ -90,15 +91,26 @@ class Run:
             seed=self.config.seed,
         )
 
-    @property
-    def folder_name(self) -> str:
-        """`<name>-<fingerprint>` over config, data, splits and code."""
-        return run_folder_name(
+    @cached_property
+    def identity(self) -> str:
+        """The hash of config, data, splits, code and the packages that compute numbers."""
+        return run_identity(
             config_values(self.config),
             data=self.prepared.data_sha256,
             splits=self.splits.sha256,
             code=provenance.code_revision(),
+            versions=provenance.numeric_versions(),
         )
+
+    @property
+    def folder_name(self) -> str:
+        """`<name>-<identity>`."""
+        return run_folder_name(self.config.name, self.identity)
+
+    def origin(self, settings: ScorerSettings) -> Origin:
+        """Return what this run's fits of a scorer with these settings come from, here and now."""
+        environment = provenance.environment(*device())
+        return Origin(self.identity, settings, environment, self.precision)
 
     @property
     def needs_columns(self) -> bool:
@@ -119,6 +131,10 @@ class Run:
         if isinstance(scorer, TransformerSettings):
             return resolve(scorer.mixed_precision, device_in_use())
         return resolve(self.config.features.encoder.precision, device_in_use())
+
+    def fitter(self, settings: ScorerSettings, design: Design | None = None) -> Fitter:
+        """Return what fits a scorer with these settings, on this run's design or another."""
+        return Fitter(design or self.design, partial(self.build, settings), self.origin(settings))
 
     def build(self, settings: ScorerSettings, job: Job) -> Scorer:
         """Return an unfitted scorer of this run's scales, columns and seed."""
@@ -150,22 +166,25 @@ def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run
     return Run(config, prepared, read_splits(path, prepared), workspace, progress)
 
 
-def provenance_of(run: Run) -> dict[str, Any]:
+def device() -> tuple[str, str | None]:
+    """Return cpu, cuda or rocm, and the name of the GPU; torch tells AMD's from NVIDIA's."""
+    if device_in_use() == "cpu":
+        return "cpu", None
+    import torch
+
+    return "cuda" if torch.version.hip is None else "rocm", torch.cuda.get_device_name()
+
+
+def provenance_of(run: Run) -> Provenance:
     """Return all that a result comes from besides the config."""
-    return {
-        "schema": 1,
-        "data": {
-            "kind": run.config.data.corpus.kind,
-            "data_sha256": run.prepared.data_sha256,
-            "n": len(run.prepared.train),
-        },
-        "splits_sha256": run.splits.sha256,
-        "features": run.columns.identities() if run.needs_columns else {},
-        "code_revision": provenance.code_revision(),
-        "git": provenance.git_state(),
-        "versions": provenance.package_versions(),
-        "machine": provenance.machine(),
-        "device": device_in_use(),
-        "precision": run.precision,
-        "seeds": {"run": run.config.seed, "splits": run.config.data.splits.seed},
-    }
+    return Provenance(
+        data=DataSource(
+            kind=run.config.data.corpus.kind,
+            data_sha256=run.prepared.data_sha256,
+            n=len(run.prepared.train),
+        ),
+        splits_sha256=run.splits.sha256,
+        features=run.columns.identities() if run.needs_columns else {},
+        environment=provenance.environment(*device()),
+        seeds={"run": run.config.seed, "splits": run.config.data.splits.seed},
+    )

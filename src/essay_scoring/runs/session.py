@@ -10,15 +10,27 @@ import platform
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.errors import BusyError, EssayScoringError, InputError, Interrupted
-from essay_scoring.core.files import read_json, try_lock, write_json
+from essay_scoring.core.errors import (
+    BusyError,
+    EssayScoringError,
+    EvidenceError,
+    InputError,
+    Interrupted,
+)
+from essay_scoring.core.files import read_json, same_file, try_lock, write_json
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.records.ledger import now
-from essay_scoring.records.manifest import LOCK, is_complete, write_manifest
+from essay_scoring.records.manifest import (
+    LOCK,
+    MANIFEST,
+    is_complete,
+    require_intact,
+    write_manifest,
+)
 
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
@@ -29,19 +41,56 @@ _PROGRESS_SECONDS = 0.5
 log = logging.getLogger("essay_scoring")
 
 
-@contextlib.contextmanager
-def session(
-    folder: Path, resume: str, progress: Progress, *, shared: bool = False
-) -> Iterator[Session]:
-    """Hold a run folder while working in it; on success write its manifest.
+def finish(
+    folder: Path,
+    resume: str,
+    progress: Progress,
+    work: Callable[[Session], object],
+    *,
+    shared: bool = False,
+    stands: Callable[[Path], bool] | None = None,
+) -> Path:
+    """Return a folder once it is finished and sealed, doing `work` in it unless that is done.
 
-    Raises BusyError when another live process holds it. However the work ends, status.json says
-    so: `complete`, `interrupted` (with the `resume` command) or `failed` (with the error's type).
-    A process that is killed leaves `running` behind, which `read_status` tells from a live one.
-    `shared`: other processes work in the folder too, under locks of their own, so what is half
-    written is theirs, and is left alone until all work is done.
+    Whether it is finished is asked again under the lock, and nothing finished is used unverified: a
+    folder that was changed since raises EvidenceError, or is for `stands` to judge, which may have
+    the work done again by returning False. Raises BusyError when another live process holds the
+    folder. However the work ends, status.json says so: `complete`, `interrupted` (with the `resume`
+    command) or `failed` (with the error's type). A process that is killed leaves `running` behind,
+    which `read_status` tells from a live one. `shared`: other processes work in the folder too,
+    under locks of their own, so half-written files are theirs, and are left until all is done.
     """
-    with try_lock(folder / LOCK, patience=LOOK_SECONDS) as held:
+    stands = stands or _intact
+    if is_complete(folder) and stands(folder):
+        return folder
+    with _held(folder) as still_ours:
+        if is_complete(folder):
+            if stands(folder):
+                return folder
+            (folder / MANIFEST).unlink()
+        if not shared:
+            _sweep(folder)
+        session = Session(folder, resume, progress, still_ours)
+        with _log_to(folder / "run.log"), progress.heard_by(session.hear), session:
+            work(session)
+            session.require_evidence()
+        if shared:
+            _sweep(folder)
+        write_manifest(folder)
+    return folder
+
+
+def _intact(folder: Path) -> bool:
+    """Return True for a finished folder that is as it was sealed; raise EvidenceError if not."""
+    require_intact(folder)
+    return True
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Hold a folder's lock; yield what tells whether the folder is still the one that is held."""
+    path = folder / LOCK
+    with try_lock(path, patience=LOOK_SECONDS) as held:
         if not held:
             pid = _status_file(folder).get("pid", "unknown")
             raise BusyError(
@@ -49,13 +98,8 @@ def session(
                 where=str(folder),
                 mend="wait for it, and see it with: essay-scoring status",
             )
-        if not shared:
-            _sweep(folder)
-        with _log_to(folder / "run.log"), Session(folder, resume, progress) as opened:
-            yield opened
-        if shared:
-            _sweep(folder)
-        write_manifest(folder)
+        with same_file(path) as still_ours:
+            yield still_ours
 
 
 class Session:
@@ -64,8 +108,12 @@ class Session:
     `started` is this session's start; `sessions` holds that and the host of every one so far.
     """
 
-    def __init__(self, folder: Path, resume: str, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, resume: str, progress: Progress, still_ours: Callable[[], bool]
+    ) -> None:
         self.folder, self.progress = folder, progress
+        self._still_ours = still_ours
+        self._evidence: list[Path] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._status: dict[str, Any] = {
@@ -79,7 +127,6 @@ class Session:
         }
         self._told = 0.0
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        progress.listen(self._tell)
 
     def __enter__(self) -> Session:
         self._write()
@@ -100,9 +147,34 @@ class Session:
             self._end("failed", failure=_failure(error))
 
     def stage(self, name: str) -> None:
-        """Name the stage that work is in."""
+        """Name the stage that work is in; EvidenceError if the folder is no longer there."""
         log.info("stage %s", name)
+        self._require_ours()
         self._write(stage=name)
+
+    def wrote(self, *paths: Path) -> None:
+        """Name files and sealed folders that must be there, whole, when the folder is sealed."""
+        self._evidence.extend(paths)
+
+    def require_evidence(self) -> None:
+        """Raise EvidenceError unless all that was written is still there, every fit as sealed."""
+        self._require_ours()
+        for path in self._evidence:
+            if path.is_dir():
+                require_intact(path)
+            elif not path.is_file():
+                raise self._removed(str(path))
+
+    def _require_ours(self) -> None:
+        if not self._still_ours():
+            raise self._removed(str(self.folder))
+
+    def _removed(self, where: str) -> EvidenceError:
+        return EvidenceError(
+            "removed while the run was going on, so that nothing can be sealed",
+            where=where,
+            mend="start the same command again",
+        )
 
     def _end(self, state: str, **more: Any) -> None:
         self._write(state=state, finished=_now(), **more)
@@ -110,7 +182,8 @@ class Session:
     def _write(self, **changes: Any) -> None:
         with self._lock:
             self._status.update(changes, heartbeat=_now())
-            write_json(self.folder / "status.json", self._status)
+            if self._still_ours():
+                write_json(self.folder / "status.json", self._status)
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
@@ -118,14 +191,14 @@ class Session:
             with contextlib.suppress(OSError):
                 self._write()
 
-    def _tell(self, event: ProgressEvent) -> None:
+    def hear(self, event: ProgressEvent) -> None:
         """Write progress.json, at most twice a second and always at a stage's end."""
         now = time.monotonic()
-        if self._stop.is_set() or (
-            event.done < event.total and now - self._told < _PROGRESS_SECONDS
-        ):
+        if event.done < event.total and now - self._told < _PROGRESS_SECONDS:
             return
         self._told = now
+        if not self._still_ours():
+            return
         write_json(self.folder / "progress.json", {**vars(event), "time": _now()})
 
 

@@ -22,12 +22,11 @@ from essay_scoring.models.mapping import fit_cutpoints
 from essay_scoring.models.scorer_settings import BlendSettings, TransformerSettings
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import RunRecord, read_run
-from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.cross_validation import JobResult, is_done, write_job
 from essay_scoring.runs.cv import WriteReports, run_cv
 from essay_scoring.runs.run import Run, open_run, provenance_of
-from essay_scoring.runs.session import session
+from essay_scoring.runs.session import Session, finish
 from essay_scoring.scoring.conformal import fit_interval
 from essay_scoring.scoring.flags import learn_flags, reference_rows, write_flags
 from essay_scoring.scoring.model import (
@@ -71,21 +70,23 @@ def train_model(
     _require_single_essays(config)
     run = open_run(config, workspace, progress)
     folder = order.models / model_name(run, order.coverage)
-    if is_complete(folder):
-        return folder
-    cv = read_run(run_cv(config, workspace, progress, report=report, resume=resume))
-    with session(folder, resume, progress) as opened:
+
+    def work(session: Session) -> None:
+        cv = read_run(run_cv(config, workspace, progress, report=report, resume=resume))
         write_json(folder / CONFIG, config_values(config))
-        write_json(folder / PROVENANCE, provenance_of(run) | _comes_from(cv))
-        opened.stage("training on all training essays")
+        write_json(
+            folder / PROVENANCE, provenance_of(run).model_dump(mode="json") | _comes_from(cv)
+        )
+        session.stage("training on all training essays")
         _fit(run, folder / SCORER.parent)
-        opened.stage("interval and flags")
+        session.stage("interval and flags")
         write_json(folder / RECORD, _record(run, cv).model_dump(mode="json"))
         interval = fit_interval(cv.predictions, run.design.groups, order.coverage)
         write_json(folder / INTERVAL, interval.model_dump(mode="json"))
         essays = run.prepared.train.essays
         write_flags(folder, learn_flags(essays, _vectors(run, folder), config.seed))
-    return folder
+
+    return finish(folder, resume, progress, work)
 
 
 def model_name(run: Run, coverage: float) -> str:
@@ -114,10 +115,13 @@ def _fit(run: Run, folder: Path) -> None:
     The cut of `dev` and the seed are those of the final test, so the model that is tested there is
     the one that is used.
     """
-    if is_done(folder):
+    design, train = run.design, run.prepared.train
+    origin = run.origin(run.config.scorer)
+    identity = origin.identity(train.essays.ids, (), None)
+    if has_fit(folder):
+        read_fit(folder, identity)
         return
     started = time.perf_counter()
-    design, train = run.design, run.prepared.train
     if run.needs_columns:
         run.columns.warm(train.essays)
     seed = derive_seed(run.config.seed, "dev", "final")
@@ -125,9 +129,21 @@ def _fit(run: Run, folder: Path) -> None:
     scorer = run.build(run.config.scorer, Job("final", folder.with_name(f".{folder.name}-work")))
     report = scorer.fit(train.take(fit), train.take(dev))
     _read_whole_essays(scorer)
-    seconds = round(time.perf_counter() - started, 3)
-    result = JobResult((), (), (), report.rounds, report.curve, len(fit), len(dev), seconds)
-    write_job(folder, result, scorer.save)
+    record = FitRecord(
+        identity=identity,
+        folds=(),
+        ids=(),
+        raw=(),
+        rounds=report.rounds,
+        curve=report.curve,
+        n_fit=len(fit),
+        n_dev=len(dev),
+        seconds=round(time.perf_counter() - started, 3),
+        precisions=(origin.precision,),
+        finite=True,
+        environments=(origin.environment,),
+    )
+    write_fit(folder, record, scorer.save)
     shutil.rmtree(folder.with_name(f".{folder.name}-work"), ignore_errors=True)
 
 

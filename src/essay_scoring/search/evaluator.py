@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +20,8 @@ from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.records.config import RunConfig, config_values
-from essay_scoring.runs.cross_validation import Design, JobResult, gather, run_job
+from essay_scoring.records.fits import FitRecord
+from essay_scoring.runs.cross_validation import Design, gather
 from essay_scoring.runs.mapped_predictions import map_run
 from essay_scoring.runs.run import Run
 from essay_scoring.search.objectives import Key, key_of, point_figures
@@ -139,13 +139,13 @@ class Bench:
         self, part: Part, config: RunConfig, folder: Path, give_up: GiveUp
     ) -> Outcome:
         run, design = self.run(config), self.design(part, config)
-        build = partial(run.build, config.scorer)
-        jobs: list[JobResult] = []
+        fitter = run.fitter(config.scorer, design)
+        jobs: list[FitRecord] = []
         steps: dict[int, Key] = {}
         figures: dict[str, float | None] = {}
         for done, fold in enumerate(design.folds, start=1):
             at = folder / f"fold-{fold}"
-            jobs.append(run_job(design, [fold], build, at, keep_model=False))
+            jobs.append(fitter.fit(at, [fold], keep_model=False))
             # Cut-points for a fold come from other folds, so a single one has none yet.
             if done == 1:
                 continue
@@ -162,7 +162,7 @@ class Bench:
         return replace(outcome, reason=reason, raw=tuple(float(value) for value in raw))
 
     def _figures(
-        self, design: Design, config: RunConfig, jobs: list[JobResult]
+        self, design: Design, config: RunConfig, jobs: list[FitRecord]
     ) -> dict[str, float | None]:
         """Return the figures over the folds done so far, as if there were no others."""
         seen = within(design, design.held_out_rows([job.folds[0] for job in jobs]))
@@ -198,7 +198,7 @@ def _outcome(
     config: RunConfig,
     figures: dict[str, float | None],
     steps: dict[int, Key],
-    jobs: list[JobResult],
+    jobs: list[FitRecord],
 ) -> Outcome:
     return Outcome(
         config=config_values(config),

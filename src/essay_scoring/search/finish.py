@@ -99,8 +99,8 @@ class Finish:
             "storage": "database" if place.storage else "journal",
             "seconds": round(sum(one.seconds for p in place.parts for one in place.outcomes(p)), 1),
             "code_revision": provenance.code_revision(),
-            "git": provenance.git_state(),
-            "machine": provenance.machine(),
+            "git": provenance.git_state().model_dump(),
+            "machine": provenance.machine().model_dump(),
             "versions": provenance.package_versions(),
         }
 

@@ -91,7 +91,10 @@ def run_grid(
 
     def lead(opened: Session) -> None:
         write_json(place.folder / "config.json", _identity(sweep, place.bench))
-        write_json(place.folder / "provenance.json", provenance_of(place.bench.base))
+        write_json(
+            place.folder / "provenance.json",
+            provenance_of(place.bench.base).model_dump(mode="json"),
+        )
         opened.stage("features")
         place.bench.run(sweep.base)
         opened.stage("cells")
@@ -184,8 +187,8 @@ def _write(place: _Place) -> None:
         "cells": [_row(rank, one) for rank, one in enumerate(ranked, start=1)],
         "winners_curse": None if curse is None else curse.to_json(),
         "code_revision": provenance.code_revision(),
-        "git": provenance.git_state(),
-        "machine": provenance.machine(),
+        "git": provenance.git_state().model_dump(),
+        "machine": provenance.machine().model_dump(),
     }
     if ranking:
         best = RunConfig.model_validate(ranking[0].config)

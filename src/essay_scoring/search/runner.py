@@ -66,6 +66,8 @@ def help_search(search: Search, workspace: Workspace, storage: str | None, folde
 def _prepare(place: Workplace, opened: Session) -> None:
     """Write what the search is and comes from, and compute its columns before helpers start."""
     write_json(place.folder / "config.json", place.identity)
-    write_json(place.folder / "provenance.json", provenance_of(place.bench.base))
+    write_json(
+        place.folder / "provenance.json", provenance_of(place.bench.base).model_dump(mode="json")
+    )
     opened.stage("features")
     place.bench.run(place.search.base)

@@ -15,7 +15,7 @@ from essay_scoring.core.errors import BusyError
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.worker_pool import end_with_parent
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.runs.session import Session, session
+from essay_scoring.runs.session import Session, finish
 
 Task = Callable[..., None]
 
@@ -67,8 +67,7 @@ def take_part(
     joined = False
     while not is_complete(folder):
         try:
-            with session(folder, resume, progress, shared=True) as opened:
-                lead(opened)
+            finish(folder, resume, progress, lead, shared=True)
         except BusyError as error:
             # A leader may also find one of the runs busy that the ending needs.
             if error.where != str(folder):

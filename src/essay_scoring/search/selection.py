@@ -8,7 +8,6 @@ predicts the fold. The figures are those of searching and selecting, not of one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints, shared_scale
 from essay_scoring.records.config import RunConfig
-from essay_scoring.runs.cross_validation import run_job
 from essay_scoring.runs.mapped_predictions import as_predictions
 from essay_scoring.search.evaluator import Bench, Outcome, Part, within
 from essay_scoring.search.guardrails import TailGuard
@@ -42,8 +40,8 @@ def report_outer(bench: Bench, chosen: Mapping[Part, Outcome], folder: Path) -> 
     for part, outcome in chosen.items():
         config = RunConfig.model_validate(outcome.config)
         whole = bench.design(Part("all"), config)
-        build = partial(bench.run(config).build, config.scorer)
-        job = run_job(whole, [_outer(part)], build, folder / part.name, keep_model=False)
+        fitter = bench.run(config).fitter(config.scorer, whole)
+        job = fitter.fit(folder / part.name, [_outer(part)], keep_model=False)
         rows = whole.held_out_rows([_outer(part)])
         raw[rows] = job.raw
         final[rows] = _mapped_from_inside(bench, part, outcome, raw[rows])

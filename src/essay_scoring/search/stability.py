@@ -45,13 +45,13 @@ def check_stability(
 
 
 def _row(role: str, run: RunRecord, reference: RunRecord) -> dict[str, Any]:
-    settings = run.metrics["config"]["evaluation"]
+    settings = run.metrics.summary.settings
     found = compare(
         reference.predictions,
         run.predictions,
-        min_prompt_n=settings["min_prompt_n"],
-        bottom_k=settings["bottom_k"],
-        replicates=settings["replicates"],
+        min_prompt_n=settings.min_prompt_n,
+        bottom_k=settings.bottom_k,
+        replicates=settings.replicates,
     )
     delta = found.deltas["mean_qwk"].to_json()
     return {

@@ -39,7 +39,7 @@ def train(work: Path, out: Path) -> None:
         if event.done == 0:
             begun.append(event.stage)
 
-    taught.progress.listen(note)
+    taught.progress.listeners.append(note)
     with surroundings(1, "cpu"):
         standing = taught.run("the same")
     digest = hashlib.sha256(json.dumps([standing.best, dict(standing.curve)]).encode())

@@ -92,7 +92,7 @@ def test_global_random_state_threads_and_denormals_are_left_alone() -> None:
 def test_progress_counts_essays_epoch_by_epoch() -> None:
     events: list[ProgressEvent] = []
     taught = training(settings(epochs=2), n=20)
-    taught.progress.listen(events.append)
+    taught.progress.listeners.append(events.append)
     taught.run("x")
     ends = [event for event in events if event.done == event.total]
     assert [(event.stage, event.total, event.unit) for event in ends] == [
