@@ -26,6 +26,12 @@ from tests.conftest import smoke_config
 LATER = "2100-01-01T00:00:00.000000+00:00"
 METRICS, STATUS = "artifacts/cv_metrics.json", "status.json"
 
+MADE_ON: dict[str, Any] = {
+    "device": "rocm",
+    "host": "big",
+    "precision": "bf16",
+    "finite": True,
+}
 FINE_TUNED = {
     "gradient_checkpointing": True,
     "effective_batch": 32,
@@ -111,12 +117,13 @@ class Bench:
         `fits` change the first fits one by one, `changes` how all of them trained.
         """
         write_json(self.candidate / "receipt.json", {"session": "made"})
+        values = MADE_ON | FINE_TUNED | changes
 
         def change(metrics: Any) -> None:
-            metrics["training"] = FINE_TUNED | changes
+            metrics["training"] = {k: v for k, v in values.items() if k not in MADE_ON}
             for number, fit in enumerate(metrics["fits"]):
-                values = {"device": "rocm", "host": "big", "precision": "bf16", "finite": True}
-                made_on(fit, **(values | (fits[number] if number < len(fits) else {})))
+                own = fits[number] if number < len(fits) else {}
+                made_on(fit, **{k: (values | own)[k] for k in MADE_ON})
 
         rewritten(self.candidate, METRICS, change)
 

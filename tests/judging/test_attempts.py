@@ -35,7 +35,7 @@ def marked(bench: Bench) -> list[dict[str, Any]]:
 
 
 def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> None:
-    bench.fine_tuned({"device": "cpu"}, effective_batch=8)
+    bench.fine_tuned(device="cpu", effective_batch=8)
     strict, lax = plan_of(evidence=STRICT), plan_of(name="lax")
     bench.register(strict)
     bench.register(lax)
@@ -63,7 +63,7 @@ def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> N
 def test_a_marked_run_stays_marked_when_copied_or_written_anew_but_not_when_run_again(
     bench: Bench,
 ) -> None:
-    bench.fine_tuned({"device": "cpu"})
+    bench.fine_tuned(device="cpu")
     bench.register(plan_of(evidence=STRICT))
     bench.register(plan_of(name="lax"))
     bench.refusal(plan_of(evidence=STRICT))
@@ -112,12 +112,15 @@ def other_config(bench: Bench) -> None:
             lambda bench: rewritten(bench.candidate, "config.json", lambda c: c.update(seed=7)),
             "config.json is not the config that the metrics are of",
         ),
-        (other_config, "a run of this config, data, splits and code would be named candidate-"),
+        (
+            other_config,
+            "a run of this config, data, splits, code and packages would be named candidate-",
+        ),
         (
             lambda bench: rewritten(
                 bench.candidate, METRICS, lambda m: m["data"].update(splits_sha256="0" * 64)
             ),
-            "a run of this config, data, splits and code would be named candidate-",
+            "a run of this config, data, splits, code and packages would be named candidate-",
         ),
     ],
 )

@@ -31,10 +31,8 @@ def missed(bench: Bench) -> list[str]:
     ("changes", "rule"),
     [
         ({"device": "cuda"}, "device"),
-        ({"device": None}, "device"),
         ({"host": "small"}, "host"),
         ({"precision": "fp16"}, "precision"),
-        ({"precision": None}, "precision"),
         ({"finite": False}, "finite"),
         ({"gradient_checkpointing": False}, "gradient_checkpointing"),
         ({"effective_batch": 31}, "effective_batch"),

@@ -22,6 +22,7 @@ from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records import provenance
 from essay_scoring.records.config import EvaluationSettings
+from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.residuals import write_residuals
 from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName
 from essay_scoring.runs.artifacts import metrics_data, summary_of
@@ -72,9 +73,11 @@ def import_predictions(
         "code": provenance.code_revision(),
     }
     folder = runs / f"{request.name}-{fingerprint(identity)[:12]}"
+    # A file that is at fault leaves no folder behind, so it is read before there is one.
+    read = None if is_complete(folder) else _predictions(table, request)
 
     def work(session: Session) -> None:
-        predictions, mapping = _predictions(table, request)
+        predictions, mapping = read or _predictions(table, request)
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
         session.stage("artifacts")
         paths = write_residuals(folder / "artifacts", predictions, request.scheme, {})
