@@ -25,6 +25,7 @@ from essay_scoring.judging.power_trials import (
     correlation_of,
     trials_of,
 )
+from essay_scoring.records.manifest import write_manifest
 from essay_scoring.statistics.power_population import fit_population
 from tests.judging.made_power import RUN, made_run, small_plan, small_record
 from tests.statistics.made import MIXED, made_predictions, rescored
@@ -162,7 +163,8 @@ def test_half_of_a_baseline_is_no_baseline(tmp_path: Path) -> None:
     run = made_run(tmp_path / "run", baselines={"ridge": RUN.raw})
     job = run.folder / "models" / "baselines" / "ridge" / "fold-0" / "job.json"
     values = read_json(job)
-    write_json(job, {"ids": values["ids"][1:], "raw": values["raw"][1:]})
+    write_json(job, values | {"ids": values["ids"][1:], "raw": values["raw"][1:]})
+    write_manifest(job.parent)
     assert baselines_of(run) == {}
 
 
