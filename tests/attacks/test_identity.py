@@ -27,7 +27,7 @@ def replaced(name: str, old: str, new: str) -> Callable[[Path], None]:
     return edit
 
 
-def appended(name: str, text: str) -> Callable[[Path], None]:
+def appended(name: str, text: str) -> Callable[[Path], object]:
     """Return an edit that adds lines to one module."""
     return lambda package: (package / name).write_text(
         (package / name).read_text(encoding="utf-8") + text, encoding="utf-8"
@@ -44,7 +44,7 @@ MARK_IN_TEXT = appended("models/weighting.py", '\nANOTHER = "a # b"\n')
 
 
 def folder_after(
-    tmp_path: Path, cache: Path, name: str, edit: Callable[[Path], None] | None = None
+    tmp_path: Path, cache: Path, name: str, edit: Callable[[Path], object] | None = None
 ) -> str:
     """Return what a run is called by a copy of the package that was edited."""
     home = tmp_path / name
