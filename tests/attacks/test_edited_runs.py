@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,17 +31,11 @@ def home(finished: Path, tmp_path: Path) -> Path:
 
 def truth_as_prediction(run: Path) -> None:
     """Make one fold predict what the raters gave."""
-    rows = [*map(read_line, (run / "artifacts/residuals_cv_val_oof.jsonl").open(encoding="utf-8"))]
+    text = (run / "artifacts/residuals_cv_val_oof.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
     true = {str(row["record_id"]): row["y_true"] for row in rows}
     fit = read_json(run / "models/fold-0/job.json")
     write_json(run / "models/fold-0/job.json", fit | {"raw": [true[one] for one in fit["ids"]]})
-
-
-def read_line(line: str) -> dict[str, object]:
-    import json
-
-    value: dict[str, object] = json.loads(line)
-    return value
 
 
 def unfinished(run: Path) -> None:

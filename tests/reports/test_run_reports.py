@@ -162,7 +162,7 @@ def test_an_absent_artifact_is_named(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"schema": 2}, "schema 2, not 1"), ({"scales": {}}, "not the metrics of a run")],
+    [({"schema": 1}, "schema 1, not 2"), ({"scales": {}}, "not the metrics of a run")],
 )
 def test_metrics_of_another_kind_are_refused(
     tmp_path: Path, change: dict[str, Any], said: str

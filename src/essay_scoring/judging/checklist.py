@@ -98,7 +98,8 @@ def _reviewed(compared: Sequence[Mapping[str, Any]]) -> Item:
 
 def _is_invariant(run: RunRecord) -> bool:
     """Tell whether a run was trained by a method that makes it depend less on the prompt."""
-    values = run.metrics.hyperparameters.get("invariance")
+    scorer = run.metrics.config["scorer"]
+    values = scorer.get("invariance") if isinstance(scorer, dict) else None
     settings = TypeAdapter[InvarianceMethod](InvarianceSettings).validate_python(
         values or {"method": "none"}
     )
