@@ -10,7 +10,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.models.scorer_settings import ScorerSettings
 from essay_scoring.records.config import Baseline, RunConfig, config_values
-from essay_scoring.records.fits import FIT, FitRecord
+from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.artifacts import Scored, write_artifacts
 from essay_scoring.runs.cross_validation import gather
@@ -74,24 +74,19 @@ def _cross_validate(
     single = fold_jobs(design)
     join_members(run, folder)
     session.stage("cross-validation")
-    with session.progress.stage(folder.name, len(single), "folds") as advance:
-        fits = _fits(run, run.config.scorer, single, models, advance)
+    fits = _fits(run, run.config.scorer, single, models, session)
     inner: list[FitRecord] = []
     if mapping == "qwk_cutpoints_inner":
-        pairs = inner_jobs(design)
         session.stage("inner cross-validation")
-        with session.progress.stage("inner folds", len(pairs), "fits") as advance:
-            inner = _fits(run, run.config.scorer, pairs, models, advance)
+        inner = _fits(run, run.config.scorer, inner_jobs(design), models, session)
     scored = Scored(map_run(mapping, design, gather(design, fits), inner), fits)
     baselines: dict[Baseline, Scored] = {}
     for name in run.config.baselines:
         session.stage(f"baseline {name}")
-        with session.progress.stage(f"baseline {name}", len(single), "folds") as advance:
-            fits = _fits(run, BASELINES[name], single, models / "baselines" / name, advance)
+        fits = _fits(run, BASELINES[name], single, models / "baselines" / name, session)
         mapped = map_run(plain_mapping(mapping), design, gather(design, fits), [])
         baselines[name] = Scored(mapped, fits)
     forget_parts(folder)
-    session.wrote(*(path.parent for path in models.rglob(FIT)))
     return scored, baselines
 
 
@@ -100,11 +95,13 @@ def _fits(
     settings: ScorerSettings,
     parts: Mapping[str, Sequence[int]],
     folder: Path,
-    advance: Callable[[int], None],
+    session: Session,
 ) -> list[FitRecord]:
     """Return the fit that leaves out each part's folds, doing those that are not there yet."""
     fits, fitter = [], run.fitter(settings)
-    for name, folds in parts.items():
-        fits.append(fitter.fit(folder / name, folds))
-        advance(1)
+    with session.progress.stage(session.doing, len(parts), "fits") as advance:
+        for name, folds in parts.items():
+            fits.append(fitter.fit(folder / name, folds))
+            session.wrote(folder / name)
+            advance(1)
     return fits

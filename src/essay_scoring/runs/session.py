@@ -72,8 +72,7 @@ def finish(
             _sweep(folder)
         session = Session(folder, resume, progress, still_ours)
         with _log_to(folder / "run.log"), progress.heard_by(session.hear), session:
-            work(session)
-            session.require_evidence()
+            session.do(work)
         if shared:
             _sweep(folder)
         write_manifest(folder)
@@ -105,7 +104,7 @@ def _held(folder: Path) -> Iterator[Callable[[], bool]]:
 class Session:
     """Keeps status.json and progress.json of a run folder true while work goes on.
 
-    `started` is this session's start; `sessions` holds that and the host of every one so far.
+    `doing` names the stage that work is in.
     """
 
     def __init__(
@@ -114,6 +113,7 @@ class Session:
         self.folder, self.progress = folder, progress
         self._still_ours = still_ours
         self._evidence: list[Path] = []
+        self.doing = "starting"
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._status: dict[str, Any] = {
@@ -150,14 +150,20 @@ class Session:
         """Name the stage that work is in; EvidenceError if the folder is no longer there."""
         log.info("stage %s", name)
         self._require_ours()
+        self.doing = name
         self._write(stage=name)
 
     def wrote(self, *paths: Path) -> None:
         """Name files and sealed folders that must be there, whole, when the folder is sealed."""
         self._evidence.extend(paths)
 
-    def require_evidence(self) -> None:
-        """Raise EvidenceError unless all that was written is still there, every fit as sealed."""
+    def do(self, work: Callable[[Session], object]) -> None:
+        """Do the work; EvidenceError unless all it wrote is still there, every fit as sealed."""
+        try:
+            work(self)
+        except OSError:
+            self._require_ours()
+            raise
         self._require_ours()
         for path in self._evidence:
             if path.is_dir():
