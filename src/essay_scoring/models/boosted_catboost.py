@@ -16,7 +16,7 @@ from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
-from essay_scoring.models.ordinal import BoostedScorer, Sample
+from essay_scoring.models.ordinal import BoostedScorer, TrainingSample
 from essay_scoring.models.scorer_settings import CatBoostSettings
 
 _FILE = "model.cbm"
@@ -30,7 +30,7 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
 
     booster: Any = None
 
-    def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
+    def boost(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> FitReport:
         """Fit trees on `train` and drop those after the best round on `dev`."""
         with held():
             booster = self._train(train, dev, n_classes)
@@ -42,7 +42,7 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
         curve = {name: next(iter(losses[key].values())) for key, name in names.items()}
         return FitReport(booster.tree_count_, curve)
 
-    def _train(self, train: Sample, dev: Sample, n_classes: int) -> Any:
+    def _train(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> Any:
         catboost, context = _catboost(), self.context
         booster = catboost.CatBoost(
             catboost_parameters(self.settings, n_classes, context.seed, context.threads)

@@ -15,7 +15,7 @@ from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
-from essay_scoring.models.ordinal import BoostedScorer, Sample
+from essay_scoring.models.ordinal import BoostedScorer, TrainingSample
 from essay_scoring.models.scorer_settings import XGBoostSettings
 
 _FILE = "model.json"
@@ -26,7 +26,7 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
 
     booster: Any = None
 
-    def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
+    def boost(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> FitReport:
         """Fit trees on `train` and drop those after the best round on `dev`."""
         curve: dict[str, dict[str, list[float]]] = {}
         with held():
@@ -37,7 +37,11 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
         return FitReport(booster.best_iteration + 1, losses)
 
     def _train(
-        self, train: Sample, dev: Sample, n_classes: int, curve: dict[str, dict[str, list[float]]]
+        self,
+        train: TrainingSample,
+        dev: TrainingSample,
+        n_classes: int,
+        curve: dict[str, dict[str, list[float]]],
     ) -> Any:
         xgboost, threads = _xgboost(), self.context.threads
         shape = {"nthread": threads}

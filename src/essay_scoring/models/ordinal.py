@@ -21,7 +21,7 @@ B = TypeVar("B", XGBoostSettings, CatBoostSettings)
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class TrainingSample:
     """Columns (n, p) with what a booster learns from them (n,) and the weights (n,)."""
 
     values: Matrix
@@ -77,10 +77,10 @@ class BoostedScorer(FamilyScorer[B]):
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Boost; `rounds` counts the rounds kept, `curve` has train and dev loss of all rounds."""
         mode = self.mode
-        sample = Sample(
+        sample = TrainingSample(
             self.columns.remember(train.essays), mode.labels(train), self.weights(train)
         )
-        stop = Sample(self.columns.matrix(dev.essays), mode.labels(dev), np.ones(len(dev)))
+        stop = TrainingSample(self.columns.matrix(dev.essays), mode.labels(dev), np.ones(len(dev)))
         report = self.boost(sample, stop, mode.n_classes)
         self.facts = {"rounds": report.rounds or 0, "classes": mode.n_classes}
         return report
@@ -112,7 +112,7 @@ class BoostedScorer(FamilyScorer[B]):
         return training_mode(self.settings.mode, self.context.scales)
 
     @abstractmethod
-    def boost(self, train: Sample, dev: Sample, n_classes: int) -> FitReport:
+    def boost(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> FitReport:
         """Fit trees on `train` and keep those up to the best round on `dev`."""
 
     @abstractmethod
