@@ -13,6 +13,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from essay_scoring.search.search_settings import Search, load_search
 from record import record
 
 from essay_scoring.core.progress import Progress
@@ -22,7 +23,6 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import run_job
 from essay_scoring.runs.run import open_run
 from essay_scoring.search.runner import help_search
-from essay_scoring.search.search_settings import Search, load_search
 from essay_scoring.search.search_workers import helpers
 from essay_scoring.search.storage import require_optuna
 from essay_scoring.search.work import ALL, open_workplace, work

@@ -24,7 +24,7 @@ from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.launch.profile import load_profile
 from essay_scoring.records.config import load_run_config
-from essay_scoring.search.search_settings import load_search
+from essay_scoring.records.search_settings import load_search
 from tests.conftest import ROOT
 from tests.docs.shown import Shown, blocks, commands_of, pages, to_run
 

@@ -52,7 +52,7 @@ def power(folder: Path) -> str:
 
 
 def search(folder: Path) -> str:
-    hostile = SEARCH | {"name": NAMES[0] + NAMES[2]}
+    hostile = SEARCH.model_copy(update={"name": NAMES[0] + NAMES[2]})
     return read(write_search_reports(folder_of(folder, hostile))[1])
 
 

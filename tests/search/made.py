@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.progress import Progress
+from essay_scoring.records.search import Outcome
+from essay_scoring.records.search_settings import Search, load_search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.search_report import write_search_reports
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.search.runner import run_search
-from essay_scoring.search.search_settings import Search, load_search
 from essay_scoring.search.search_workers import Team
-from essay_scoring.search.work import Workplace, open_workplace
+from essay_scoring.search.work import SearchPlace, open_search
 from tests.conftest import ROOT
 
 SEARCHES = ROOT / "configs" / "search"
@@ -26,10 +27,10 @@ def small_search(*overrides: str, **flags: Any) -> Search:
     return load_search(SMOKE_SEARCH, ['mode="flat"', *overrides], **flags)
 
 
-def workplace(space: Workspace, *overrides: str, **flags: Any) -> Workplace:
+def workplace(space: Workspace, *overrides: str, **flags: Any) -> SearchPlace:
     """Return the workplace of the small search, its folder there."""
-    place = open_workplace(small_search(*overrides, **flags), space, Progress(), None)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    place = open_search(small_search(*overrides, **flags), space, Progress(), None)
+    place.folder.path.mkdir(parents=True, exist_ok=True)
     return place
 
 
@@ -38,3 +39,18 @@ def finished_search(space: Workspace, search: Search, team: Team = Team()) -> Pa
     return run_search(
         search, space, Progress(), team=team, reporters=REPORTERS, resume="the same command"
     )
+
+
+def made_outcome(**changes: Any) -> Outcome:
+    """Return a complete outcome with an agreement of 0.5 and both tails at 0.5."""
+    known: dict[str, Any] = {
+        "config": small_search().base,
+        "state": "complete",
+        "key": (0.5,),
+        "figures": {"low_tail_adjacent": 0.5, "high_tail_adjacent": 0.5},
+        "steps": {},
+        "raw": (),
+        "rounds": (),
+        "seconds": 0.0,
+    }
+    return Outcome(**known | changes)

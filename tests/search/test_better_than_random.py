@@ -10,14 +10,13 @@ import pytest
 from essay_scoring.core.files import write_text
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.progress import Progress
+from essay_scoring.records.search_settings import Search, load_search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.run import open_run
-from essay_scoring.search.evaluator import Bench
-from essay_scoring.search.proposals import Tried, propose
-from essay_scoring.search.search_settings import Search, load_search
+from essay_scoring.search.evaluator import ALL, Evaluator
+from essay_scoring.search.proposals import SamplerTrial, propose
 from essay_scoring.search.space import config_fingerprint, space_of
 from essay_scoring.search.storage import require_optuna
-from essay_scoring.search.work import ALL
 from tests.conftest import ROOT
 
 SEEDS, TRIALS, DRAWS = 20, 30, 400
@@ -43,22 +42,26 @@ class Explorer:
 
     def __init__(self, search: Search, space: Workspace) -> None:
         self.search, self.space = search, space_of(search)
-        self.bench = Bench(open_run(search.base, space, Progress()), search.settings.objective)
+        self.evaluator = Evaluator(
+            open_run(search.base, space, Progress()), search.settings.objective
+        )
         self.folder = space.runs / "tried"
         self.distributions = self.space.distributions()
 
     def best(self, sampler: str, trials: int, seed: int) -> list[float]:
         """Return the objective of each trial."""
         settings = self.search.settings.model_copy(update={"sampler": sampler})
-        tried: list[Tried] = []
+        tried: list[SamplerTrial] = []
         for number in range(trials):
             # Random proposals depend on no trial, so that a long history costs nothing.
             known = tried if sampler == "tpe" else []
             at = derive_seed(seed, sampler, number)
             params = self.space.rounded(propose(known, self.distributions, settings, at))
             config = self.space.config(params)
-            found = self.bench.try_out(ALL, config, self.folder / config_fingerprint(config)[:16])
-            tried.append(Tried(params, "complete", found.key))
+            found = self.evaluator.try_out(
+                ALL, config, self.folder / f"{config_fingerprint(config)[:16]}.json"
+            )
+            tried.append(SamplerTrial(params, "complete", found.key))
         return [one.key[0] for one in tried if one.key is not None]
 
 

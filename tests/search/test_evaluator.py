@@ -12,20 +12,23 @@ from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.search import Outcome
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.run import Run, open_run
-from essay_scoring.search.evaluator import Bench, Outcome, Part, read_outcome
+from essay_scoring.search.evaluator import ALL, Evaluator, Part
 from essay_scoring.search.selection import best_first, report_outer
 from tests.conftest import smoke_config
+from tests.search.made import made_outcome
 
-ALL, OUTER = Part("all"), Part("outer-2", 2)
+OUTER = Part("outer-2", 2)
 
 
-def bench_of(space: Workspace, *overrides: str) -> Bench:
-    """Return a bench on the smoke corpus."""
-    return Bench(open_run(smoke_config("ridge", *overrides), space, Progress()), "mean_qwk")
+def evaluator_of(space: Workspace, *overrides: str) -> Evaluator:
+    """Return a evaluator on the smoke corpus."""
+    return Evaluator(open_run(smoke_config("ridge", *overrides), space, Progress()), "mean_qwk")
 
 
 class Witness:
@@ -56,15 +59,15 @@ def witnessed(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     return seen
 
 
-def ids_of(bench: Bench, fold: int) -> set[str]:
-    design = bench.base.design
+def ids_of(evaluator: Evaluator, fold: int) -> set[str]:
+    design = evaluator.base.design
     return {design.train.essays.ids[row] for row in design.held_out_rows([fold])}
 
 
 def test_a_trial_has_the_figures_of_the_run(space: Workspace, tmp_path: Path) -> None:
     """What a search selects by is what `cv` of the selected config will say."""
     config = smoke_config("ridge", "scorer.alphas=[30.0]", "baselines=[]")
-    found = bench_of(space).try_out(ALL, config, tmp_path / "x")
+    found = evaluator_of(space).try_out(ALL, config, tmp_path / "x.json")
     folder = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
     summary = read_json(folder / "artifacts" / "cv_metrics.json")["summary"]
     assert found.state == "complete"
@@ -77,20 +80,20 @@ def test_a_trial_has_the_figures_of_the_run(space: Workspace, tmp_path: Path) ->
 def test_no_fit_inside_an_outer_fold_ever_sees_it(
     space: Workspace, tmp_path: Path, witnessed: list[set[str]]
 ) -> None:
-    bench = bench_of(space)
-    outcome = bench.try_out(OUTER, bench.base.config, tmp_path / "x")
-    outer = ids_of(bench, 2)
+    evaluator = evaluator_of(space)
+    outcome = evaluator.try_out(OUTER, evaluator.base.config, tmp_path / "x.json")
+    outer = ids_of(evaluator, 2)
     assert len(witnessed) == 4
     assert not any(outer & seen for seen in witnessed)
-    assert not outer & set(bench.predictions(OUTER, outcome).ids)
-    assert len(outcome.raw) == len(bench.base.design.train) - len(outer)
+    assert not outer & set(evaluator.predictions(OUTER, outcome).ids)
+    assert len(outcome.raw) == len(evaluator.base.design.train) - len(outer)
 
 
 def test_nothing_of_the_outer_fold_changes_what_its_search_finds(
     space: Workspace, tmp_path: Path, witnessed: list[set[str]]
 ) -> None:
     """Other scores in the outer fold leave the inner figures and its own mapping as they were."""
-    bench, other = bench_of(space), bench_of(space)
+    evaluator, other = evaluator_of(space), evaluator_of(space)
     design = other.base.design
     scores = design.train.scores.copy()
     outer = design.held_out_rows([2])
@@ -98,14 +101,14 @@ def test_nothing_of_the_outer_fold_changes_what_its_search_finds(
     train = ScoredEssays(design.train.essays, scores, design.train.scales)
     vars(other.base)["design"] = replace(design, train=train)
     found = [
-        one.try_out(OUTER, one.base.config, tmp_path / name)
-        for one, name in ((bench, "a"), (other, "b"))
+        one.try_out(OUTER, one.base.config, tmp_path / f"{name}.json")
+        for one, name in ((evaluator, "a"), (other, "b"))
     ]
     assert found[0].figures == found[1].figures
     assert found[0].raw == found[1].raw
     reported = [
         report_outer(one, {OUTER: outcome}, tmp_path / f"outer-{name}")
-        for one, outcome, name in zip((bench, other), found, "ab", strict=True)
+        for one, outcome, name in zip((evaluator, other), found, "ab", strict=True)
     ]
     np.testing.assert_array_equal(reported[0].final[outer], reported[1].final[outer])
     assert not np.array_equal(reported[0].true[outer], reported[1].true[outer])
@@ -115,14 +118,14 @@ def test_nothing_of_the_outer_fold_changes_what_its_search_finds(
 def test_the_outer_fold_is_fitted_on_all_the_others(
     space: Workspace, tmp_path: Path, witnessed: list[set[str]], mapping: str
 ) -> None:
-    bench = bench_of(space, f"training.mapping={mapping}")
-    outcome = bench.try_out(OUTER, bench.base.config, tmp_path / "x")
+    evaluator = evaluator_of(space, f"training.mapping={mapping}")
+    outcome = evaluator.try_out(OUTER, evaluator.base.config, tmp_path / "x.json")
     witnessed.clear()
-    reported = report_outer(bench, {OUTER: outcome}, tmp_path / "outer")
+    reported = report_outer(evaluator, {OUTER: outcome}, tmp_path / "outer")
     [seen] = witnessed
-    assert seen == set(bench.base.design.train.essays.ids) - ids_of(bench, 2)
-    outer = bench.base.design.held_out_rows([2])
-    scale = bench.base.prepared.train.scales.shared
+    assert seen == set(evaluator.base.design.train.essays.ids) - ids_of(evaluator, 2)
+    outer = evaluator.base.design.held_out_rows([2])
+    scale = evaluator.base.prepared.train.scales.shared
     assert scale is not None
     assert scale.holds(reported.final[outer]).all()
     assert np.isnan(np.delete(reported.final, outer)).all()
@@ -134,7 +137,7 @@ def test_the_outer_fold_is_fitted_on_all_the_others(
 def test_a_finished_configuration_is_read_and_finished_folds_are_kept(
     space: Workspace, tmp_path: Path, witnessed: list[set[str]]
 ) -> None:
-    bench = bench_of(space)
+    evaluator = evaluator_of(space)
 
     class KilledError(Exception):
         pass
@@ -145,28 +148,30 @@ def test_a_finished_configuration_is_read_and_finished_folds_are_kept(
         return False
 
     with pytest.raises(KilledError):
-        bench.try_out(ALL, bench.base.config, tmp_path / "x", kill)
+        evaluator.try_out(ALL, evaluator.base.config, tmp_path / "x.json", kill)
     assert len(witnessed) == 3
-    whole = bench.try_out(ALL, bench.base.config, tmp_path / "x", slot=7, params={"a": 1})
+    whole = evaluator.try_out(
+        ALL, evaluator.base.config, tmp_path / "x.json", slot=7, params={"a": 1}
+    )
     assert len(witnessed) == 5
-    assert bench.try_out(ALL, bench.base.config, tmp_path / "x") == whole
+    assert evaluator.try_out(ALL, evaluator.base.config, tmp_path / "x.json") == whole
     assert len(witnessed) == 5
     assert (whole.slot, whole.params) == (7, {"a": 1})
-    assert read_outcome(tmp_path / "x.json") == whole
+    assert read_record(Outcome, tmp_path / "x.json") == whole
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("x")] == ["x.json"]
 
 
 def test_a_trial_that_is_given_up_has_the_figures_so_far(
     space: Workspace, tmp_path: Path, witnessed: list[set[str]]
 ) -> None:
-    bench = bench_of(space)
+    evaluator = evaluator_of(space)
     asked: list[int] = []
 
     def after_three(done: int, _key: Any) -> bool:
         asked.append(done)
         return done == 3
 
-    found = bench.try_out(ALL, bench.base.config, tmp_path / "x", after_three)
+    found = evaluator.try_out(ALL, evaluator.base.config, tmp_path / "x.json", after_three)
     assert (found.state, found.raw, len(found.rounds)) == ("pruned", (), 3)
     assert asked == [2, 3]
     assert sorted(found.steps) == [2, 3]
@@ -181,8 +186,8 @@ def test_training_that_is_not_finite_is_a_failed_trial_and_no_end(
         raise NotFiniteError("the loss is not finite", where="fold 1")
 
     monkeypatch.setattr(Run, "build", broken)
-    bench = bench_of(space)
-    found = bench.try_out(ALL, bench.base.config, tmp_path / "x")
+    evaluator = evaluator_of(space)
+    found = evaluator.try_out(ALL, evaluator.base.config, tmp_path / "x.json")
     assert (found.state, found.key, found.reason) == (
         "failed",
         None,
@@ -195,7 +200,9 @@ def test_an_objective_without_large_prompts_is_a_failed_trial_and_never_another_
 ) -> None:
     config = smoke_config("ridge", "evaluation.min_prompt_n=50")
     run = open_run(config, space, Progress())
-    found = Bench(run, "worst_prompt_qwk_then_mean_qwk").try_out(ALL, config, tmp_path / "x")
+    found = Evaluator(run, "worst_prompt_qwk_then_mean_qwk").try_out(
+        ALL, config, tmp_path / "x.json"
+    )
     assert found.state == "failed"
     assert found.figures["worst_prompt_qwk"] is None
     assert found.figures["mean_qwk"] is not None
@@ -203,10 +210,10 @@ def test_an_objective_without_large_prompts_is_a_failed_trial_and_never_another_
 
 
 def test_configurations_of_the_same_features_share_their_columns(space: Workspace) -> None:
-    bench = bench_of(space)
-    one = bench.run(smoke_config("ridge", "scorer.alphas=[1.0]"))
-    other = bench.run(smoke_config("xgboost"))
-    fewer = bench.run(smoke_config("ridge", "features.drop=[smog]".replace("smog", '"smog"')))
+    evaluator = evaluator_of(space)
+    one = evaluator.run(smoke_config("ridge", "scorer.alphas=[1.0]"))
+    other = evaluator.run(smoke_config("xgboost"))
+    fewer = evaluator.run(smoke_config("ridge", "features.drop=[smog]".replace("smog", '"smog"')))
     assert one.columns is other.columns
     assert fewer.columns is not one.columns
     assert "smog" not in fewer.columns.names
@@ -214,7 +221,7 @@ def test_configurations_of_the_same_features_share_their_columns(space: Workspac
 
 def test_the_best_come_first_and_equals_by_their_slot() -> None:
     def made(slot: int, *key: float, state: str = "complete") -> Outcome:
-        return Outcome({}, state, key, {}, {}, (), (), 0.0, slot=slot)  # type: ignore[arg-type]
+        return made_outcome(slot=slot, state=state, key=key)
 
     outcomes = [made(3, 0.5, 0.7), made(1, 0.5, 0.6), made(2, 0.5, 0.7), made(0, 0.6, 0.1)]
     outcomes.append(made(4, 0.9, 0.9, state="pruned"))

@@ -11,9 +11,10 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import is_complete, require_intact
+from essay_scoring.records.search import Outcome
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.search_report import write_grid_reports
-from essay_scoring.search.evaluator import Bench, Outcome
+from essay_scoring.search.evaluator import Evaluator
 from essay_scoring.search.grid import CONTRACT_GRID, GridSweep, load_grid, run_grid
 from essay_scoring.search.search_workers import Team
 from essay_scoring.search.space import grid_cells
@@ -70,7 +71,7 @@ def test_each_finished_cell_is_kept_at_once_and_not_done_again(
     class CutShortError(Exception):
         pass
 
-    whole = Bench.try_out
+    whole = Evaluator.try_out
 
     def try_out(*arguments: Any, **more: Any) -> Outcome:
         if more["slot"] == 4:
@@ -78,7 +79,7 @@ def test_each_finished_cell_is_kept_at_once_and_not_done_again(
         return whole(*arguments, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Bench, "try_out", try_out)
+        patched.setattr(Evaluator, "try_out", try_out)
         with pytest.raises(CutShortError):
             swept(space)
     [folder] = (space.runs / "searches").glob("smoke-*")

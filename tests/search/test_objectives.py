@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.config import EvaluationSettings
-from essay_scoring.search.evaluator import Outcome
-from essay_scoring.search.guardrails import TailGuard, require_objective
+from essay_scoring.records.search import Outcome
+from essay_scoring.records.search_settings import Guardrails, Objective
 from essay_scoring.search.objectives import (
     SHOWN,
+    TailGuard,
     best_runs,
     key_of,
     point_figures,
     ranks,
+    require_objective,
 )
-from essay_scoring.search.search_settings import Guardrails, Objective
 from essay_scoring.statistics.comparison import compare
+from tests.search.made import made_outcome
 from tests.statistics.made import made_predictions
 
 LEXICOGRAPHIC: Objective = "worst_prompt_qwk_then_mean_qwk"
@@ -80,7 +82,7 @@ def test_figures_are_those_that_gates_compare() -> None:
 def outcome(low: float | None, high: float | None, state: str = "complete") -> Outcome:
     """Return an outcome with these tails."""
     tails = {"low_tail_adjacent": low, "high_tail_adjacent": high}
-    return Outcome({}, state, (0.5,), dict(tails), {}, (), (), 0.0)  # type: ignore[arg-type]
+    return made_outcome(state=state, figures=tails)
 
 
 def test_a_tail_may_fall_by_the_tolerance_and_no_further() -> None:

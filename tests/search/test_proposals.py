@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from essay_scoring.search.proposals import Tried, importances, propose
-from essay_scoring.search.search_settings import SearchSettings
+from essay_scoring.records.search_settings import SearchSettings
+from essay_scoring.search.proposals import SamplerTrial, importances, propose
 from tests.search.made import small_search
 
 
@@ -22,11 +22,11 @@ def asked(**changes: Any) -> SearchSettings:
     return small_search().settings.model_copy(update={"startup_trials": 5, **changes})
 
 
-def history(n: int = 12) -> list[Tried]:
+def history(n: int = 12) -> list[SamplerTrial]:
     """Return trials that are better the nearer x is to 0.3."""
     values = [(7 * i % n) / n for i in range(n)]
     return [
-        Tried({"x": x, "y": "ab"[i % 2]}, "complete", (1 - abs(x - 0.3), x))
+        SamplerTrial({"x": x, "y": "ab"[i % 2]}, "complete", (1 - abs(x - 0.3), x))
         for i, x in enumerate(values)
     ]
 
@@ -73,8 +73,11 @@ def test_infeasible_trials_are_avoided(distributions: dict[str, Any]) -> None:
 
 def test_failed_pruned_and_running_trials_are_taken(distributions: dict[str, Any]) -> None:
     tried = history()
-    tried += [Tried({"x": 0.9, "y": "a"}, "failed"), Tried({"x": 0.8, "y": "b"}, "running")]
-    tried += [Tried({"x": 0.7, "y": "b"}, "pruned", (0.1, 0.2), folds=2)]
+    tried += [
+        SamplerTrial({"x": 0.9, "y": "a"}, "failed"),
+        SamplerTrial({"x": 0.8, "y": "b"}, "running"),
+    ]
+    tried += [SamplerTrial({"x": 0.7, "y": "b"}, "pruned", (0.1, 0.2), folds=2)]
     assert set(propose(tried, distributions, asked(), 0)) == {"x", "y"}
 
 

@@ -9,7 +9,8 @@ import pytest
 from essay_scoring.cli.main import run
 from essay_scoring.core.files import write_text
 from essay_scoring.records.manifest import is_complete, require_intact
-from essay_scoring.search.evaluator import Bench, Outcome
+from essay_scoring.records.search import Outcome
+from essay_scoring.search.evaluator import Evaluator
 from tests.conftest import ROOT
 from tests.search.made import SMOKE_SEARCH
 from tests.search.test_search_run import HOPELESS
@@ -113,7 +114,7 @@ def test_a_storage_that_dies_and_comes_back_empty_loses_no_finished_trial(
     """The database is damaged half way; what was found lies in the search folder."""
     database = tmp_path / "trials.db"
     command = flat_smoke(folders, "--storage", f"sqlite:///{database}")
-    whole, tried = Bench.try_out, []
+    whole, tried = Evaluator.try_out, []
 
     def try_out(*arguments: Any, **more: Any) -> Outcome:
         tried.append(whole(*arguments, **more))
@@ -122,7 +123,7 @@ def test_a_storage_that_dies_and_comes_back_empty_loses_no_finished_trial(
         return tried[-1]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Bench, "try_out", try_out)
+        patched.setattr(Evaluator, "try_out", try_out)
         assert run(command) == 2
     said = capsys.readouterr().err
     assert f"sqlite:///{database}: the storage does not answer" in said

@@ -12,13 +12,13 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.search import SearchFolder
+from essay_scoring.records.search_settings import load_search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.run import open_run
 from essay_scoring.runs.session import read_status
-from essay_scoring.search.search_settings import load_search
 from essay_scoring.search.search_workers import Team
-from essay_scoring.search.storage import locks_of
 from tests.conftest import ROOT
 from tests.search.made import SMOKE_SEARCH, finished_search, small_search
 
@@ -56,7 +56,7 @@ def test_the_folder_is_whole(flat: tuple[Path, Workspace]) -> None:
         assert (folder / name).stat().st_size > 0, name
     assert read_status(folder)["state"] == "complete"
     assert read_status(folder)["progress"]["done"] > 0
-    assert not locks_of(folder).exists()
+    assert not SearchFolder(folder).locks.exists()
 
 
 def test_selected_params_is_a_config_that_gives_the_figures_of_the_trial(

@@ -6,7 +6,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_text
-from essay_scoring.search.search_settings import CAP, load_search
+from essay_scoring.records.search_settings import CAP, load_search
 from essay_scoring.search.space import space_of
 from tests.conftest import ROOT
 from tests.search.made import SEARCHES, SMOKE_SEARCH, small_search

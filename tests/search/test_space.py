@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.search.search_settings import Choice, FloatRange, IntRange
+from essay_scoring.records.search_settings import Choice, FloatRange, IntRange
 from essay_scoring.search.space import Space, config_fingerprint, grid_cells
 from tests.conftest import smoke_config
 

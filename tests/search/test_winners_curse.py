@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from essay_scoring.records.config import EvaluationSettings
+from essay_scoring.records.search import WinnersCurse
+from essay_scoring.records.search_settings import Guardrails, Objective
 from essay_scoring.search.objectives import point_figures
-from essay_scoring.search.search_settings import Guardrails, Objective
-from essay_scoring.search.winners_curse import Selection, WinnersCurse, winners_curse
+from essay_scoring.search.winners_curse import Selection, winners_curse
 from essay_scoring.statistics.predictions import Predictions
 from tests.statistics.made import made_predictions, rescored
 

@@ -11,11 +11,11 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.study import Outside, StudyRunner
 from essay_scoring.judging.study_plan import load_study
+from essay_scoring.records.search_settings import Search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.study_reports import write_study_reports
 from essay_scoring.runs.reporters import Reporters
-from essay_scoring.search.search_settings import Search
 from tests.conftest import SMOKE
 
 GATE = """

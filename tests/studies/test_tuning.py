@@ -11,10 +11,10 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.judging.tuning import Tune
+from essay_scoring.records.search_settings import Search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.search.runner import run_search
-from essay_scoring.search.search_settings import Search
 from essay_scoring.search.search_workers import Team
 from tests.conftest import SMOKE
 from tests.studies.made import arm, endings, gates, run_study, silent, study_file

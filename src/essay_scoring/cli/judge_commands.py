@@ -23,8 +23,8 @@ from essay_scoring.cli.options import (
 if TYPE_CHECKING:
     from essay_scoring.core.progress import Progress
     from essay_scoring.judging.study import Outside
+    from essay_scoring.records.search_settings import Search
     from essay_scoring.records.workspace import Workspace
-    from essay_scoring.search.search_settings import Search
 
 PlanFile = Annotated[Path, typer.Argument(help="A gate plan under configs/gates/.")]
 ReferenceRuns = Annotated[

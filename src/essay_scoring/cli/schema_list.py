@@ -8,10 +8,11 @@ from essay_scoring.launch.profile import Profile
 from essay_scoring.models.card import Card
 from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
+from essay_scoring.records import search
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
+from essay_scoring.records.search_settings import SearchSettings
 from essay_scoring.reports.schemas import Schema
-from essay_scoring.search.search_settings import SearchSettings
 
 SCHEMAS = (
     Schema("config", "RUN/config.json", RunConfig),
@@ -30,7 +31,10 @@ SCHEMAS = (
     Schema("receipt", "RUN/receipt.json", more.Receipt),
     Schema("manifest", "RUN/manifest.json", records.Manifest),
     Schema("study_record", "STUDY/study.json", more.StudyRecord),
-    Schema("search_record", "SEARCH/artifacts/search.json", more.SearchRecord),
+    Schema("search_record", "SEARCH/artifacts/search.json", search.SearchRecord),
+    Schema("search_trials", "SEARCH/artifacts/optuna_trials.json", search.TrialsRecord),
+    Schema("search_outcome", "SEARCH/trials/PART/CONFIGURATION.json", search.Outcome),
+    Schema("grid_record", "SEARCH/artifacts/sweep.json", search.GridRecord),
     Schema("plan_register", "RUNS/plan_register.jsonl", more.RegisterEntry),
     Schema("attempts", "RUNS/attempts.jsonl", more.AttemptEntry),
     Schema("locked_test_ledger", "RUNS/locked_test_ledger.jsonl", more.OpeningEntry),

@@ -119,12 +119,12 @@ def optuna_sweep(
     twice, here or on another machine that shares the folder, it shares the work. Exits 3 when no
     trial kept the guardrails.
     """
-    from essay_scoring.core.files import read_json
+    from essay_scoring.records.search import SearchFolder
+    from essay_scoring.records.search_settings import load_search
     from essay_scoring.reports.run_reports import write_run_reports
     from essay_scoring.reports.search_report import search_summary, write_search_reports
     from essay_scoring.runs.reporters import Reporters
     from essay_scoring.search.runner import run_search
-    from essay_scoring.search.search_settings import load_search
     from essay_scoring.search.search_workers import Team
 
     folder = run_search(
@@ -142,8 +142,7 @@ def optuna_sweep(
     )
     if not _print(folder, search_summary):
         return 0
-    found = read_json(folder / "artifacts" / "search.json")
-    return 0 if found["selected"] else NONE_FEASIBLE
+    return 0 if SearchFolder(folder).read_search().selected else NONE_FEASIBLE
 
 
 def _print(folder: Path, summary: Callable[[Path], str]) -> bool:

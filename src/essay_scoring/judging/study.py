@@ -143,7 +143,7 @@ class StudyRunner:
         [candidate] = [arm for arm in study.settings.candidates if arm.name == found.arm]
         opened.stage(f"tuning {candidate.name}")
         done = tuning_round(candidate.name, search, self._outside.tune)
-        self._found.tuning = done.record
+        self._found.tuning = done.record.model_dump(mode="json")
         if done.selected is None:
             return after_tuning(found, None, self._keeper.gates)
         tuned = self._judge(Planned.tuned(candidate, done.selected), candidate, opened)

@@ -17,7 +17,7 @@ from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.records.config import RunConfig, config_values, load_run_config
-from essay_scoring.search.search_settings import Search, load_search
+from essay_scoring.records.search_settings import Search, load_search
 
 Ending = Literal["pass", "fail", "unstable", "invalid", "inconclusive", "not_run"]
 """How a candidate ends; see `study_outcomes.ending_of`."""

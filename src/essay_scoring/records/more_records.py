@@ -122,47 +122,6 @@ class StudyRecord(Record):
     versions: dict[str, str] = Field(description="versions of Python and of packages")
 
 
-class Tried(Record):
-    """A configuration and what it came to."""
-
-    slot: int = Field(description="its number; -1 is the reference")
-    params: dict[str, Any] = Field(description="what differs from the reference")
-    figures: dict[str, float | None] = Field(description="out-of-fold figures")
-    key: list[float] | None = Field(description="what it was ranked by")
-    seconds: float = Field(description="s, wall clock")
-
-
-class SearchRecord(Record):
-    """artifacts/search.json: what a search selected, and what that is worth."""
-
-    schema_: Literal[1] = Field(alias="schema", description="version of this record")
-    name: str = Field(description="the search's name")
-    mode: Literal["nested", "flat"] = Field(description="whether outer folds report it")
-    label: str = Field(description="the mode in words")
-    objective: str = Field(description="what was maximised")
-    settings: dict[str, Any] = Field(description="the search file")
-    scheme: Scheme = Field(description="how essays were held out")
-    counts: dict[str, dict[str, Any]] = Field(description="trials of each kind, by part")
-    few: bool = Field(description="whether there were too few trials to mean much")
-    cap: int = Field(description="trials beyond which a reason is asked")
-    trials_beyond_cap: str | None = Field(description="that reason")
-    allow_tail_regression: bool = Field(description="whether guardrails were lifted")
-    reference: Tried = Field(description="the configuration it started from")
-    selected: Tried | None = Field(description="the best that kept the guardrails")
-    runner_up: Tried | None = Field(description="the second")
-    against_reference: dict[str, Any] | None = Field(description="deltas and tests")
-    winners_curse: dict[str, Any] | None = Field(description="how far the winner should fall")
-    nested: dict[str, Any] | None = Field(description="figures of folds that selected nothing")
-    importances: dict[str, float] | None = Field(description="of parameters, shares of 1")
-    storage: Literal["journal", "database"] = Field(description="where trials are kept")
-    seconds: float = Field(description="s, of all trials")
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
-    git: GitState = Field(description="the checkout")
-    machine: Machine = Field(description="where it ran")
-    versions: dict[str, str] = Field(description="versions of Python and of packages")
-    stability: list[dict[str, Any]] | None = Field(description="runs under the other scheme")
-
-
 class LedgerEntry(Record):
     """What every line of a ledger holds besides its own fields."""
 

@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from essay_scoring.records.search import TrialRow
 from essay_scoring.reports.charts import ACCENT, GRID, QUIET, SECOND
 from essay_scoring.reports.search_tables import FIGURES, short_name, text
 
-Row = dict[str, Any]
 Draw = Callable[[Any], None]
 
 N_BEST = 5
 """How many of the best trials stand out among the parallel coordinates."""
 
 
-def history(trials: Sequence[Row], figure: str, reference: float | None) -> Draw | None:
+def history(trials: Sequence[TrialRow], figure: str, reference: float | None) -> Draw | None:
     """Return a drawing of a figure by trial, with the best selectable one so far."""
-    complete = [one for one in trials if _complete(one)]
+    complete = [row for row in trials if _complete(row)]
     if not complete:
         return None
 
@@ -27,11 +27,11 @@ def history(trials: Sequence[Row], figure: str, reference: float | None) -> Draw
             (False, QUIET, "breaks a guardrail"),
             (True, ACCENT, "keeps both tails"),
         ):
-            chosen = [one for one in complete if one["feasible"] is feasible]
+            chosen = [row for row in complete if row.feasible is feasible]
             if chosen:
                 axes.scatter(
-                    [one["slot"] for one in chosen],
-                    [one["figures"][figure] for one in chosen],
+                    [row.slot for row in chosen],
+                    [(row.figures or {})[figure] for row in chosen],
                     s=14,
                     color=colour,
                     linewidths=0,
@@ -64,23 +64,23 @@ def importance(importances: dict[str, float]) -> Draw | None:
     return draw
 
 
-def parallel(trials: Sequence[Row]) -> Draw | None:
+def parallel(trials: Sequence[TrialRow]) -> Draw | None:
     """Return a drawing with a line per complete trial across all settings, the best in colour."""
-    complete = [one for one in trials if _complete(one)]
-    paths = list(complete[0]["params"]) if complete else []
+    complete = [row for row in trials if _complete(row)]
+    paths = list(complete[0].params) if complete else []
     if len(paths) < 2:
         return None
-    scales = {path: _scale([one["params"][path] for one in complete]) for path in paths}
+    scales = {path: _scale([row.params[path] for row in complete]) for path in paths}
     selectable = sorted(
-        (one for one in complete if one["feasible"]),
-        key=lambda one: tuple(-value for value in one["key"]),
+        (row for row in complete if row.feasible),
+        key=lambda row: tuple(-value for value in row.key or ()),
     )
-    best = {one["slot"] for one in selectable[:N_BEST]}
+    best = {row.slot for row in selectable[:N_BEST]}
 
     def draw(axes: Any) -> None:
-        for one in sorted(complete, key=lambda one: one["slot"] in best):
-            heights = [scales[path](one["params"][path]) for path in paths]
-            stands_out = one["slot"] in best
+        for row in sorted(complete, key=lambda row: row.slot in best):
+            heights = [scales[path](row.params[path]) for path in paths]
+            stands_out = row.slot in best
             axes.plot(
                 range(len(paths)),
                 heights,
@@ -97,12 +97,12 @@ def parallel(trials: Sequence[Row]) -> Draw | None:
     return draw
 
 
-def ends(trials: Sequence[Row]) -> str:
+def ends(trials: Sequence[TrialRow]) -> str:
     """Return in words what the ends of the parallel coordinates stand for."""
-    complete = [one for one in trials if _complete(one)]
+    complete = [row for row in trials if _complete(row)]
     told = []
-    for path in complete[0]["params"] if complete else []:
-        values = [one["params"][path] for one in complete]
+    for path in complete[0].params if complete else []:
+        values = [row.params[path] for row in complete]
         if _are_numbers(values):
             told.append(f"{short_name(path)} {text(min(values))} to {text(max(values))}")
         else:
@@ -110,22 +110,27 @@ def ends(trials: Sequence[Row]) -> str:
     return "; ".join(told)
 
 
-def _complete(trial: Row) -> bool:
-    return trial["slot"] is not None and trial["state"] == "complete"
+def _complete(trial: TrialRow) -> bool:
+    return trial.slot is not None and trial.state == "complete"
 
 
-def _best_so_far(trials: Sequence[Row], figure: str) -> tuple[list[int], list[float]]:
+def _slot(trial: TrialRow) -> int:
+    return -1 if trial.slot is None else trial.slot
+
+
+def _best_so_far(trials: Sequence[TrialRow], figure: str) -> tuple[list[int], list[float]]:
     """Return where the best selectable trial by the rule changed, and its figure there."""
     best: tuple[float, ...] = ()
     slots: list[int] = []
     values: list[float] = []
-    for one in sorted(trials, key=lambda one: one["slot"]):
-        if one["feasible"] and tuple(one["key"]) > best:
-            best = tuple(one["key"])
-            slots.append(one["slot"])
-            values.append(one["figures"][figure])
+    for row in sorted(trials, key=_slot):
+        value = (row.figures or {}).get(figure)
+        if row.feasible and (row.key or ()) > best and value is not None:
+            best = row.key or ()
+            slots.append(_slot(row))
+            values.append(value)
     if slots:
-        slots.append(max(one["slot"] for one in trials))
+        slots.append(max(_slot(row) for row in trials))
         values.append(values[-1])
     return slots, values
 

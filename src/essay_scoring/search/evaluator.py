@@ -1,4 +1,4 @@
-"""The bench: one search's data, on which configurations are tried with as little redone as can be.
+"""Tries configurations on one search's data, with as little redone as can be.
 
 Configurations with the same features share one table of columns; all share the prepared essays and
 who is held out. A configuration's result is one small file that appears whole, so whatever ends a
@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from essay_scoring.core.errors import NotFiniteError
-from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.record import read_record, write_record
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.records.config import RunConfig, config_values
+from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
+from essay_scoring.records.search import REFERENCE, Figures, Key, Outcome, State
+from essay_scoring.records.search_settings import Objective
 from essay_scoring.runs.cross_validation import Design, gather
 from essay_scoring.runs.mapped_predictions import map_run
 from essay_scoring.runs.run import Run
-from essay_scoring.search.objectives import Key, key_of, point_figures
-from essay_scoring.search.search_settings import Objective
+from essay_scoring.search.objectives import key_of, point_figures
+from essay_scoring.search.space import Params
 from essay_scoring.statistics.predictions import Predictions
-
-State = Literal["complete", "pruned", "failed"]
-REFERENCE = -1
-"""The slot of a reference, which is no trial."""
 
 GiveUp = Callable[[int, Key | None], bool]
 """Told the number of folds done and the rule's figures on them; says whether to stop there."""
@@ -49,29 +46,25 @@ class Part:
     outer: int | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a configuration did on a part: figures over the folds done, and how it came by them.
+ALL = Part("all")
+"""The part that selects what is handed over: every training essay."""
 
-    `raw` are the out-of-fold predictions (own scale) in the order of the part's essays, () unless
-    the state is complete. `steps` has the rule's figures after each number of folds. `slot` and
-    `params` say which trial of a search it was.
-    """
 
-    config: dict[str, Any]
+@dataclass
+class _Values:
+    """What is known of a configuration so far, by the names of an Outcome's fields."""
+
     state: State
-    key: Key | None
-    figures: dict[str, float | None]
-    steps: dict[int, Key]
-    raw: tuple[float, ...]
-    rounds: tuple[int | None, ...]
-    seconds: float
+    figures: Figures = field(default_factory=dict)
+    key: Key | None = None
+    steps: dict[int, Key] = field(default_factory=dict)
+    raw: tuple[float, ...] = ()
+    rounds: tuple[int | None, ...] = ()
+    seconds: float = 0.0
     reason: str | None = None
-    slot: int = REFERENCE
-    params: dict[str, Any] = field(default_factory=dict)
 
 
-class Bench:
+class Evaluator:
     """Tries configurations on the data of a base run."""
 
     def __init__(self, run: Run, objective: Objective) -> None:
@@ -107,66 +100,66 @@ class Bench:
         self,
         part: Part,
         config: RunConfig,
-        folder: Path,
+        path: Path,
         give_up: GiveUp = never,
-        **about: Any,
+        *,
+        slot: int = REFERENCE,
+        params: Params | None = None,
     ) -> Outcome:
-        """Return how a configuration does on a part; read it from `folder`.json if it lies there.
+        """Return how a configuration does on a part; read it from `path` if it lies there.
 
-        `about` fills in the outcome's slot and params. Folds that were finished before a kill are
-        not fitted again. A configuration whose training is not finite is a failed outcome, which
-        ends no search.
+        Folds that were finished before a kill are not fitted again: they lie beside `path` until
+        all are done. A configuration whose training is not finite is a failed outcome, which ends
+        no search.
         """
-        path = folder.with_name(f"{folder.name}.json")
         if path.is_file():
-            return read_outcome(path)
+            return read_record(Outcome, path)
+        folds = path.with_suffix("")
         try:
-            outcome = self._fold_by_fold(part, config, folder, give_up)
+            values = self._fold_by_fold(part, config, folds, give_up)
         except NotFiniteError as error:
-            values = config_values(config)
-            outcome = Outcome(values, "failed", None, {}, {}, (), (), 0.0, error.line())
-        outcome = replace(outcome, **about)
-        write_json(path, asdict(outcome))
-        shutil.rmtree(folder, ignore_errors=True)
+            values = _Values("failed", reason=error.line())
+        outcome = Outcome(slot=slot, params=params or {}, config=config, **vars(values))
+        write_record(path, outcome)
+        shutil.rmtree(folds, ignore_errors=True)
         return outcome
 
     def predictions(self, part: Part, outcome: Outcome) -> Predictions:
         """Return the out-of-fold predictions of a complete outcome, mapped as it was judged."""
-        config = RunConfig.model_validate(outcome.config)
-        return self._mapped(self.design(part, config), config, np.array(outcome.raw))
+        design = self.design(part, outcome.config)
+        return self._mapped(design, outcome.config, np.array(outcome.raw))
 
     def _fold_by_fold(
         self, part: Part, config: RunConfig, folder: Path, give_up: GiveUp
-    ) -> Outcome:
+    ) -> _Values:
         run, design = self.run(config), self.design(part, config)
         fitter = run.fitter(config.scorer, design)
-        jobs: list[FitRecord] = []
-        steps: dict[int, Key] = {}
-        figures: dict[str, float | None] = {}
+        fits: list[FitRecord] = []
+        values = _Values("complete")
         for done, fold in enumerate(design.folds, start=1):
-            at = folder / f"fold-{fold}"
-            jobs.append(fitter.fit(at, [fold], keep_model=False))
+            fits.append(fitter.fit(folder / f"fold-{fold}", [fold], keep_model=False))
+            values.rounds += (fits[-1].rounds,)
+            values.seconds = round(values.seconds + fits[-1].seconds, 3)
             # Cut-points for a fold come from other folds, so a single one has none yet.
             if done == 1:
                 continue
-            figures = self._figures(design, config, jobs)
-            key = key_of(figures, self.objective)
-            if key is not None:
-                steps[done] = key
-            if done < len(design.folds) and give_up(done, key):
-                return _outcome("pruned", config, figures, steps, jobs)
-        reason = None if len(design.folds) in steps else "a figure of the objective is undefined"
-        state: State = "failed" if reason else "complete"
-        outcome = _outcome(state, config, figures, steps, jobs)
-        raw = gather(design, jobs)
-        return replace(outcome, reason=reason, raw=tuple(float(value) for value in raw))
+            values.figures = self._figures(design, config, fits)
+            values.key = key_of(values.figures, self.objective)
+            if values.key is not None:
+                values.steps[done] = values.key
+            if done < len(design.folds) and give_up(done, values.key):
+                values.state = "pruned"
+                return values
+        if values.key is None:
+            values.state, values.reason = "failed", "a figure of the objective is undefined"
+        else:
+            values.raw = tuple(gather(design, fits).tolist())
+        return values
 
-    def _figures(
-        self, design: Design, config: RunConfig, jobs: list[FitRecord]
-    ) -> dict[str, float | None]:
+    def _figures(self, design: Design, config: RunConfig, fits: list[FitRecord]) -> Figures:
         """Return the figures over the folds done so far, as if there were no others."""
-        seen = within(design, design.held_out_rows([job.folds[0] for job in jobs]))
-        predictions = self._mapped(seen, config, gather(seen, jobs))
+        seen = within(design, design.held_out_rows([fit.folds[0] for fit in fits]))
+        predictions = self._mapped(seen, config, gather(seen, fits))
         return point_figures(predictions, config.evaluation)
 
     @staticmethod
@@ -181,32 +174,4 @@ def within(design: Design, rows: IntArray) -> Design:
         train=design.train.take(rows),
         fold_of=design.fold_of[rows],
         groups=tuple(design.groups[row] for row in rows),
-    )
-
-
-def read_outcome(path: Path) -> Outcome:
-    """Return the outcome of a file that a bench wrote."""
-    values = read_json(path)
-    values["steps"] = {int(done): tuple(key) for done, key in values["steps"].items()}
-    for name in ("raw", "rounds", "key"):
-        values[name] = None if values[name] is None else tuple(values[name])
-    return Outcome(**values)
-
-
-def _outcome(
-    state: State,
-    config: RunConfig,
-    figures: dict[str, float | None],
-    steps: dict[int, Key],
-    jobs: list[FitRecord],
-) -> Outcome:
-    return Outcome(
-        config=config_values(config),
-        state=state,
-        key=steps.get(len(jobs)),
-        figures=figures,
-        steps=steps,
-        raw=(),
-        rounds=tuple(job.rounds for job in jobs),
-        seconds=round(sum(job.seconds for job in jobs), 3),
     )

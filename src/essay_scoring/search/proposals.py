@@ -12,15 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from essay_scoring.search.objectives import Key, ranks
-from essay_scoring.search.search_settings import SearchSettings
+from essay_scoring.records.search import Key, State
+from essay_scoring.records.search_settings import SearchSettings
+from essay_scoring.search.objectives import ranks
 from essay_scoring.search.space import Params
-
-TriedState = Literal["complete", "pruned", "failed", "running"]
 
 
 @dataclass(frozen=True)
-class Tried:
+class SamplerTrial:
     """A configuration as a sampler sees it, in the order of being tried.
 
     `key` compares complete trials, and pruned ones that did the same number of folds, `folds`.
@@ -28,14 +27,17 @@ class Tried:
     """
 
     params: Params
-    state: TriedState
+    state: Literal[State, "running"]
     key: Key | None = None
     folds: int = 0
     excess: Mapping[str, float] = field(default_factory=dict)
 
 
 def propose(
-    tried: Sequence[Tried], distributions: Mapping[str, Any], settings: SearchSettings, seed: int
+    tried: Sequence[SamplerTrial],
+    distributions: Mapping[str, Any],
+    settings: SearchSettings,
+    seed: int,
 ) -> Params:
     """Return the parameters to try next: by TPE after the start-up trials, before at random."""
     from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -47,7 +49,9 @@ def propose(
     return dict(study.ask(dict(distributions)).params)
 
 
-def importances(tried: Sequence[Tried], distributions: Mapping[str, Any]) -> dict[str, float]:
+def importances(
+    tried: Sequence[SamplerTrial], distributions: Mapping[str, Any]
+) -> dict[str, float]:
     """Return each dimension's share in what sets the good trials apart, most important first.
 
     PED-ANOVA (Watanabe, Bansal and Hutter 2023) on the ranks; {} for too few trials to tell.
@@ -65,7 +69,9 @@ def importances(tried: Sequence[Tried], distributions: Mapping[str, Any]) -> dic
 _FEWEST_TO_WEIGH = 5
 
 
-def _ranked_study(tried: Sequence[Tried], distributions: Mapping[str, Any], sampler: Any) -> Any:
+def _ranked_study(
+    tried: Sequence[SamplerTrial], distributions: Mapping[str, Any], sampler: Any
+) -> Any:
     """Return a study in memory that holds the trials in their order."""
     import optuna
 
@@ -84,7 +90,7 @@ def _ranked_study(tried: Sequence[Tried], distributions: Mapping[str, Any], samp
     return study
 
 
-def _ranks_of(tried: Sequence[Tried]) -> list[float]:
+def _ranks_of(tried: Sequence[SamplerTrial]) -> list[float]:
     """Return each trial's rank among those it may be compared with; failed ones rank lowest."""
     out = [0.0] * len(tried)
     groups: dict[tuple[str, int], list[int]] = {}

@@ -14,48 +14,49 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints, shared_scale
-from essay_scoring.records.config import RunConfig
+from essay_scoring.records.search import Outcome
 from essay_scoring.runs.mapped_predictions import as_predictions
-from essay_scoring.search.evaluator import Bench, Outcome, Part, within
-from essay_scoring.search.guardrails import TailGuard
+from essay_scoring.search.evaluator import ALL, Evaluator, Part, within
+from essay_scoring.search.objectives import TailGuard
 from essay_scoring.statistics.predictions import Predictions
 
 
 def best_first(outcomes: Sequence[Outcome], guard: TailGuard | None = None) -> list[Outcome]:
     """Return the complete outcomes that keep the guardrail, best first; ties to the earlier one."""
-    kept = [one for one in outcomes if one.state == "complete"]
-    kept = [one for one in kept if guard is None or guard.keeps(one.figures)]
-    return sorted(kept, key=lambda one: (*(-value for value in one.key or ()), one.slot))
+    kept = [outcome for outcome in outcomes if outcome.state == "complete"]
+    kept = [outcome for outcome in kept if guard is None or guard.keeps(outcome.figures)]
+    return sorted(kept, key=lambda kept: (*(-value for value in kept.key or ()), kept.slot))
 
 
-def report_outer(bench: Bench, chosen: Mapping[Part, Outcome], folder: Path) -> Predictions:
+def report_outer(evaluator: Evaluator, chosen: Mapping[Part, Outcome], folder: Path) -> Predictions:
     """Return predictions of every essay by what the search outside its fold selected.
 
     A configuration is fitted on all folds but the outer one, and its cut-points on its own
     out-of-fold predictions of those folds: nothing about the outer fold enters either.
     """
-    design = bench.base.design
+    design = evaluator.base.design
     raw = np.full(len(design.train), np.nan)
     final = np.full(len(design.train), np.nan)
     for part, outcome in chosen.items():
-        config = RunConfig.model_validate(outcome.config)
-        whole = bench.design(Part("all"), config)
-        fitter = bench.run(config).fitter(config.scorer, whole)
-        job = fitter.fit(folder / part.name, [_outer(part)], keep_model=False)
+        config = outcome.config
+        whole = evaluator.design(ALL, config)
+        fitter = evaluator.run(config).fitter(config.scorer, whole)
+        fit = fitter.fit(folder / part.name, [_outer(part)], keep_model=False)
         rows = whole.held_out_rows([_outer(part)])
-        raw[rows] = job.raw
-        final[rows] = _mapped_from_inside(bench, part, outcome, raw[rows])
+        raw[rows] = fit.raw
+        final[rows] = _mapped_from_inside(evaluator, part, outcome, raw[rows])
     return as_predictions(design, raw, final)
 
 
-def _mapped_from_inside(bench: Bench, part: Part, outcome: Outcome, raw: FloatArray) -> FloatArray:
+def _mapped_from_inside(
+    evaluator: Evaluator, part: Part, outcome: Outcome, raw: FloatArray
+) -> FloatArray:
     """Return scores of an outer fold's raw predictions by what the inner ones say alone."""
-    config = RunConfig.model_validate(outcome.config)
-    whole = bench.base.design
+    config, whole = outcome.config, evaluator.base.design
     if config.training.mapping == "round_half_band":
         held_out = within(whole, whole.held_out_rows([_outer(part)])).train
         return held_out.scales.round(raw, held_out.prompts)
-    inner = bench.design(part, config).train
+    inner = evaluator.design(part, config).train
     scale = shared_scale(inner.scales, config.training.mapping)
     cuts = fit_cutpoints(np.array(outcome.raw), scale.index(inner.scores), scale.n_labels)
     return apply_cutpoints(raw, cuts, scale)

@@ -12,7 +12,7 @@ from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.settings import build_settings
 from essay_scoring.models.scorer_settings import TrainingSettings
 from essay_scoring.records.config import RunConfig, config_values, lay_over
-from essay_scoring.search.search_settings import Choice, Dimension, FloatRange, Search
+from essay_scoring.records.search_settings import Choice, Dimension, FloatRange, Search
 
 Params = dict[str, Any]
 """One value per dimension as Optuna keeps it: a number, or the name of a choice."""

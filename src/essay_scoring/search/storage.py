@@ -12,8 +12,7 @@ from typing import Any
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import wait_lock
-
-JOURNAL = "journal.log"
+from essay_scoring.records.search import SearchFolder
 
 
 class Storage:
@@ -22,12 +21,11 @@ class Storage:
     `optuna-dashboard` opens either as it is.
     """
 
-    def __init__(self, folder: Path, url: str | None) -> None:
-        journal = folder / JOURNAL
-        self.name = str(journal) if url is None else _without_password(url)
+    def __init__(self, folder: SearchFolder, url: str | None) -> None:
+        self.name = str(folder.journal) if url is None else _without_password(url)
         with self.answers():
             if url is None:
-                self._storage = _journal(journal, locks_of(folder) / JOURNAL)
+                self._storage = _journal(folder.journal, folder.locks / folder.journal.name)
             else:
                 self._storage = _database(url)
 
@@ -103,11 +101,6 @@ def _mend(journal: Path) -> None:
             return
         stream.seek(0)
         stream.truncate(stream.read().rfind(b"\n") + 1)
-
-
-def locks_of(folder: Path) -> Path:
-    """Return where the locks of a search lie: beside its folder, whose files are counted."""
-    return folder.parent / ".locks" / folder.name
 
 
 def _journal(path: Path, lock: Path) -> Any:

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.records.config import EvaluationSettings
+from essay_scoring.records.search import WinnersCurse
+from essay_scoring.records.search_settings import Guardrails, Objective
 from essay_scoring.search.objectives import TAILS, best_runs, figure_arrays
-from essay_scoring.search.search_settings import Guardrails, Objective
 from essay_scoring.statistics.bootstrap import resample
 from essay_scoring.statistics.counts import Draws, Mask, Tables, observed, tabulate
 from essay_scoring.statistics.predictions import Predictions
 
 REPLICATES = 500
-
-
-@dataclass(frozen=True)
-class WinnersCurse:
-    """What the winner's figures are expected to lose on prompts that did not select it.
-
-    For each figure: `apparent` on the folds that selected, `drop`, and `expected`, the one less the
-    other. `reselected` is the share of resamples that select the same trial, `selected` how many
-    different trials any resample selects, `candidates` how many there were.
-    """
-
-    apparent: dict[str, float | None]
-    drop: dict[str, float | None]
-    expected: dict[str, float | None]
-    reselected: float
-    selected: int
-    candidates: int
-    replicates: int
-    seed: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-able dictionary."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
