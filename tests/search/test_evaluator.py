@@ -18,12 +18,12 @@ from essay_scoring.records.search import Outcome
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.run import Run, open_run
-from essay_scoring.search.evaluator import ALL, Evaluator, Part
+from essay_scoring.search.evaluator import ALL, Evaluator, SearchPart
 from essay_scoring.search.selection import best_first, report_outer
 from tests.conftest import smoke_config
 from tests.search.made import made_outcome
 
-OUTER = Part("outer-2", 2)
+OUTER = SearchPart("outer-2", 2)
 
 
 def evaluator_of(space: Workspace, *overrides: str) -> Evaluator:

@@ -39,14 +39,14 @@ def never(_done: int, _key: Key | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Part:
+class SearchPart:
     """The essays that one selection may see: all of them, or those outside an outer fold."""
 
     name: str
     outer: int | None = None
 
 
-ALL = Part("all")
+ALL = SearchPart("all")
 """The part that selects what is handed over: every training essay."""
 
 
@@ -76,11 +76,11 @@ class Evaluator:
         """The outer folds' numbers."""
         return self.base.design.folds
 
-    def rows(self, part: Part) -> IntArray:
+    def rows(self, part: SearchPart) -> IntArray:
         """Return the rows of the corpus that a part may see."""
         return np.flatnonzero(self.base.design.fold_of != part.outer)
 
-    def design(self, part: Part, config: RunConfig) -> Design:
+    def design(self, part: SearchPart, config: RunConfig) -> Design:
         """Return who is held out when on a part. Essays outside it are not even in the design."""
         whole = replace(self.base.design, dev_share=config.training.dev_share, seed=config.seed)
         return whole if part.outer is None else within(whole, self.rows(part))
@@ -98,7 +98,7 @@ class Evaluator:
 
     def try_out(
         self,
-        part: Part,
+        part: SearchPart,
         config: RunConfig,
         path: Path,
         give_up: GiveUp = never,
@@ -124,13 +124,13 @@ class Evaluator:
         shutil.rmtree(folds, ignore_errors=True)
         return outcome
 
-    def predictions(self, part: Part, outcome: Outcome) -> Predictions:
+    def predictions(self, part: SearchPart, outcome: Outcome) -> Predictions:
         """Return the out-of-fold predictions of a complete outcome, mapped as it was judged."""
         design = self.design(part, outcome.config)
         return self._mapped(design, outcome.config, np.array(outcome.raw))
 
     def _fold_by_fold(
-        self, part: Part, config: RunConfig, folder: Path, give_up: GiveUp
+        self, part: SearchPart, config: RunConfig, folder: Path, give_up: GiveUp
     ) -> _Values:
         run, design = self.run(config), self.design(part, config)
         fitter = run.fitter(config.scorer, design)

@@ -29,7 +29,7 @@ from essay_scoring.runs.artifacts import summary_of
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.runs.session import Session
-from essay_scoring.search.evaluator import ALL, Part
+from essay_scoring.search.evaluator import ALL, SearchPart
 from essay_scoring.search.proposals import importances
 from essay_scoring.search.search_workers import Team, help_in, helpers, run_together
 from essay_scoring.search.selection import best_first, report_outer
@@ -94,12 +94,12 @@ class Ending:
         session.stage("reports")
         self.reporters.study(folder.path)
 
-    def _ranking(self, part: Part) -> list[Outcome]:
+    def _ranking(self, part: SearchPart) -> list[Outcome]:
         return best_first(self.place.outcomes(part), self.place.guard(part))
 
     def _record(
         self,
-        trials: dict[Part, Trials],
+        trials: dict[SearchPart, Trials],
         nested: NestedResult | None,
         stability: list[StabilityRow],
     ) -> SearchRecord:
@@ -137,7 +137,7 @@ class Ending:
             stability=stability,
         )
 
-    def _counts(self, part: Part, trials: Trials) -> TrialCounts:
+    def _counts(self, part: SearchPart, trials: Trials) -> TrialCounts:
         """Return how many trials of each kind a part had."""
         states = [outcome.state for outcome in self.place.outcomes(part)]
         return TrialCounts(

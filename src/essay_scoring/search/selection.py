@@ -16,7 +16,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints, shared_scale
 from essay_scoring.records.search import Outcome
 from essay_scoring.runs.mapped_predictions import as_predictions
-from essay_scoring.search.evaluator import ALL, Evaluator, Part, within
+from essay_scoring.search.evaluator import ALL, Evaluator, SearchPart, within
 from essay_scoring.search.objectives import TailGuard
 from essay_scoring.statistics.predictions import Predictions
 
@@ -28,7 +28,9 @@ def best_first(outcomes: Sequence[Outcome], guard: TailGuard | None = None) -> l
     return sorted(kept, key=lambda kept: (*(-value for value in kept.key or ()), kept.slot))
 
 
-def report_outer(evaluator: Evaluator, chosen: Mapping[Part, Outcome], folder: Path) -> Predictions:
+def report_outer(
+    evaluator: Evaluator, chosen: Mapping[SearchPart, Outcome], folder: Path
+) -> Predictions:
     """Return predictions of every essay by what the search outside its fold selected.
 
     A configuration is fitted on all folds but the outer one, and its cut-points on its own
@@ -49,7 +51,7 @@ def report_outer(evaluator: Evaluator, chosen: Mapping[Part, Outcome], folder: P
 
 
 def _mapped_from_inside(
-    evaluator: Evaluator, part: Part, outcome: Outcome, raw: FloatArray
+    evaluator: Evaluator, part: SearchPart, outcome: Outcome, raw: FloatArray
 ) -> FloatArray:
     """Return scores of an outer fold's raw predictions by what the inner ones say alone."""
     config, whole = outcome.config, evaluator.base.design
@@ -62,7 +64,7 @@ def _mapped_from_inside(
     return apply_cutpoints(raw, cuts, scale)
 
 
-def _outer(part: Part) -> int:
+def _outer(part: SearchPart) -> int:
     if part.outer is None:
         raise ValueError(f"part {part.name} leaves no outer fold out")
     return part.outer

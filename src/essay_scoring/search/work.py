@@ -17,7 +17,7 @@ from essay_scoring.records.search import Outcome, SearchFolder
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.run import Run, open_run
-from essay_scoring.search.evaluator import ALL, Evaluator, Part
+from essay_scoring.search.evaluator import ALL, Evaluator, SearchPart
 from essay_scoring.search.objectives import TailGuard, require_objective
 from essay_scoring.search.search_workers import PAUSE_SECONDS, Workplace
 from essay_scoring.search.space import Space, space_of
@@ -47,24 +47,24 @@ class SearchPlace(Workplace):
         return len(self.parts) * self.search.settings.trials
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[SearchPart]:
         """The parts that each have a search of their own; only ALL where the mode is flat."""
         if self.search.settings.mode == "flat":
             return [ALL]
-        return [ALL, *(Part(f"outer-{fold}", fold) for fold in self.evaluator.folds)]
+        return [ALL, *(SearchPart(f"outer-{fold}", fold) for fold in self.evaluator.folds)]
 
     @cached_property
     def opened(self) -> Storage:
         """The storage, opened."""
         return Storage(self.folder, self.storage)
 
-    def trials(self, part: Part) -> Trials:
+    def trials(self, part: SearchPart) -> Trials:
         """Return a part's trials in the storage."""
         settings, guard = self.search.settings, self.guard(part)
         return Trials(self.opened, self.folder, part.name, self.space, settings, guard)
 
     @cache  # noqa: B019 - a process opens one place, or a few
-    def guard(self, part: Part) -> TailGuard:
+    def guard(self, part: SearchPart) -> TailGuard:
         """Return the guardrail of a part, its reference tried by whoever asks first."""
         with wait_lock(self.folder.locks / part.name / "reference"):
             path = self.folder.reference(part.name)
@@ -73,7 +73,7 @@ class SearchPlace(Workplace):
         enforced = not self.search.allow_tail_regression
         return TailGuard(reference, self.search.settings.guardrails, enforced)
 
-    def outcomes(self, part: Part) -> list[Outcome]:
+    def outcomes(self, part: SearchPart) -> list[Outcome]:
         """Return the finished configurations of a part, by slot."""
         return self.folder.outcomes(part.name)
 
@@ -92,7 +92,7 @@ class SearchPlace(Workplace):
                 told()
                 time.sleep(PAUSE_SECONDS)
 
-    def _try_one(self, part: Part, trials: Trials) -> bool:
+    def _try_one(self, part: SearchPart, trials: Trials) -> bool:
         """Try one configuration; False when there was none to claim."""
         with trials.claim() as claim:
             if claim is None:
