@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,7 +27,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
 from essay_scoring.judging.plans import Check, GatePlan, Metric, load_plan
 from essay_scoring.judging.power import DEFAULT_SIMULATIONS
-from essay_scoring.judging.power_curve import POWER, Found, detectable, leading_check, rate_of
+from essay_scoring.judging.power_curve import POWER, Pairs, detectable, leading_check, rate_of
 from essay_scoring.judging.power_pairs import Setting
 from essay_scoring.judging.power_trials import Trial, correlation_of, run_trials, trials_of
 from essay_scoring.records.finished_run import RunRecord, read_run
@@ -108,7 +108,7 @@ def trials(simulations: int, correlation: float) -> list[Trial]:
     return [replace(present, gains=gains), *others, replace(twice, condition=more)]
 
 
-def tried(plan: GatePlan, reference: Reference, progress: Progress) -> list[tuple[Setting, Found]]:
+def tried(plan: GatePlan, reference: Reference, progress: Progress) -> list[tuple[Setting, Pairs]]:
     """Return what a plan finds in each condition."""
     own = trials(DEFAULT_SIMULATIONS[plan.rule], reference.correlation)
     run, population = reference.run.predictions, reference.population
@@ -117,7 +117,7 @@ def tried(plan: GatePlan, reference: Reference, progress: Progress) -> list[tupl
     return list(zip(settings, found, strict=True))
 
 
-def gate_record(names: list[str], found: Sequence[tuple[Setting, Found]]) -> Record:
+def gate_record(names: list[str], found: Sequence[tuple[Setting, Pairs]]) -> Record:
     """Return how a plan fares: whole, and each of its checks."""
     plan = found[0][0].plan
     lead = leading_check(plan)
@@ -125,7 +125,7 @@ def gate_record(names: list[str], found: Sequence[tuple[Setting, Found]]) -> Rec
         {
             **record,
             "metric": plan.checks[lead].metric,
-            "passes_equals": asdict(rate_of(own[0][1].results.count("pass"), _n(own))),
+            "passes_equals": dict(rate_of(own[0][1].results.count("pass"), _n(own))),
             **_needed(own, lead, [f.margins.min(axis=1) for _, f in own]),
         }
         for record, (_, own) in zip(_conditions(found, ("detectable",)), found, strict=True)
@@ -133,7 +133,7 @@ def gate_record(names: list[str], found: Sequence[tuple[Setting, Found]]) -> Rec
     return {"plans": names, "scheme": plan.scheme, "rule": plan.rule, "conditions": conditions}
 
 
-def figures_record(found: Sequence[tuple[Setting, Found]]) -> Record:
+def figures_record(found: Sequence[tuple[Setting, Pairs]]) -> Record:
     """Return what every figure sees, and what a plan with room would."""
     plan, conditions = found[0][0].plan, _conditions(found, ("detectable", "gain", "curve"))
     metrics = [check.metric for check in plan.checks]
@@ -142,7 +142,7 @@ def figures_record(found: Sequence[tuple[Setting, Found]]) -> Record:
     roomy = []
     for setting, own in found:
         margins = [(f.margins[:, at] - room).min(axis=1) for _, f in own]
-        passes = asdict(rate_of(int((margins[0] >= 0).sum()), _n(own)))
+        passes = dict(rate_of(int((margins[0] >= 0).sum()), _n(own)))
         lead = metrics.index("pooled_qwk")
         name = setting.condition.name
         roomy.append({"name": name, "passes_equals": passes, **_needed(own, lead, margins)})
@@ -153,7 +153,7 @@ def figures_record(found: Sequence[tuple[Setting, Found]]) -> Record:
     }
 
 
-def _conditions(found: Sequence[tuple[Setting, Found]], needed: Sequence[str]) -> list[Record]:
+def _conditions(found: Sequence[tuple[Setting, Pairs]], needed: Sequence[str]) -> list[Record]:
     """Return each condition with what it shows of every check; `needed` are keys of `_needed`."""
     plan = found[0][0].plan
     conditions = [_condition(*one, needed) for one in found]
@@ -170,7 +170,7 @@ def _conditions(found: Sequence[tuple[Setting, Found]], needed: Sequence[str]) -
     return conditions
 
 
-def _condition(setting: Setting, found: Found, needed: Sequence[str]) -> Record:
+def _condition(setting: Setting, found: Pairs, needed: Sequence[str]) -> Record:
     """Return one condition: how each check fares with equal scorers, and what it can see."""
     checks = []
     for place, check in enumerate(setting.plan.checks):
@@ -188,7 +188,7 @@ def _condition(setting: Setting, found: Found, needed: Sequence[str]) -> Record:
     }
 
 
-def _noise(check: Check, found: Found, place: int) -> Record:
+def _noise(check: Check, found: Pairs, place: int) -> Record:
     """Return how a check's delta scatters between equal scorers, and how often they pass it.
 
     `room` is the threshold that they would pass four times in five.
@@ -199,11 +199,11 @@ def _noise(check: Check, found: Found, place: int) -> Record:
     return {
         "noise": {"sd": float(deltas.std(ddof=1)), "low": float(low), "high": float(high)},
         "room": float(np.quantile(reached, 1 - POWER)),
-        "passes_equals": asdict(rate_of(int(equal.passed[:, place].sum()), _n(found))),
+        "passes_equals": dict(rate_of(int(equal.passed[:, place].sum()), _n(found))),
     }
 
 
-def _needed(found: Found, figure: int, margins: Sequence[FloatArray]) -> Record:
+def _needed(found: Pairs, figure: int, margins: Sequence[FloatArray]) -> Record:
     """Return what a candidate needs to clear its thresholds four times in five.
 
     `detectable` is in the figure's own unit and of candidates better everywhere. `gain` is theirs
@@ -221,7 +221,7 @@ def _needed(found: Found, figure: int, margins: Sequence[FloatArray]) -> Record:
         if scenario == "everywhere":
             out["detectable"] = _told([found[i][0].deltas[figure] for i in own], cleared)
         for gain, margin in zip(gains[1:], cleared[1:], strict=True):
-            rate = asdict(rate_of(int((margin >= 0).sum()), len(margin)))
+            rate = dict(rate_of(int((margin >= 0).sum()), len(margin)))
             out["curve"].append({"scenario": scenario, "gain": gain, **rate})
     return out
 
@@ -229,7 +229,7 @@ def _needed(found: Found, figure: int, margins: Sequence[FloatArray]) -> Record:
 def _told(true: Sequence[float], margins: Sequence[FloatArray]) -> Record | None:
     """Return the detectable difference as JSON values."""
     power = detectable(true, margins)
-    return None if power is None else asdict(power)
+    return None if power is None else power.model_dump()
 
 
 def _shown(rule: str) -> float:
@@ -239,7 +239,7 @@ def _shown(rule: str) -> float:
     return float(ndtri(POWER) + (ndtri(0.975) if rule == "interval" else 0.0))
 
 
-def _n(found: Found) -> int:
+def _n(found: Pairs) -> int:
     """Return how many equal pairs were simulated."""
     return len(found[0][1].results)
 

@@ -96,9 +96,10 @@ def test_the_exit_code_of_judge_is_the_decision(
     assert decision in said
     assert "registered 20" in said
     record = read_json(out)
-    assert record["candidate"] == [Path(folder).name for folder in candidates]
+    [gate] = record["gates"]
+    assert gate["candidate_runs"] == [Path(folder).name for folder in candidates]
     assert record["registered"]["plan"] == "trial"
-    assert record["verdict"]["decision"] == decision.rsplit(maxsplit=1)[-1]
+    assert gate["verdict"] == decision.split(",", maxsplit=1)[0]
 
 
 def test_undecided_and_invalid_evidence_exit_4(

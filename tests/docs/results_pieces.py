@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from essay_scoring.core.files import read_json
+from essay_scoring.records.study import StudyRecord
 from essay_scoring.reports.study_table import arms_table
 from essay_scoring.reports.table_cells import markdown_table
 from tests.conftest import ROOT
@@ -60,7 +61,7 @@ def power(study: Row, plan: str) -> list[float]:
 
 def arms(study: Row, scheme: str, *, costs: bool = False) -> str:
     """Return the table of a study's arms under a scheme."""
-    table = arms_table(study, scheme, costs=costs)
+    table = arms_table(StudyRecord.model_validate(study), scheme, costs=costs)
     return markdown_table(table.header, table.texts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 
 from essay_scoring.core.files import write_json, write_text
 from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.records.study import StudyRecord, read_study
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
-from essay_scoring.reports.study_table import extract
 from tests.conftest import ROOT
 from tests.studies.made import arm, gates, outcome_of, run_study, study_file
 
@@ -54,19 +53,18 @@ def check_decision(path: Path, archive: Path) -> None:
     text = path.read_text(encoding="utf-8")
     front = front_matter(text)
     assert set(front) == KEYS
-    studies = [json.loads(file.read_text("utf-8")) for file in archive.glob("*.study.json")]
-    [study] = [study for study in studies if study.get("folder") == front["id"]]
-    runs = {run["run"]: run for run in study["runs"]}
+    studies = [read_study(file) for file in archive.glob("*.study.json")]
+    [study] = [study for study in studies if study.folder == front["id"]]
+    runs = {run.run: run for run in study.runs}
     assert listed(front["runs"]) == list(runs)
     assert front["decided_run"] in runs
-    assert all(re.fullmatch(r"[0-9a-f]{64}", run["manifest_sha256"]) for run in runs.values())
-    plans = {f"{plan['name']}@{plan['sha256'][:12]}": plan for plan in study["plans"]}
+    plans = {f"{plan.name}@{plan.sha256[:12]}": plan for plan in study.plans}
     assert set(listed(front["plans"])) == set(plans)
     for plan in plans.values():
-        assert fingerprint(plan["frozen"]) == plan["sha256"]
-    for gate in study["gates"]:
-        assert f"{gate['plan']}@{gate['plan_sha256'][:12]}" in plans
-        assert set(gate["candidate_runs"]) <= set(runs) or gate["verdict"] == "invalid"
+        assert fingerprint(plan.frozen) == plan.sha256
+    for gate in study.gates:
+        assert f"{gate.plan}@{gate.plan_sha256[:12]}" in plans
+        assert set(gate.candidate_runs) <= set(runs) or gate.verdict == "invalid"
     assert text == decision_record(study)
 
 
@@ -83,7 +81,7 @@ def test_there_are_decisions() -> None:
 
 
 def archived(folder: Path, study: dict[str, Any]) -> None:
-    write_json(folder / "made.study.json", extract(study))
+    write_json(folder / "made.study.json", study)
 
 
 def test_a_record_that_was_edited_is_found(tmp_path: Path, space: Workspace) -> None:
@@ -91,7 +89,7 @@ def test_a_record_that_was_edited_is_found(tmp_path: Path, space: Workspace) -> 
     path = study_file(tmp_path, arm("a", gates("hard"), family="length"))
     study = outcome_of(path, space)
     archived(tmp_path, study)
-    record = decision_record(study)
+    record = decision_record(StudyRecord.model_validate(study))
     written = tmp_path / "0001-made.md"
     write_text(written, record)
     check_decision(written, tmp_path)
@@ -115,7 +113,7 @@ def test_an_archive_whose_plan_was_edited_is_found(tmp_path: Path, space: Worksp
     study = outcome_of(path, space)
     study["plans"][0]["frozen"]["checks"][0]["delta_at_least"] = 1.0
     archived(tmp_path, study)
-    write_text(tmp_path / "0001-made.md", decision_record(study))
+    write_text(tmp_path / "0001-made.md", decision_record(StudyRecord.model_validate(study)))
     with pytest.raises(AssertionError):
         check_decision(tmp_path / "0001-made.md", tmp_path)
 

@@ -11,6 +11,7 @@ from essay_scoring.judging.power import PowerSettings, power_of
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.fits import write_fit
 from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.power import PowerRecord
 from essay_scoring.statistics.predictions import Predictions
 from tests.records.made import made_fit
 from tests.reports.made_run import write_made_run
@@ -46,6 +47,6 @@ def small_plan(rule: str = "point", **changes: Any) -> GatePlan:
     return GatePlan.model_validate({**fields, "checks": checks, "bottom_k": 2, **changes})
 
 
-def small_record(folder: Path, **changes: Any) -> dict[str, Any]:
+def small_record(folder: Path, **changes: Any) -> PowerRecord:
     """Return the power of a small plan, of few simulations."""
     return power_of(small_plan(**changes), made_run(folder), PowerSettings(40), Progress())

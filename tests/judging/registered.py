@@ -14,7 +14,7 @@ from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.judgement import (
     RegisteredJudgement,
-    judge_registered,
+    judge_folders,
     register_with_runs,
 )
 from essay_scoring.judging.plans import GatePlan
@@ -133,7 +133,7 @@ class Bench:
 
     def judge(self, plan: GatePlan, *more: Path) -> RegisteredJudgement:
         """Judge the candidate, and more seeds of it, against the reference."""
-        return judge_registered(plan, [self.reference], [self.candidate, *more], self.space)
+        return judge_folders(plan, [self.reference], [self.candidate, *more], self.space)
 
     def refusal(self, plan: GatePlan) -> str:
         """Return the one line with which the candidate is refused as no evidence."""

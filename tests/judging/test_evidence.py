@@ -105,8 +105,9 @@ def test_the_reference_need_not_meet_the_candidates_rules(bench: Bench) -> None:
     bench.fine_tuned()
     bench.register(plan)
     found = bench.judge(plan)
-    assert len(found.demands[bench.candidate.name]) == 10
-    assert all(one["met"] for one in found.to_json()["evidence"][bench.candidate.name])
+    answers = found.gate("a").evidence[bench.candidate.name]
+    assert len(answers) == 10
+    assert all(answer.met for answer in answers)
     assert not bench.space.attempts.exists()
 
 

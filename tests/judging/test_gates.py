@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,13 @@ def with_delta(
         seeds={},
         draws=draws,
     )
-    return replace(BASE, deltas=BASE.deltas | {"mean_qwk": delta})
+    return with_deltas(BASE, delta)
+
+
+def with_deltas(comparison: Comparison, *changed: Delta) -> Comparison:
+    """Return a comparison with these deltas in place of those of the same figures."""
+    deltas = comparison.deltas | {delta.metric: delta for delta in changed}
+    return comparison.model_copy(update={"rows": tuple(deltas.values())})
 
 
 @pytest.mark.parametrize(
@@ -112,13 +117,14 @@ def test_slices_other_than_the_plans_are_refused() -> None:
 def test_one_failed_check_outweighs_passed_and_undecided_ones() -> None:
     better = with_delta(0.5, 0.4, 0.6)
     names = ("pooled_qwk", "bottom_k_mean")
-    worse = replace(
+    worse = with_deltas(
         better,
-        deltas=better.deltas
-        | {
-            name: replace(better.deltas["mean_qwk"], metric=name, estimate=-0.1, low=low, high=high)
+        *(
+            better.deltas["mean_qwk"].model_copy(
+                update={"metric": name, "estimate": -0.1, "low": low, "high": high}
+            )
             for name, low, high in zip(names, (-0.2, -0.2), (0.1, -0.05), strict=True)
-        },
+        ),
     )
     both = GatePlan.model_validate(
         plan("interval", "superiority", 0.0).model_dump()
@@ -136,7 +142,7 @@ def test_one_failed_check_outweighs_passed_and_undecided_ones() -> None:
 
 def test_a_verdict_says_what_it_stands_on() -> None:
     trial = plan("point", "superiority", 0.010)
-    found = judge(trial, with_delta(0.02, -0.01, 0.05)).to_json()
+    found = judge(trial, with_delta(0.02, -0.01, 0.05)).model_dump(mode="json")
     json.dumps(found, allow_nan=False)
     assert (found["plan"], found["plan_sha256"], found["rule"]) == ("trial", trial.sha256, "point")
     assert (found["outcome"], found["decision"]) == ("pass", "proceed")

@@ -14,7 +14,7 @@ from essay_scoring.judging.power_curve import (
     leading_check,
     rate_of,
 )
-from essay_scoring.judging.power_pairs import Candidate, Simulated
+from essay_scoring.judging.power_pairs import Simulated, SimulatedCandidate
 
 EVEN = np.linspace(-1, 1, 101)
 
@@ -97,32 +97,32 @@ def test_the_leading_check_is_the_first_superiority_check() -> None:
 
 def test_a_plan_detects_no_sooner_than_the_slowest_of_its_checks() -> None:
     plan = checks("superiority", "guardrail")
-    equal = Candidate("equal", 0, 0, (0.0, 0.0))
-    better = Candidate("everywhere", 0.5, 0.9, (0.9, 1.8))
+    equal = SimulatedCandidate("equal", 0, 0, (0.0, 0.0))
+    better = SimulatedCandidate("everywhere", 0.5, 0.9, (0.9, 1.8))
     pairs = [
         (equal, found([[value, value - 0.2] for value in EVEN])),
         (better, found([[value + 0.9, value + 0.7] for value in EVEN])),
     ]
     rows = detectable_records(plan, pairs)
-    assert [(row["kind"], row["metric"]) for row in rows] == [
+    assert [(row.kind, row.metric) for row in rows] == [
         ("plan", "mean_qwk"),
         ("superiority", "mean_qwk"),
         ("guardrail", "pooled_qwk"),
     ]
     # The first check needs 0.6. The second starts 0.2 lower and needs 0.8 of the first one's delta,
     # which is what the plan is told in; in its own delta, twice as large, that is 1.6.
-    assert [row["delta"] for row in rows] == [pytest.approx(value) for value in (0.8, 0.6, 1.6)]
-    assert [row["check"] for row in rows] == [None, 0, 1]
+    assert [row.delta for row in rows] == [pytest.approx(value) for value in (0.8, 0.6, 1.6)]
+    assert [row.check for row in rows] == [None, 0, 1]
 
 
 def test_a_candidate_is_told_by_plan_and_by_check() -> None:
     plan = checks("superiority", "guardrail")
-    candidate = Candidate("everywhere", 0.5, 0.3, (0.1, 0.2))
+    candidate = SimulatedCandidate("everywhere", 0.5, 0.3, (0.1, 0.2))
     record = candidate_record(plan, candidate, found([[1, 1], [1, -1], [-1, -1], [3, 1]]))
-    assert (record["passed"], record["n"], record["rate"]) == (2, 4, 0.5)
-    assert record["results"] == {"pass": 2, "fail": 2, "inconclusive": 0, "invalid": 0}
-    first, second = record["checks"]
-    assert (first["passed"], second["passed"]) == (3, 2)
-    assert (first["true_delta"], first["mean_delta"]) == (0.1, 1.0)
+    assert (record.passed, record.n, record.rate) == (2, 4, 0.5)
+    assert record.results.model_dump() == {"pass": 2, "fail": 2, "inconclusive": 0, "invalid": 0}
+    first, second = record.checks
+    assert (first.passed, second.passed) == (3, 2)
+    assert (first.true_delta, first.mean_delta) == (0.1, 1.0)
     # Deltas 1, 1, -1, 3 about their mean 1: (0 + 0 + 4 + 4) / 3.
-    assert first["sd_delta"] == pytest.approx((8 / 3) ** 0.5)
+    assert first.sd_delta == pytest.approx((8 / 3) ** 0.5)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.judging.plans import GatePlan, load_plan
-from essay_scoring.judging.power_curve import Rate, rate_of
+from essay_scoring.judging.power_curve import rate_of
 from essay_scoring.judging.power_pairs import (
     GAINS,
     Condition,
@@ -21,6 +21,7 @@ from essay_scoring.judging.power_pairs import (
     simulate,
     tasks_of,
 )
+from essay_scoring.records.power import Rate
 from essay_scoring.statistics.comparison import Metric
 from essay_scoring.statistics.power_population import fit_population
 from essay_scoring.statistics.simulation import Likeness

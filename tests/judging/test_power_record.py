@@ -12,6 +12,7 @@ from essay_scoring.core import worker_pool as workers
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.progress import Progress, ProgressEvent
+from essay_scoring.core.record import read_record, write_record
 from essay_scoring.judging.power import (
     DEFAULT_SIMULATIONS,
     PowerSettings,
@@ -26,6 +27,7 @@ from essay_scoring.judging.power_trials import (
     trials_of,
 )
 from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.power import DetectableDelta, PowerRecord
 from essay_scoring.statistics.power_population import fit_population
 from tests.judging.made_power import RUN, made_run, small_plan, small_record
 from tests.statistics.made import MIXED, made_predictions, rescored
@@ -39,18 +41,18 @@ def _one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PowerRecord]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(workers.WORKERS_VARIABLE, "1")
         yield small_record(tmp_path_factory.mktemp("power") / "run")
 
 
-def test_the_record_holds_what_was_asked_and_found(record: dict[str, Any], tmp_path: Path) -> None:
-    write_json(tmp_path / "power.json", record)
-    assert read_json(tmp_path / "power.json") == record
-    assert record["plan"]["sha256"] == small_plan().sha256
-    assert record["reference"]["essays"] == 400
-    names = [trial["name"] for trial in record["trials"]]
+def test_the_record_holds_what_was_asked_and_found(record: PowerRecord, tmp_path: Path) -> None:
+    write_record(tmp_path / "power.json", record)
+    assert read_record(PowerRecord, tmp_path / "power.json") == record
+    assert record.plan.sha256 == small_plan().sha256
+    assert record.reference.essays == 400
+    names = [trial.name for trial in record.trials]
     assert names == [
         "as it is",
         "equal on every prompt",
@@ -60,34 +62,36 @@ def test_the_record_holds_what_was_asked_and_found(record: dict[str, Any], tmp_p
         "four times the essays",
         "twice the prompts",
     ]
-    sizes = {t["name"]: (t["essays"], t["prompts"], t["large_prompts"]) for t in record["trials"]}
+    sizes = {t.name: (t.essays, t.prompts, t.large_prompts) for t in record.trials}
     assert sizes["as it is"] == (400, 8, 8)
     assert sizes["four times the essays"] == (1600, 8, 8)
     assert sizes["twice the prompts"] == (800, 16, 16)
-    first = record["trials"][0]["candidates"]
-    assert [one["scenario"] for one in first].count("equal") == 1
-    assert {one["scenario"] for one in first} == {
+    first = record.trials[0].candidates
+    assert [one.scenario for one in first].count("equal") == 1
+    assert {one.scenario for one in first} == {
         "equal",
         "everywhere",
         "worst_prompts",
         "low_tail",
     }
-    assert (first[0]["n"], first[1]["n"]) == (40, 6)
+    assert (first[0].n, first[1].n) == (40, 6)
     # The larger the true gain everywhere, the more often the plan passes.
-    rates = [one["rate"] for one in first if one["scenario"] in ("equal", "everywhere")]
+    rates = [one.rate for one in first if one.scenario in ("equal", "everywhere")]
     assert rates[-1] == 1 > rates[0]
 
 
-def test_the_reference_looks_like_what_is_simulated(record: dict[str, Any]) -> None:
-    for row in record["population"]["figures"]:
-        assert row["low"] - 0.02 <= row["observed"] <= row["high"] + 0.02
+def test_the_reference_looks_like_what_is_simulated(record: PowerRecord) -> None:
+    for row in record.population.figures:
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low - 0.02 <= row.observed <= row.high + 0.02
 
 
-def test_the_conclusion_is_one_line_of_the_record_s_figures(record: dict[str, Any]) -> None:
-    line, equal = conclusion(record), record["trials"][0]["candidates"][0]
+def test_the_conclusion_is_one_line_of_the_record_s_figures(record: PowerRecord) -> None:
+    line, equal = record.conclusion, record.trials[0].candidates[0]
     assert "\n" not in line
     assert line.startswith("With 400 essays on 8 prompts the plan small passes two equal scorers")
-    assert f"{equal['rate']:.1%} of the time (n = 40, 95% interval" in line
+    assert f"{equal.rate:.1%} of the time (n = 40, 95% interval" in line
     assert line.endswith("in mean QWK of the worst prompts with 80% power.")
 
 
@@ -100,19 +104,28 @@ def test_the_conclusion_is_one_line_of_the_record_s_figures(record: dict[str, An
     ],
 )
 def test_the_conclusion_says_what_was_not_reached(
-    record: dict[str, Any], delta: float | None, words: str
+    record: PowerRecord, delta: float | None, words: str
 ) -> None:
-    row = {"kind": "plan", "scenario": "everywhere", "metric": "mean_qwk", "tried": 0.2}
-    trial = {**record["trials"][0], "detectable": [{**row, "delta": delta}]}
-    assert words in conclusion({**record, "trials": [trial]})
+    row = DetectableDelta(
+        scenario="everywhere",
+        check=None,
+        metric="mean_qwk",
+        kind="plan",
+        delta=delta,
+        low=None,
+        high=None,
+        tried=0.2,
+    )
+    trial = record.trials[0].model_copy(update={"detectable": (row,)})
+    assert words in conclusion("small", record.reference, trial)
 
 
 def test_the_same_question_has_the_same_answer_in_one_process_or_two(
-    record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    record: PowerRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(workers.WORKERS_VARIABLE, "2")
     try:
-        assert small_record(tmp_path / "run")["trials"] == record["trials"]
+        assert small_record(tmp_path / "run").trials == record.trials
     finally:
         workers.close_workers()
 
@@ -121,7 +134,7 @@ def test_an_answer_is_kept_for_the_same_plan_run_and_settings(tmp_path: Path) ->
     run, cache = made_run(tmp_path / "run"), tmp_path / "cache"
     heard: list[ProgressEvent] = []
 
-    def ask(**changes: Any) -> dict[str, Any]:
+    def ask(**changes: Any) -> PowerRecord:
         asked = {"plan": small_plan(), "reference": run, "settings": QUICK, **changes}
         plan, reference = asked.pop("plan"), asked.pop("reference")
         return known_power(plan, reference, cache, Progress(heard.append), **asked)
@@ -190,8 +203,8 @@ def test_a_plan_that_cannot_judge_the_run_is_invalid_evidence(tmp_path: Path) ->
 def test_scales_that_differ_by_prompt(tmp_path: Path) -> None:
     run = made_predictions(160, n_prompts=4, scales=MIXED)
     found = power_of(small_plan(), made_run(tmp_path / "run", run), QUICK, Progress())
-    assert found["trials"][-1]["prompts"] == 8
-    assert 0 <= found["trials"][0]["candidates"][0]["rate"] <= 0.6
+    assert found.trials[-1].prompts == 8
+    assert 0 <= found.trials[0].candidates[0].rate <= 0.6
 
 
 def test_each_trial_has_a_condition_of_its_own() -> None:

@@ -47,9 +47,9 @@ def test_a_registered_plan_judges_what_ran_after_it(bench: Bench) -> None:
         "pass",
         "proceed",
     )
-    record = found.to_json()
+    record = found.record().model_dump(mode="json")
     assert record["registered"]["plan_sha256"] == plan.sha256
-    assert record["candidate"] == [bench.candidate.name]
+    assert record["comparisons"][0]["arms"][0]["runs"] == [bench.candidate.name]
     assert set(record["manifests"]) == {bench.reference.name, bench.candidate.name}
     assert not bench.space.attempts.exists()
 
@@ -260,7 +260,7 @@ def test_several_seeds_are_judged_together(bench: Bench) -> None:
     bench.register(plan_of())
     other = finished("length", bench.space, "seed=44")
     found = bench.judge(plan_of(), other)
-    assert found.to_json()["candidate"] == [bench.candidate.name, other.name]
+    assert [run.folder.name for run in found.candidate] == [bench.candidate.name, other.name]
     assert found.judgement.comparison.deltas["mean_qwk"].seeds["candidate"].n_seeds == 2
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from essay_scoring.records.study import StudyRecord
 from essay_scoring.reports.study_table import HEADER, sections
 from tests.conftest import ROOT
 
@@ -48,7 +49,11 @@ def test_every_command_it_names_exists() -> None:
 
 def test_the_results_the_readme_quotes_are_in_the_artifact() -> None:
     study = json.loads((RESULTS / "ellipse.study.json").read_text(encoding="utf-8"))
-    [main] = [section for section in sections(study) if section.scheme == "prompt_holdout"]
+    [main] = [
+        section
+        for section in sections(StudyRecord.model_validate(study))
+        if section.scheme == "prompt_holdout"
+    ]
     shown = README.split("## Results so far")[1].split("\n\n")[2].splitlines()
     assert shown[0] == f"| {' | '.join(HEADER)} |"
     made = {f"| {' | '.join(row)} |" for row in main.rows}

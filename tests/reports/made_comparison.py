@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from essay_scoring.core.files import write_json
 from essay_scoring.judging.comparison_record import compare_candidates
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.comparison import CandidatesRecord
+from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.statistics.predictions import Predictions
@@ -41,11 +42,12 @@ def made_record(folder: Path, predictions: Predictions, *, columns: bool = True)
     if columns:
         words = {"word_count": rng.integers(200, 900, len(predictions)).astype(np.float64)}
     metrics = write_made_run(folder, predictions, columns=words)
+    write_json(folder / "artifacts" / "cv_metrics.json", metrics)
     write_manifest(folder)
-    return RunRecord(folder, CvMetrics.model_validate(metrics), predictions)
+    return read_run(folder)
 
 
-def made_comparison(folder: Path, *, plan: GatePlan = PLAN, n: int = 3) -> dict[str, Any]:
+def made_comparison(folder: Path, *, plan: GatePlan = PLAN, n: int = 3) -> CandidatesRecord:
     """Return n hostile candidates against a hostile reference, as compare-cv-runs writes them."""
     first = with_hostile_prompts(made_predictions(400, n_prompts=9, n_folds=3))
     reference = made_record(folder / "runs" / "reference [*]", first)

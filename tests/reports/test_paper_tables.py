@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import write_json
+from essay_scoring.core.record import write_record
+from essay_scoring.records.comparison import JudgementRecord, Registration
 from essay_scoring.reports.paper_tables import (
     csv_text,
     harmless,
@@ -105,7 +106,7 @@ def test_every_name_is_balanced_latex_on_one_line(name: str) -> None:
 def test_the_tables_of_a_comparison_are_its_numbers(tmp_path: Path) -> None:
     record = made_comparison(tmp_path)
     source = tmp_path / "comparison.json"
-    write_json(source, record)
+    write_record(source, record)
     paths = write_tables(source, tmp_path / "out")
     assert {path.suffix for path in paths} == {".csv", ".tex"}
     stems = {path.stem for path in paths}
@@ -113,32 +114,39 @@ def test_the_tables_of_a_comparison_are_its_numbers(tmp_path: Path) -> None:
     assert stems == {"checks", *(f"{name}-prompt_holdout" for name in expected)}
     with (tmp_path / "out" / "deltas-prompt_holdout.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    found = [(one, arm) for arm in record["comparisons"][0]["arms"] for one in arm["deltas"]]
+    found = [(delta, arm) for arm in record.comparisons[0].arms for delta in arm.rows]
     assert len(rows) == len(found) == 30
     for row, (delta, arm) in zip(rows, found, strict=True):
-        assert row["delta"] == repr(delta["estimate"])
-        assert row["delta low"] == ("" if delta["low"] is None else repr(delta["low"]))
-        assert row["arm"] == harmless(arm["arm"])
+        assert row["delta"] == repr(delta.estimate)
+        assert row["delta low"] == ("" if delta.low is None else repr(delta.low))
+        assert row["arm"] == harmless(arm.arm)
     text = "".join(path.read_text(encoding="utf-8") for path in paths if path.suffix == ".tex")
     assert "\\input" not in text.replace(r"\textbackslash{}input", "")
     assert latex(NAMES[1]) in text
 
 
 def test_a_registered_judgement_has_tables_too(tmp_path: Path) -> None:
-    one = made_comparison(tmp_path, n=1)
-    gate, arm = one["gates"][0], one["comparisons"][0]["arms"][0]
-    keys = ("deltas", "fold_test", "prompt_test", "worst_prompts", "min_prompt_n")
-    judged = {
-        "plan": gate["plan"],
-        "scheme": "prompt_holdout",
-        "registered": {"time": "2026-01-01"},
-        "reference": [one["reference"]],
-        "candidate": [gate["arm"]],
-        "verdict": {"outcome": gate["verdict"], "findings": gate["checks"]},
-        "comparison": {key: arm[key] for key in keys},
-    }
-    write_json(tmp_path / "judged.json", judged)
-    write_json(tmp_path / "compared.json", one)
+    compared = made_comparison(tmp_path, n=1)
+    registered = Registration(
+        entry=1,
+        plan=compared.plan,
+        plan_sha256=compared.plan_sha256,
+        data_sha256="a" * 64,
+        splits_sha256="b" * 64,
+        code_revision="c" * 64,
+        time="2026-01-01",
+    )
+    judged = JudgementRecord.model_validate(
+        {
+            "question": compared.question,
+            "registered": registered,
+            "gates": compared.gates,
+            "comparisons": compared.comparisons,
+            "manifests": {},
+        }
+    )
+    write_record(tmp_path / "judged.json", judged)
+    write_record(tmp_path / "compared.json", compared)
     both = [source_tables(tmp_path / f"{name}.json") for name in ("judged", "compared")]
     names = [{table.name: table.rows for table in tables} for tables in both]
     for name in ("checks", "deltas-prompt_holdout", "tests-prompt_holdout"):

@@ -98,7 +98,7 @@ def test_a_run_does_not_differ_from_itself(seed: int, nested: bool, kind: str) -
 def test_rows_are_matched_by_id_not_by_place() -> None:
     turned = CANDIDATE.take(np.random.default_rng(0).permutation(len(CANDIDATE)))
     one, other = (compare(REFERENCE, c, replicates=30) for c in (CANDIDATE, turned))
-    assert one.to_json() == other.to_json()
+    assert one.model_dump(mode="json") == other.model_dump(mode="json")
 
 
 def test_swapping_the_runs_turns_every_delta() -> None:
@@ -121,7 +121,7 @@ def test_a_better_candidate_is_seen() -> None:
 
 
 def test_the_json_has_all_figures_and_no_draws() -> None:
-    found = compare(REFERENCE, CANDIDATE, replicates=20).to_json()
+    found = compare(REFERENCE, CANDIDATE, replicates=20).model_dump(mode="json")
     text = json.dumps(found, allow_nan=False)
     assert "draws" not in text
     assert [delta["metric"] for delta in found["deltas"]] == list(DELTAS)

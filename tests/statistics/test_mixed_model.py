@@ -54,13 +54,11 @@ def test_in_a_balanced_design_it_is_the_analysis_of_variance() -> None:
     between, within = mean_squares(difference)
     level_between, level_within = mean_squares(mean)
     assert found.variances is not None
-    assert found.variances["prompt_by_arm"] == pytest.approx((between - within) / SIZE, rel=1e-4)
-    assert found.variances["residual"] == pytest.approx(within / 2, rel=1e-4)
-    assert found.variances["prompt"] == pytest.approx(
-        (level_between - level_within) / SIZE, rel=0.01
-    )
+    assert found.variances.prompt_by_arm == pytest.approx((between - within) / SIZE, rel=1e-4)
+    assert found.variances.residual == pytest.approx(within / 2, rel=1e-4)
+    assert found.variances.prompt == pytest.approx((level_between - level_within) / SIZE, rel=0.01)
     essay = level_within - within / 4
-    assert found.variances["essay"] == pytest.approx(max(essay, 0), rel=1e-4)
+    assert found.variances.essay == pytest.approx(max(essay, 0), rel=1e-4)
     assert (found.n, found.n_prompts, found.unit) == (60, 6, "score points")
 
 
@@ -86,9 +84,11 @@ def test_variances_are_found_again_at_the_size_of_a_corpus() -> None:
     components = {"prompt": 0.1, "prompt_by_arm": 0.05, "essay": 0.3, "residual": 0.2}
     assert found.variances is not None
     for name, deviation in components.items():
-        assert found.variances[name] == pytest.approx(deviation**2, rel=0.6), name
+        assert getattr(found.variances, name) == pytest.approx(deviation**2, rel=0.6), name
     for name in ("essay", "residual"):
-        assert found.variances[name] == pytest.approx(components[name] ** 2, rel=0.05), name
+        assert getattr(found.variances, name) == pytest.approx(components[name] ** 2, rel=0.05), (
+            name
+        )
 
 
 def test_no_variance_between_prompts_leaves_a_plain_mean() -> None:
@@ -98,11 +98,11 @@ def test_no_variance_between_prompts_leaves_a_plain_mean() -> None:
     found = arm_effect(reference, candidate)
     assert found.converged
     assert found.variances is not None
-    assert found.variances["prompt_by_arm"] == 0
+    assert found.variances.prompt_by_arm == 0
     assert found.effect == pytest.approx(difference.mean())
     reach = 2.364624 * difference.std(ddof=1) / 20  # Student's t of 7 degrees of freedom
     assert found.high == pytest.approx(difference.mean() + reach)
-    assert found.variances["residual"] == pytest.approx(difference.var(ddof=1) / 2)
+    assert found.variances.residual == pytest.approx(difference.var(ddof=1) / 2)
 
 
 def test_prompts_of_unequal_size_are_weighed_by_restricted_likelihood() -> None:
@@ -123,7 +123,7 @@ def test_prompts_of_unequal_size_are_weighed_by_restricted_likelihood() -> None:
 
     found = arm_effect(reference, candidate).variances
     assert found is not None
-    between, within = found["prompt_by_arm"], 2 * found["residual"]
+    between, within = found.prompt_by_arm, 2 * found.residual
     best = restricted(between, within)
     for b, w in ((1.02, 1), (0.98, 1), (1, 1.02), (1, 0.98)):
         assert restricted(b * between, w * within) < best
@@ -164,7 +164,7 @@ def test_what_admits_no_fit_is_said_in_the_record(run: Predictions, said: str) -
     assert found.reason is not None
     assert said in found.reason
     assert (found.effect, found.low, found.high, found.p, found.variances) == (None,) * 5
-    assert json.dumps(found.to_json(), allow_nan=False)
+    assert json.dumps(found.model_dump(mode="json"), allow_nan=False)
 
 
 def test_arms_that_differ_by_the_prompt_alone_admit_no_fit() -> None:

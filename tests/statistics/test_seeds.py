@@ -38,7 +38,9 @@ def test_figures_are_means_over_seeds_and_their_spread_is_shown() -> None:
         assert (spread.sd, spread.minimum, spread.maximum) == pytest.approx(
             (np.std(values, ddof=1), min(values), max(values))
         )
-        assert delta.seeds["candidate"] == Spread(1, None, delta.candidate, delta.candidate)
+        assert delta.seeds["candidate"] == Spread(
+            n_seeds=1, sd=None, minimum=delta.candidate, maximum=delta.candidate
+        )
 
 
 def test_seeds_are_averaged_within_each_resample_of_the_same_draws() -> None:
@@ -57,10 +59,9 @@ def test_the_same_seed_twice_says_nothing_new() -> None:
     for name, delta in once.deltas.items():
         assert twice.deltas[name].draws == pytest.approx(delta.draws, nan_ok=True)
         assert twice.deltas[name].seeds["reference"].sd == pytest.approx(0)
-    assert (
-        compare([FIRST], [BETTER], replicates=9).to_json()
-        == compare(FIRST, BETTER, replicates=9).to_json()
-    )
+    assert compare([FIRST], [BETTER], replicates=9).model_dump(mode="json") == compare(
+        FIRST, BETTER, replicates=9
+    ).model_dump(mode="json")
 
 
 def test_an_arm_of_seeds_does_not_differ_from_itself() -> None:
@@ -78,8 +79,8 @@ def test_a_seed_without_a_figure_leaves_the_arm_without() -> None:
     other = of_scores([2, 3, 3, 3], [2, 3, 3, 3.5], folds=[0, 0, 1, 1])
     delta = compare([other, whole], other, replicates=0).deltas["mean_qwk"]
     assert delta.estimate is None
-    assert delta.seeds["reference"] == Spread(2, None, None, None)
-    assert json.dumps(delta.to_json(), allow_nan=False)
+    assert delta.seeds["reference"] == Spread(n_seeds=2, sd=None, minimum=None, maximum=None)
+    assert json.dumps(delta.model_dump(mode="json"), allow_nan=False)
 
 
 def kappas(run: Predictions) -> dict[str, float]:
@@ -122,7 +123,7 @@ def test_prompts_too_small_are_no_part_of_the_sign_flips() -> None:
 
 
 def test_the_json_shows_seeds_and_tests() -> None:
-    found = compare([FIRST, SECOND], BETTER, min_prompt_n=99, replicates=20).to_json()
+    found = compare([FIRST, SECOND], BETTER, min_prompt_n=99, replicates=20).model_dump(mode="json")
     assert json.dumps(found, allow_nan=False)
     assert found["fold_test"]["n_folds"] == 4
     assert found["prompt_test"] is None  # no prompt is as large
@@ -134,9 +135,19 @@ def test_the_json_shows_seeds_and_tests() -> None:
 def test_the_share_at_least_a_margin_counts_what_lies_on_it() -> None:
     # 0.7 - 0.6 is a little less than 0.1 in floating point, and still at least 0.1.
     draws = np.array([-0.1, 0.0, 0.7 - 0.6, 0.2, np.nan])
-    delta = Delta("mae", 0.1, 0.2, 0.1, -0.1, 0.2, 9, {}, draws)
+    delta = Delta(
+        metric="mae",
+        reference=0.1,
+        candidate=0.2,
+        estimate=0.1,
+        low=-0.1,
+        high=0.2,
+        n=9,
+        seeds={},
+        draws=draws,
+    )
     assert [delta.share_at_least(m) for m in (-1, 0, 0.1, 0.2, 0.3)] == [1, 0.75, 0.5, 0.25, 0]
-    unknown = Delta("mae", 0.1, 0.2, 0.1, None, None, 9, {}, draws)
+    unknown = delta.model_copy(update={"low": None, "high": None})
     assert unknown.share_at_least(0) is None
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.core.files import write_json
+from essay_scoring.core.record import write_record
+from essay_scoring.records.comparison import Demand
+from essay_scoring.records.study import StudyRecord
 from tests.reports.made_comparison import made_comparison
 from tests.reports.made_run import hostile_run
 
@@ -19,33 +22,36 @@ def figure(value: float | None) -> dict[str, Any]:
     return {"estimate": value, "low": -0.1, "high": 0.9, "n": 40}
 
 
-def made_study(folder: Path) -> dict[str, Any]:
+def made_study(folder: Path) -> StudyRecord:
+    compared = made_comparison(folder)
     names = ("qwk", "mae", "low_tail_adjacent", "high_tail_adjacent")
     summary = {
         "n": 40,
         "overall": {name: figure(0.5) for name in names},
-        "mean_over_folds": {"qwk": {"mean": 0.5, "std": 0.1}},
+        "mean_over_folds": {"qwk": {"mean": 0.5, "std": 0.1, "n_folds": 3}},
         "worst_prompt": None,
         "bottom_k_mean": None,
     }
-    run: dict[str, Any] = {
+    run = {
         "arm": HOSTILE,
         "role": "candidate",
         "scheme": "prompt_holdout",
         "seed": 42,
         "run": "r-1",
         "manifest_sha256": "c" * 64,
+        "family": "made",
         "summary": summary,
         "baselines": {"mean": summary},
         "seconds": 1.5,
     }
-    compared = made_comparison(folder)
-    rule = {"rule": "host", "asked": "big", "found": HOSTILE, "met": True}
+    answer = Demand(rule="host", asked="big", answers=(HOSTILE,), met=True)
     gates = [
-        gate | {"candidate_runs": ["r-1"], "evidence": {"r-1": [rule]}}
-        for gate in compared["gates"]
+        gate.model_copy(update={"candidate_runs": ("r-1",), "evidence": {"r-1": (answer,)}})
+        for gate in compared.gates
     ]
-    invalid = gates[0] | {"verdict": "invalid", "reason": HOSTILE, "checks": [], "evidence": {}}
+    invalid = gates[0].model_copy(
+        update={"verdict": "invalid", "reason": HOSTILE, "checks": (), "evidence": {}}
+    )
     attempt = {
         "entry": 1,
         "run": "r-0",
@@ -54,42 +60,74 @@ def made_study(folder: Path) -> dict[str, Any]:
         "time": "t",
         "reason": HOSTILE,
     }
-    tuning: dict[str, Any] = {"arm": HOSTILE, "search": "s-1", "mode": "flat", "figure": "mean_qwk"}
-    tuning |= {"objective": "mean_qwk", "trials": 30, "tried": 29, "space": ["scorer.max_depth"]}
-    return {
-        "name": "made",
-        "folder": "made-1",
-        "date": "2026-01-01",
-        "question": HOSTILE,
-        "outcome": "proceed",
-        "reason": HOSTILE,
-        "decided_arm": HOSTILE,
-        "decided_run": "r-1",
-        "tuning": tuning | {"params": {"scorer.max_depth": 3}, "expected_drop": 0.0312},
-        "data": {"data_sha256": "a" * 64, "splits_sha256": "b" * 64},
-        "plans": [{"name": "p", "sha256": "f" * 64, "registered": {"time": "t"}, "power": HOSTILE}],
-        "arms": [
-            {
-                "arm": HOSTILE,
-                "role": "candidate",
-                "ending": end,
-                "reason": HOSTILE,
-                "unstable": None,
-            }
-            for end in ("pass", "not_run")
-        ],
-        "runs": [run],
-        "gates": [*gates, invalid],
-        "comparisons": compared["comparisons"],
-        "attempts": [attempt],
-        "checklist": [
-            {"item": "one", "met": True, "evidence": HOSTILE},
-            {"item": "two", "met": False, "evidence": HOSTILE},
-        ],
-        "code_revision": "d" * 64,
-        "git": {"commit": None, "dirty": None},
-        "machine": {"processor": "one", "threads": 2},
+    tuning = {
+        "arm": HOSTILE,
+        "search": "s-1",
+        "mode": "flat",
+        "figure": "mean_qwk",
+        "objective": "mean_qwk",
+        "trials": 30,
+        "tried": 29,
+        "space": ["scorer.max_depth"],
+        "params": {"scorer.max_depth": 3},
+        "expected_drop": 0.0312,
     }
+    registered = {
+        "entry": 1,
+        "plan": "p",
+        "plan_sha256": "f" * 64,
+        "data_sha256": "a" * 64,
+        "splits_sha256": "b" * 64,
+        "code_revision": "d" * 64,
+        "time": "t",
+    }
+    plan = {
+        "name": "p",
+        "sha256": "f" * 64,
+        "frozen": {},
+        "registered": registered,
+        "power": HOSTILE,
+    }
+    data = {
+        "kind": "made",
+        "data_sha256": "a" * 64,
+        "splits_sha256": "b" * 64,
+        "predictions_sha256": "e" * 64,
+        "n": 40,
+        "n_prompts": 3,
+    }
+    machine = {"host": "made", "system": "made", "processor": "made", "threads": 2}
+    return StudyRecord.model_validate(
+        {
+            "name": "made",
+            "folder": "made-1",
+            "date": "2026-01-01",
+            "question": HOSTILE,
+            "outcome": "proceed",
+            "reason": HOSTILE,
+            "decided_arm": HOSTILE,
+            "decided_run": "r-1",
+            "tuning": tuning,
+            "data": data,
+            "plans": [plan],
+            "arms": [
+                {"arm": HOSTILE, "role": "candidate", "ending": end, "reason": HOSTILE}
+                for end in ("pass", "not_run")
+            ],
+            "runs": [run],
+            "gates": [*gates, invalid],
+            "comparisons": compared.comparisons,
+            "attempts": [attempt],
+            "checklist": [
+                {"item": "one", "met": True, "evidence": HOSTILE},
+                {"item": "two", "met": False, "evidence": HOSTILE},
+            ],
+            "code_revision": "d" * 64,
+            "git": {"commit": None, "dirty": None},
+            "machine": machine,
+            "versions": {},
+        }
+    )
 
 
 def made_section(verdict: Any = "fail") -> dict[str, Any]:
@@ -107,7 +145,7 @@ def study_folder(runs: Path, *, audited: bool = True) -> Path:
     """Write a hostile study with its decided run and that run's audit; return its folder."""
     hostile_run(runs / "r-1")
     folder = runs / "studies" / "made-1"
-    write_json(folder / "study.json", made_study(runs / "made"))
+    write_record(folder / "study.json", made_study(runs / "made"))
     if audited:
         found = {"run": {"folder": "r-1"}, "sections": [made_section()]}
         write_json(runs / "audits" / "r-1" / "audit.json", found)

@@ -9,9 +9,11 @@ import pytest
 
 from essay_scoring.core.files import read_json
 from essay_scoring.judging.checklist import DIAGNOSTICS, checklist
-from essay_scoring.records.finished_run import read_run
+from essay_scoring.judging.comparison_record import ComparedArm, comparison_record
+from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.workspace import Workspace
+from essay_scoring.statistics.comparison import Comparison, compare
 from tests.judging.registered import METRICS, rewritten
 from tests.studies.made import arm, gate_file, gates, outcome_of, run_study, study_file
 
@@ -95,13 +97,23 @@ def test_an_invariance_run_that_lacks_an_artifact_does_not(pair: dict[str, Path]
     assert invariance(pair) == (False, f"'a': no {DIAGNOSTICS} in {pair['a'].name}")
 
 
+def unchanged(runs: list[RunRecord]) -> Comparison:
+    """Return the comparison of runs with themselves."""
+    predictions = [run.predictions for run in runs]
+    return compare(predictions, predictions, min_prompt_n=5, bottom_k=2, replicates=20)
+
+
 def test_a_missing_interval_or_recommendation_is_not_ticked(pair: dict[str, Path]) -> None:
     reference = [read_run(pair["reference"])]
-    names = ("worst_prompt_qwk", "bottom_k_mean", "mean_qwk")
-    deltas = [{"metric": name, "estimate": 0.1, "low": 0.0} for name in names]
-    met = checklist(reference, {}, [{"arm": "a", "deltas": deltas}], "defer")
+    names = ("worst_prompt_qwk",)
+    compared = ComparedArm("a", "candidate", reference, unchanged(reference))
+    [arm] = comparison_record("reference", reference, [compared]).arms
+    met = checklist(reference, {}, [arm], "defer")
     assert [box.met for box in met][REVIEWED:] == [True, True]
-    deltas[0]["low"] = None
-    unmet = checklist(reference, {}, [{"arm": "a", "deltas": deltas}], None)
+    open_ended = [
+        delta.model_copy(update={"low": None} if delta.metric in names else {})
+        for delta in arm.rows
+    ]
+    unmet = checklist(reference, {}, [arm.model_copy(update={"rows": tuple(open_ended)})], None)
     assert [box.met for box in unmet][REVIEWED:] == [False, False]
     assert unmet[REVIEWED].evidence == "'a' has no worst_prompt_qwk with an interval"

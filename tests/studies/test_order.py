@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,13 +11,14 @@ from hypothesis import strategies as st
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import write_text
 from essay_scoring.judging.study_outcomes import (
-    ArmRecord,
     after_tuning,
     decide,
     ending_of,
     why_not,
 )
-from essay_scoring.judging.study_plan import Candidate, Conditional, Ending, load_study
+from essay_scoring.judging.study_plan import Candidate, Conditional, load_study
+from essay_scoring.records.comparison import CheckResult, Gate
+from essay_scoring.records.study import ArmEnding, Ending
 from essay_scoring.records.workspace import Workspace
 from tests.studies.made import (
     arm,
@@ -219,13 +219,35 @@ def test_how_an_arm_ends(verdicts: list[str], unstable: str | None, ending: str)
     assert ending_of(verdicts, unstable) == ending
 
 
-def ended_as(**arms: Ending) -> list[ArmRecord]:
-    return [ArmRecord(name, "candidate", ending) for name, ending in arms.items()]
+def ended_as(**arms: Ending) -> list[ArmEnding]:
+    return [ArmEnding(arm=name, role="candidate", ending=ending) for name, ending in arms.items()]
 
 
-def gate(arm: str, *, lead: float = 0.5, within_noise: bool = False) -> dict[str, Any]:
-    check = {"metric": "mean_qwk", "candidate": lead, "within_noise": within_noise}
-    return {"arm": arm, "checks": [check]}
+def gate(arm: str, *, lead: float = 0.5, within_noise: bool = False) -> Gate:
+    check = CheckResult(
+        metric="mean_qwk",
+        kind="guardrail",
+        threshold=0.0,
+        reference=0.4,
+        candidate=lead,
+        delta=lead - 0.4,
+        low=None,
+        high=None,
+        n=9,
+        share_at_least=None,
+        result="passed",
+        within_noise=within_noise,
+    )
+    return Gate(
+        arm=arm,
+        plan="p",
+        plan_sha256="a" * 64,
+        scheme="prompt_holdout",
+        rule="point",
+        verdict="pass",
+        reason=None,
+        checks=(check,),
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,7 +263,7 @@ def gate(arm: str, *, lead: float = 0.5, within_noise: bool = False) -> dict[str
         (ended_as(a="fail", b="not_run"), "defer", "ref"),
     ],
 )
-def test_decisions(arms: list[ArmRecord], outcome: str, decided: str) -> None:
+def test_decisions(arms: list[ArmEnding], outcome: str, decided: str) -> None:
     found = decide("ref", arms, [gate("a"), gate("b")])
     assert (found.outcome, found.arm) == (outcome, decided)
 
@@ -262,7 +284,10 @@ def test_the_tuned_arm_is_decided_for_only_if_it_passes_and_is_no_worse(
 ) -> None:
     both = [gate("a"), gate("a-tuned", lead=lead)]
     found = decide("ref", ended_as(a="pass"), both)
-    assert after_tuning(found, ArmRecord("a-tuned", "tuned", ending), both).arm == decided
+    assert (
+        after_tuning(found, ArmEnding(arm="a-tuned", role="tuned", ending=ending), both).arm
+        == decided
+    )
     assert after_tuning(found, None, both).arm == "a"
 
 

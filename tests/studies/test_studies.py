@@ -12,9 +12,10 @@ from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import Study, load_study
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.study import read_study
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
-from essay_scoring.reports.study_table import arms_table, extract, sections
+from essay_scoring.reports.study_table import arms_table
 from tests.conftest import ROOT
 from tests.studies.made import arm, endings, gates, outcome_of, run_study, study_file
 
@@ -44,23 +45,22 @@ def test_a_study_ends_in_a_recorded_decision(tmp_path: Path, space: Workspace) -
         require_intact(space.runs / run["run"])
     assert "**defer**" in record
     assert study["decided_run"] == study["runs"][0]["run"]
-    costs = arms_table(study, "prompt_holdout", costs=True)
+    record_read = read_study(folder)
+    costs = arms_table(record_read, "prompt_holdout", costs=True)
     assert costs.header[-3:] == ("seconds", "peak MiB", "command")
     told = [row[-3:] for row in costs.texts if not row[0].startswith("baseline")]
     assert told == [
         [str(round(run["seconds"])), str(round(run["peak_mib"])), f"`{run['command']}`"]
         for run in study["runs"]
     ]
-    assert [row[:-3] for row in costs.texts] == arms_table(study, "prompt_holdout").texts
+    assert [row[:-3] for row in costs.texts] == arms_table(record_read, "prompt_holdout").texts
 
 
-def test_the_extract_is_enough_for_the_record(tmp_path: Path, space: Workspace) -> None:
+def test_the_record_is_enough_for_its_pages(tmp_path: Path, space: Workspace) -> None:
     folder = run_study(two_arms(tmp_path, easy="easy", hard="hard"), space)
-    study = read_json(folder / "study.json")
-    short = extract(study)
-    assert sections(short) == sections(study)
-    assert decision_record(short) == (folder / "decision.md").read_text(encoding="utf-8")
-    assert "prompts" not in short["runs"][0]["summary"]
+    study = read_study(folder)
+    assert decision_record(study) == (folder / "decision.md").read_text(encoding="utf-8")
+    assert "prompts" not in read_json(folder / "study.json")["runs"][0]["summary"]
 
 
 def test_it_stops_at_the_first_arm_that_passes(tmp_path: Path, space: Workspace) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.files import write_json
+from essay_scoring.records.study import StudyRecord, read_study
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_reports import study_page, write_study_reports
 from tests.conftest import ROOT
@@ -18,11 +19,11 @@ from tests.studies.made_study import HOSTILE, made_study, study_folder
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
     return made_study(tmp_path_factory.mktemp("study"))
 
 
-def test_hostile_names_are_escaped_and_missing_figures_stay_missing(study: dict[str, Any]) -> None:
+def test_hostile_names_are_escaped_and_missing_figures_stay_missing(study: StudyRecord) -> None:
     text = study_page(study)
     page = Page(text)
     assert page.faults == []
@@ -32,19 +33,19 @@ def test_hostile_names_are_escaped_and_missing_figures_stay_missing(study: dict[
     assert "None" not in page.text.replace("commit None", "").replace("started None", "")
 
 
-def test_the_page_needs_no_network_and_no_script(study: dict[str, Any]) -> None:
+def test_the_page_needs_no_network_and_no_script(study: StudyRecord) -> None:
     page = study_page(study)
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page)
     assert "<script" not in page
 
 
-def test_the_page_links_to_every_run_and_every_attempt(study: dict[str, Any]) -> None:
+def test_the_page_links_to_every_run_and_every_attempt(study: StudyRecord) -> None:
     links = Page(study_page(study)).values("href")
     assert "../../r-1/reports/report.html" in links
     assert "../../r-0/" in links
 
 
-def test_the_record_keeps_its_tables_whole(study: dict[str, Any]) -> None:
+def test_the_record_keeps_its_tables_whole(study: StudyRecord) -> None:
     record = decision_record(study)
     lines = [line for line in record.splitlines() if line.startswith("| candidate")]
     assert lines
@@ -56,7 +57,7 @@ def test_the_record_keeps_its_tables_whole(study: dict[str, Any]) -> None:
     assert "attempt 1, `r-0`" in record
 
 
-def test_the_decision_comes_first_then_the_arms_then_one_figure(study: dict[str, Any]) -> None:
+def test_the_decision_comes_first_then_the_arms_then_one_figure(study: StudyRecord) -> None:
     text = study_page(study)
     places = [text.index(mark) for mark in ("<h1>", 'id="arms"', 'id="figure"', 'id="wrong"')]
     assert places == sorted(places)
@@ -77,7 +78,7 @@ def test_what_lies_beside_a_study_is_shown_folded(tmp_path: Path) -> None:
     assert "words in the essay" in page.text
 
 
-def test_a_study_alone_says_less_and_what_is_lacking(study: dict[str, Any]) -> None:
+def test_a_study_alone_says_less_and_what_is_lacking(study: StudyRecord) -> None:
     text = Page(study_page(study)).text
     assert "audit.json and explain.json in RUNS/audits/r-1/" in text
     assert "Bias by band" not in text
@@ -94,7 +95,7 @@ def test_an_audit_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_the_published_study_says_what_is_wrong_with_its_winner() -> None:
-    study = read_json(ROOT / "docs" / "results" / "g1_ellipse.study.json")
+    study = read_study(ROOT / "docs" / "results" / "g1_ellipse.study.json")
     text = Page(study_page(study)).text
     assert "Proceed with catboost" in text
     worst = "“Spending time outdoors” is served worst: QWK 0.381, 31 essays."
@@ -104,12 +105,13 @@ def test_the_published_study_says_what_is_wrong_with_its_winner() -> None:
 
 
 def test_of_many_checks_the_first_of_each_gate_is_on_the_first_screen(
-    study: dict[str, Any],
+    study: StudyRecord,
 ) -> None:
-    gate = study["gates"][0]
-    [check] = gate["checks"]
-    many = [gate | {"checks": [check | {"n": n} for n in range(20)]}]
-    before, after = study_page(study | {"gates": many}).split('id="wrong"')
+    gate = study.gates[0]
+    [check] = gate.checks
+    checks = tuple(check.model_copy(update={"n": n}) for n in range(20))
+    many = (gate.model_copy(update={"checks": checks}),)
+    before, after = study_page(study.model_copy(update={"gates": many})).split('id="wrong"')
     assert before.count("n 0<") == 1
     assert "n 19<" not in before
     assert after.count("n 19<") == 1

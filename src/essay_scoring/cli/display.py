@@ -13,14 +13,16 @@ from essay_scoring.reports.table_cells import plain_table
 
 if TYPE_CHECKING:
     from essay_scoring.judging.compare_runs import Judgement
-    from essay_scoring.judging.register import Registration
+    from essay_scoring.records.comparison import CandidatesRecord, Gate, Registration
+    from essay_scoring.records.study import StudyRecord
 
 
 def print_run(folder: Path) -> None:
     """Print a run's agreement beside its baselines, and its report."""
     metrics = read_json(folder / "artifacts" / "cv_metrics.json")
-    rows = [summary_row(f"baseline: {k}", v) for k, v in metrics["baselines"].items()]
-    rows.append(summary_row(metrics["run"]["name"], metrics["summary"]))
+    arms = {f"baseline: {name}": other for name, other in metrics["baselines"].items()}
+    arms[metrics["run"]["name"]] = metrics["summary"]
+    rows = [summary_row(name, summary) for name, summary in arms.items()]
     data = metrics["data"]
     typer.echo(
         f"{metrics['run']['scheme']}, {data['n']} essays, {data['n_prompts']} prompts, "
@@ -34,13 +36,13 @@ def print_judgement(judgement: Judgement) -> None:
     """Print each check of a gate, and the verdict."""
     plan, verdict = judgement.plan, judgement.verdict
     typer.echo(f"{plan.question}\n")
-    rows = [check_row(check) for check in verdict.to_json()["findings"]]
+    rows = [check_row(check) for check in verdict.findings]
     typer.echo(plain_table(CHECK_HEADER, rows))
     typer.echo(
         f"\ngate {plan.name} ({plan.rule}, {plan.sha256[:12]}): {verdict.outcome}, "
         f"decision {verdict.decision}"
     )
-    _print_noise(plan.rule, [finding.within_noise for finding in verdict.findings])
+    _print_noise(plan.rule, [check.within_noise for check in verdict.findings])
 
 
 def print_registration(registration: Registration) -> None:
@@ -52,44 +54,43 @@ def print_registration(registration: Registration) -> None:
     )
 
 
-def print_comparison(record: dict[str, Any]) -> None:
+def print_comparison(record: CandidatesRecord) -> None:
     """Print the gate of each candidate, then the tests of all of them."""
     from essay_scoring.reports.comparison_report import UNREGISTERED
     from essay_scoring.reports.comparison_tables import tests
 
-    typer.echo(f"{record['question']}\n")
-    for gate in record["gates"]:
+    typer.echo(f"{record.question}\n")
+    for gate in record.gates:
         _print_gate(gate)
-    for one in record["comparisons"]:
-        table = tests(one)
+    for compared in record.comparisons:
+        table = tests(compared)
         typer.echo(f"{table.caption}\n{plain_table(table.header, table.texts)}\n")
     typer.echo(UNREGISTERED)
 
 
-def print_study(folder: Path) -> None:
+def print_study(folder: Path, study: StudyRecord) -> None:
     """Print a study's table, verdicts, decision and report."""
-    study = read_json(folder / "study.json")
-    typer.echo(f"{study['question']}\n")
+    typer.echo(f"{study.question}\n")
     for section in sections(study):
         typer.echo(f"{section.scheme}, {section.n} essays")
         typer.echo(plain_table(HEADER, section.rows) + "\n")
-    for gate in study["gates"]:
+    for gate in study.gates:
         _print_gate(gate)
-    for arm in study["arms"]:
-        if arm["ending"] == "not_run":
-            typer.echo(f"{arm['arm']} not run: {arm['reason']}")
-    typer.echo(f"decision: {study['outcome']}. {study['reason']}")
+    for arm in study.arms:
+        if arm.ending == "not_run":
+            typer.echo(f"{arm.arm} not run: {arm.reason}")
+    typer.echo(f"decision: {study.outcome}. {study.reason}")
     typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / 'report.html'}")
 
 
-def _print_gate(gate: dict[str, Any]) -> None:
+def _print_gate(gate: Gate) -> None:
     """Print the verdict of a gate with its checks, or why its evidence is invalid."""
-    typer.echo(f"{gate['arm']}, gate {gate['plan']}: {gate['verdict']}")
-    if gate["reason"]:
-        typer.echo(f"  {gate['reason']}\n")
+    typer.echo(f"{gate.arm}, gate {gate.plan}: {gate.verdict}")
+    if gate.reason:
+        typer.echo(f"  {gate.reason}\n")
         return
-    typer.echo(plain_table(CHECK_HEADER, [check_row(check) for check in gate["checks"]]))
-    _print_noise(gate["rule"], [check["within_noise"] for check in gate["checks"]])
+    typer.echo(plain_table(CHECK_HEADER, [check_row(check) for check in gate.checks]))
+    _print_noise(gate.rule, [check.within_noise for check in gate.checks])
     typer.echo("")
 
 

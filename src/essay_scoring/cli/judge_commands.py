@@ -84,17 +84,17 @@ def judge(
     plan. Exits 0 for proceed, 3 for defer, 4 for invalid evidence or inconclusive.
     """
     from essay_scoring.cli.display import print_judgement, print_registration
-    from essay_scoring.core.files import write_json
-    from essay_scoring.judging.judgement import judge_registered
+    from essay_scoring.core.record import write_record
+    from essay_scoring.judging.judgement import judge_folders
     from essay_scoring.judging.plans import load_plan
 
     space = workspace(runs_dir, CACHE, None)
-    found = judge_registered(load_plan(plan), reference, candidate, space)
-    print_judgement(found.judgement)
-    print_registration(found.registration)
+    judged = judge_folders(load_plan(plan), reference, candidate, space)
+    print_judgement(judged.judgement)
+    print_registration(judged.registration)
     if out is not None:
-        write_json(out, found.to_json())
-    return _VERDICT_CODES[found.judgement.verdict.outcome]
+        write_record(out, judged.record())
+    return _VERDICT_CODES[judged.judgement.verdict.outcome]
 
 
 def compare_cv_runs(
@@ -114,7 +114,7 @@ def compare_cv_runs(
     the plan was written nor how the runs were made: a decision needs judge.
     """
     from essay_scoring.cli.display import print_comparison
-    from essay_scoring.core.files import write_json
+    from essay_scoring.core.record import write_record
     from essay_scoring.judging.comparison_record import compare_candidates
     from essay_scoring.judging.plans import load_plan
     from essay_scoring.records.finished_run import read_run
@@ -124,11 +124,11 @@ def compare_cv_runs(
     record = compare_candidates(read_run(reference), [read_run(run) for run in candidates], gate)
     print_comparison(record)
     if out is not None:
-        write_json(out, record)
+        write_record(out, record)
     if report is not None:
         for path in write_comparison_report(record, report):
             typer.echo(str(path))
-    verdicts = {gate["verdict"] for gate in record["gates"]}
+    verdicts = {gate.verdict for gate in record.gates}
     return _VERDICT_CODES[next(verdict for verdict in _BEST_FIRST if verdict in verdicts)]
 
 
@@ -150,7 +150,7 @@ def study(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="Also write the tables' figures as small JSON, and a picture beside it."),
+        typer.Option(help="Also write the record to this file, and a picture beside it."),
     ] = None,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
@@ -165,9 +165,10 @@ def study(
     """
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.core.files import read_json, write_text
+    from essay_scoring.core.files import write_text
     from essay_scoring.judging.study import StudyRunner
     from essay_scoring.judging.study_plan import load_study
+    from essay_scoring.records.study import read_study
     from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
@@ -179,13 +180,13 @@ def study(
         resume=resume_command(),
     )
     folder = runner.run()
-    print_study(folder)
+    decided = read_study(folder)
+    print_study(folder, decided)
     if record is not None:
         write_text(record, (folder / "decision.md").read_text(encoding="utf-8"))
-    found = read_json(folder / "study.json")
     if results is not None:
-        write_results(results, found)
-    return 0 if exit_zero else _OUTCOME_CODES[found["outcome"]]
+        write_results(results, decided)
+    return 0 if exit_zero else _OUTCOME_CODES[decided.outcome]
 
 
 def _outside(space: Workspace, progress: Progress) -> Outside:

@@ -9,9 +9,12 @@ from essay_scoring.models.card import Card
 from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
 from essay_scoring.records import search
-from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.search_settings import SearchSettings
+from essay_scoring.records.comparison import CandidatesRecord, JudgementRecord
+from essay_scoring.records.config import RunConfig
+from essay_scoring.records.power import PowerRecord
+from essay_scoring.records.study import StudyRecord
 from essay_scoring.reports.schemas import Schema
 
 SCHEMAS = (
@@ -30,11 +33,14 @@ SCHEMAS = (
     Schema("scorer", "RUN/models/fold-K/model/scorer.json", Card),
     Schema("receipt", "RUN/receipt.json", more.Receipt),
     Schema("manifest", "RUN/manifest.json", records.Manifest),
-    Schema("study_record", "STUDY/study.json", more.StudyRecord),
+    Schema("study_record", "STUDY/study.json", StudyRecord),
     Schema("search_record", "SEARCH/artifacts/search.json", search.SearchRecord),
     Schema("search_trials", "SEARCH/artifacts/optuna_trials.json", search.TrialsRecord),
     Schema("search_outcome", "SEARCH/trials/PART/CONFIGURATION.json", search.Outcome),
     Schema("grid_record", "SEARCH/artifacts/sweep.json", search.GridRecord),
+    Schema("comparison", "compare-cv-runs --out", CandidatesRecord),
+    Schema("judgement", "judge --out", JudgementRecord),
+    Schema("power", "power.json", PowerRecord),
     Schema("plan_register", "RUNS/plan_register.jsonl", more.RegisterEntry),
     Schema("attempts", "RUNS/attempts.jsonl", more.AttemptEntry),
     Schema("locked_test_ledger", "RUNS/locked_test_ledger.jsonl", more.OpeningEntry),

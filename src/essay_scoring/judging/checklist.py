@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.models.invariance.invariance_settings import InvarianceMethod, InvarianceSettings
+from essay_scoring.records.comparison import ArmComparison
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.residuals import STEM
+from essay_scoring.records.study import ChecklistItem
 
 DIAGNOSTICS = "reports/residual_diagnostics.md"
 ARTIFACTS = (
@@ -25,35 +25,22 @@ _SAME = ("data_sha256", "splits_sha256", "predictions_sha256")
 _REVIEWED = ("worst_prompt_qwk", "bottom_k_mean", "mean_qwk")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One box: what is asked, whether it is met, and the evidence or what is missing."""
-
-    item: str
-    met: bool
-    evidence: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the item as a JSON-able dictionary."""
-        return asdict(self)
-
-
 def checklist(
     reference: Sequence[RunRecord],
     others: Mapping[str, Sequence[RunRecord]],
-    compared: Sequence[Mapping[str, Any]],
+    compared: Sequence[ArmComparison],
     recommendation: str | None,
-) -> list[Item]:
+) -> list[ChecklistItem]:
     """Return the boxes of a study.
 
-    `others` are the runs of all other arms by name; `compared` the judged arms of
-    `comparison_record`; `recommendation` what was decided, None while nothing is.
+    `others` are the runs of all other arms by name; `compared` the judged arms; `recommendation`
+    what was decided, None while nothing is.
     """
     return [
         _baseline(reference),
         _invariance(reference, others),
         _reviewed(compared),
-        Item(
+        _box(
             "recommendation recorded",
             bool(recommendation),
             recommendation or "nothing was decided",
@@ -61,39 +48,46 @@ def checklist(
     ]
 
 
-def _baseline(reference: Sequence[RunRecord]) -> Item:
-    said = "baseline run with residual diagnostics"
+def _baseline(reference: Sequence[RunRecord]) -> ChecklistItem:
+    item = "baseline run with residual diagnostics"
     if absent := [run.folder.name for run in reference if _lacks(run, (DIAGNOSTICS,))]:
-        return Item(said, False, f"no {DIAGNOSTICS} in {', '.join(absent)}")
-    return Item(said, True, ", ".join(f"{run.folder.name}/{DIAGNOSTICS}" for run in reference))
+        return _box(item, False, f"no {DIAGNOSTICS} in {', '.join(absent)}")
+    return _box(item, True, ", ".join(f"{run.folder.name}/{DIAGNOSTICS}" for run in reference))
 
 
-def _invariance(reference: Sequence[RunRecord], others: Mapping[str, Sequence[RunRecord]]) -> Item:
-    said = "invariance run on the same splits with comparable artifacts"
-    found = {name: runs for name, runs in others.items() if runs and all(map(_is_invariant, runs))}
-    if not found:
-        return Item(said, False, "no arm with an invariance method has a run")
+def _invariance(
+    reference: Sequence[RunRecord], others: Mapping[str, Sequence[RunRecord]]
+) -> ChecklistItem:
+    item = "invariance run on the same splits with comparable artifacts"
+    invariant = {
+        name: runs for name, runs in others.items() if runs and all(map(_is_invariant, runs))
+    }
+    if not invariant:
+        return _box(item, False, "no arm with an invariance method has a run")
     faults = []
-    for name, runs in found.items():
+    for name, runs in invariant.items():
         fault = next(filter(None, (_incomparable(run, reference) for run in runs)), None)
         if fault is None:
             folders = ", ".join(run.folder.name for run in runs)
-            return Item(said, True, f"'{name}': {folders}")
+            return _box(item, True, f"'{name}': {folders}")
         faults.append(f"'{name}': {fault}")
-    return Item(said, False, "; ".join(faults))
+    return _box(item, False, "; ".join(faults))
 
 
-def _reviewed(compared: Sequence[Mapping[str, Any]]) -> Item:
-    said = "worst-prompt slices and mean reviewed"
+def _reviewed(compared: Sequence[ArmComparison]) -> ChecklistItem:
+    item = "worst-prompt slices and mean reviewed"
     if not compared:
-        return Item(said, False, "no candidate was judged")
+        return _box(item, False, "no candidate was judged")
     for arm in compared:
-        deltas = {delta["metric"]: delta for delta in arm["deltas"]}
         for name in _REVIEWED:
-            if deltas[name]["estimate"] is None or deltas[name]["low"] is None:
-                return Item(said, False, f"'{arm['arm']}' has no {name} with an interval")
-    names = ", ".join(f"'{arm['arm']}'" for arm in compared)
-    return Item(said, True, f"{', '.join(_REVIEWED)} of {names}, each with its interval")
+            if arm.deltas[name].estimate is None or arm.deltas[name].low is None:
+                return _box(item, False, f"'{arm.arm}' has no {name} with an interval")
+    names = ", ".join(f"'{arm.arm}'" for arm in compared)
+    return _box(item, True, f"{', '.join(_REVIEWED)} of {names}, each with its interval")
+
+
+def _box(item: str, met: bool, evidence: str) -> ChecklistItem:
+    return ChecklistItem(item=item, met=met, evidence=evidence)
 
 
 def _is_invariant(run: RunRecord) -> bool:

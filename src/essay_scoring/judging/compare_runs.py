@@ -8,8 +8,9 @@ from typing import Any
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
-from essay_scoring.judging.gates import Verdict, judge
+from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
+from essay_scoring.records.comparison import Verdict
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.statistics.comparison import Comparison, compare
 

@@ -12,6 +12,7 @@ from essay_scoring.core.record import Record
 from essay_scoring.judging.attempts import mark, require_unmarked
 from essay_scoring.judging.plans import EvidenceRules, GatePlan
 from essay_scoring.records.config import run_folder_name, run_identity
+from essay_scoring.records.comparison import Demand
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
@@ -21,22 +22,6 @@ from essay_scoring.runs.session import hosts, read_status
 
 RECEIPT = "receipt.json"
 """What a detached start leaves in the run folder, covered by its manifest like any file."""
-
-
-class Demand(Record):
-    """One evidence rule that a plan asks for, with what every fit of the run answers."""
-
-    rule: str = Field(description="the rule's name")
-    asked: JsonValue = Field(description="what the plan asks for")
-    answers: tuple[JsonValue, ...] = Field(
-        description="each answer that some fit records; null: a fit records nothing"
-    )
-    met: bool = Field(description="whether every fit answers as asked")
-
-    def line(self) -> str:
-        """Return the rule with what was recorded and asked, in a few words."""
-        answers = ", ".join(map(_shown, self.answers))
-        return f"{self.rule} ({answers}; asked for {_shown(self.asked)})"
 
 
 def admit(folder: Path, plan: GatePlan, attempts: Ledger) -> RunRecord:
@@ -57,10 +42,16 @@ def admit(folder: Path, plan: GatePlan, attempts: Ledger) -> RunRecord:
         run = read_run(folder)
     except EvidenceError as error:
         raise mark(folder, error.line(), attempts, plan=plan, changed=True) from None
+    require_admissible(run, plan, attempts)
+    return run
+
+
+def require_admissible(run: RunRecord, plan: GatePlan, attempts: Ledger) -> None:
+    """Raise EvidenceError for a run, read already, that may not be judged; mark a misnamed one."""
+    require_unmarked(run.folder, attempts)
     _require_known_origin(run)
     if fault := _misnamed(run):
-        raise mark(folder, fault, attempts, plan=plan, changed=True)
-    return run
+        raise mark(run.folder, fault, attempts, plan=plan, changed=True)
 
 
 def require_rules(run: RunRecord, plan: GatePlan, attempts: Ledger) -> None:

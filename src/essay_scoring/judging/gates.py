@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.judging.plans import Check, GatePlan
+from essay_scoring.records.comparison import CheckResult, Decision, Outcome, Result, Verdict
 from essay_scoring.statistics.comparison import Comparison, Delta
-
-Result = Literal["passed", "failed", "undecided"]
-Outcome = Literal["pass", "fail", "inconclusive"]
-Decision = Literal["proceed", "defer", "inconclusive"]
 
 DECISIONS: dict[Outcome, Decision] = {
     "pass": "proceed",
@@ -23,49 +18,6 @@ DECISIONS: dict[Outcome, Decision] = {
 
 TOLERANCE = 1e-12
 """A delta may miss its threshold by this much: 0.700 - 0.690 falls short of 0.010 by rounding."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found: the delta with its 95% interval, the threshold, and the result.
-
-    `share_at_least` is P(delta >= threshold), the share of resamples, None without an interval.
-    `within_noise` says that the interval holds the threshold: a point rule then decides by chance.
-    """
-
-    metric: str
-    kind: str
-    threshold: float
-    reference: float
-    candidate: float
-    delta: float
-    low: float | None
-    high: float | None
-    n: int
-    share_at_least: float | None
-    result: Result
-    within_noise: bool
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How a candidate fared: `pass` if every check passed, `fail` if one failed."""
-
-    plan: str
-    plan_sha256: str
-    rule: str
-    outcome: Outcome
-    findings: tuple[Finding, ...]
-
-    @property
-    def decision(self) -> Decision:
-        """Return what follows for the candidate: proceed, defer, or inconclusive."""
-        return DECISIONS[self.outcome]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the verdict as a JSON-able dictionary."""
-        findings = [asdict(finding) for finding in self.findings]
-        return asdict(self) | {"decision": self.decision, "findings": findings}
 
 
 def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
@@ -85,22 +37,24 @@ def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
             f"{comparison.bottom_k}, the plan asks for {plan.min_prompt_n} and {plan.bottom_k}",
             where=f"gate {plan.name}",
         )
-    findings = tuple(_finding(plan, check, comparison) for check in plan.checks)
+    results = tuple(_check_result(plan, check, comparison) for check in plan.checks)
+    outcome = _outcome([check.result for check in results])
     return Verdict(
         plan=plan.name,
         plan_sha256=plan.sha256,
         rule=plan.rule,
-        outcome=_outcome([finding.result for finding in findings]),
-        findings=findings,
+        outcome=outcome,
+        decision=DECISIONS[outcome],
+        findings=results,
     )
 
 
-def _finding(plan: GatePlan, check: Check, comparison: Comparison) -> Finding:
-    """Return what one check finds in a comparison."""
+def _check_result(plan: GatePlan, check: Check, comparison: Comparison) -> CheckResult:
+    """Return the answer of a comparison to one check."""
     delta = comparison.deltas[check.metric]
     if delta.estimate is None or delta.reference is None or delta.candidate is None:
         raise _unmeasured(plan, check, "has no value in one of the runs (an empty slice)")
-    return Finding(
+    return CheckResult(
         metric=check.metric,
         kind=check.kind,
         threshold=check.delta_at_least,

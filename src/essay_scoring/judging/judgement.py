@@ -7,20 +7,20 @@ runs were made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.judging.compare_runs import Judgement, judge_runs, require_comparable
-from essay_scoring.judging.evidence import Demand, admit, demands, require_rules
+from essay_scoring.judging.comparison_record import ComparedArm, comparison_record, judged_gate
+from essay_scoring.judging.evidence import admit, demands, require_admissible, require_rules
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.register import (
-    Registration,
     register_plan,
     registration_for,
     registrations,
     require_started_after,
 )
+from essay_scoring.records.comparison import Gate, JudgementRecord, Registration
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.workspace import Workspace
@@ -28,78 +28,85 @@ from essay_scoring.records.workspace import Workspace
 
 @dataclass(frozen=True)
 class RegisteredJudgement:
-    """A judgement that stands on a registered plan and on runs that were admitted as evidence.
-
-    `demands` are the evidence rules as each run of the candidate met them, by run folder name.
-    """
+    """A judgement that stands on a registered plan and on runs that were admitted as evidence."""
 
     judgement: Judgement
     registration: Registration
     reference: tuple[RunRecord, ...]
     candidate: tuple[RunRecord, ...]
-    demands: dict[str, list[Demand]]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the judgement as a JSON-able dictionary."""
-        arms = {"reference": self.reference, "candidate": self.candidate}
-        return {
-            **judgement_record(self.judgement, self.registration),
-            **{role: [run.folder.name for run in runs] for role, runs in arms.items()},
-            "manifests": {
-                run.folder.name: run.manifest_sha256 for runs in arms.values() for run in runs
+    def gate(self, arm: str) -> Gate:
+        """Return the gate of the candidate, called `arm`, with its answers to evidence rules."""
+        plan = self.judgement.plan
+        answers = {run.folder.name: demands(plan.evidence, run) for run in self.candidate}
+        return judged_gate(arm, self.candidate, plan, self.judgement.verdict, answers)
+
+    def record(self) -> JudgementRecord:
+        """Return what `judge` writes; each arm is called by its first run folder."""
+        reference, name = (arm[0].folder.name for arm in (self.reference, self.candidate))
+        arm = ComparedArm(name, "candidate", self.candidate, self.judgement.comparison)
+        return JudgementRecord(
+            question=self.judgement.plan.question,
+            registered=self.registration,
+            gates=(self.gate(name),),
+            comparisons=(comparison_record(reference, self.reference, [arm]),),
+            manifests={
+                run.folder.name: run.manifest_sha256 for run in (*self.reference, *self.candidate)
             },
-            "evidence": {
-                name: [one.model_dump() for one in met] for name, met in self.demands.items()
-            },
-        }
+        )
 
 
 def register_with_runs(
     plan: GatePlan, reference: Sequence[Path], workspace: Workspace
 ) -> Registration:
     """Return a plan's registration on the data and splits of its reference's run folders."""
-    attempts = Ledger(workspace.attempts)
-    runs = [admit(folder, plan, attempts) for folder in reference]
-    return register_plan(plan, runs, Ledger(workspace.register))
+    return register_plan(plan, _admitted(plan, reference, workspace), Ledger(workspace.register))
+
+
+def judge_folders(
+    plan: GatePlan, reference: Sequence[Path], candidate: Sequence[Path], workspace: Workspace
+) -> RegisteredJudgement:
+    """Return `judge_registered` of run folders, each read once.
+
+    A run that failed or was changed is marked, but only under a plan that is registered.
+    """
+    registrations(plan, Ledger(workspace.register))
+    runs = (_admitted(plan, folders, workspace) for folders in (reference, candidate))
+    return judge_registered(plan, next(runs), next(runs), workspace)
 
 
 def judge_registered(
-    plan: GatePlan, reference: Sequence[Path], candidate: Sequence[Path], workspace: Workspace
+    plan: GatePlan,
+    reference: Sequence[RunRecord],
+    candidate: Sequence[RunRecord],
+    workspace: Workspace,
 ) -> RegisteredJudgement:
-    """Return a registered plan's verdict on a candidate, each arm one run folder or more (seeds).
+    """Return a registered plan's verdict on a candidate, each arm one run or more (seeds).
 
     Raises EvidenceError where the plan is not registered as it stands, the runs do not compare, a
-    candidate started before the registration, or a run is no valid evidence; only the last marks
-    that run in the ledger of attempts, and so it is looked for last.
+    candidate started before the registration, or a run is no valid evidence. A missed evidence
+    rule marks the run in the ledger of attempts, and so it is asked last.
     """
-    registered = registrations(plan, Ledger(workspace.register))
     attempts = Ledger(workspace.attempts)
-    references, candidates = (
-        tuple(admit(folder, plan, attempts) for folder in folders)
-        for folders in (reference, candidate)
-    )
-    require_comparable(references, candidates, plan)
-    standing = [registration_for(run, plan, registered) for run in (*candidates, *references)]
-    for run, registration in zip(candidates, standing, strict=False):
+    registered = registrations(plan, Ledger(workspace.register))
+    for run in (*reference, *candidate):
+        require_admissible(run, plan, attempts)
+    require_comparable(reference, candidate, plan)
+    standing = [registration_for(run, plan, registered) for run in (*candidate, *reference)]
+    for run, registration in zip(candidate, standing, strict=False):
         require_started_after(run, plan, registration)
-    for run in candidates:
+    for run in candidate:
         require_rules(run, plan, attempts)
     return RegisteredJudgement(
-        judgement=judge_runs(references, candidates, plan),
+        judgement=judge_runs(reference, candidate, plan),
         registration=standing[0],
-        reference=references,
-        candidate=candidates,
-        demands={run.folder.name: demands(plan.evidence, run) for run in candidates},
+        reference=tuple(reference),
+        candidate=tuple(candidate),
     )
 
 
-def judgement_record(judgement: Judgement, registration: Registration | None) -> dict[str, Any]:
-    """Return what a judgement says as a JSON-able dictionary; unregistered ones say so by None."""
-    return {
-        "plan": judgement.plan.name,
-        "plan_sha256": judgement.plan.sha256,
-        "scheme": judgement.plan.scheme,
-        "registered": None if registration is None else asdict(registration),
-        "verdict": judgement.verdict.to_json(),
-        "comparison": judgement.comparison.to_json(),
-    }
+def _admitted(
+    plan: GatePlan, folders: Sequence[Path], workspace: Workspace
+) -> tuple[RunRecord, ...]:
+    attempts = Ledger(workspace.attempts)
+    return tuple(admit(folder, plan, attempts) for folder in folders)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import read_record, write_record
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
 from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.power_curve import (
     POWER,
-    Found,
+    Pairs,
     candidate_record,
     detectable_records,
 )
@@ -26,6 +25,17 @@ from essay_scoring.judging.power_pairs import REPLICATES, Setting
 from essay_scoring.judging.power_trials import correlation_of, run_trials, trials_of
 from essay_scoring.records import provenance
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.power import (
+    CachedPower,
+    Correlation,
+    DetectableDelta,
+    FigureResemblance,
+    PopulationRecord,
+    PowerRecord,
+    PowerReference,
+    SimulatedPlan,
+    TrialRecord,
+)
 from essay_scoring.statistics.comparison import compare
 from essay_scoring.statistics.power_population import MAX_CORRELATION, fit_population
 
@@ -77,7 +87,7 @@ def power_of(
     progress: Progress,
     *,
     like: RunRecord | None = None,
-) -> dict[str, Any]:
+) -> PowerRecord:
     """Return what power.json holds: false passes, power by scenario, detectable deltas.
 
     `like` is a run that resembles the reference as much as a candidate will. Raises EvidenceError
@@ -92,28 +102,29 @@ def power_of(
     simulations = settings.simulations or DEFAULT_SIMULATIONS[plan.rule]
     trials = trials_of(simulations, correlation)
     tried = [Setting.of(plan, population, run, trial.condition) for trial in trials]
-    found = run_trials(trials, tried, progress, f"power of {plan.name}")
-    record = {
-        "schema": 1,
-        "plan": plan.model_dump(mode="json") | {"sha256": plan.sha256},
-        "reference": {
-            "run": reference.folder.name,
-            "manifest_sha256": reference.manifest_sha256,
-            "essays": len(run),
-            "prompts": len(set(run.prompts)),
-        },
-        "simulations": simulations,
-        "replicates": tried[0].replicates,
-        "correlation": {"value": correlation, "source": source},
-        "population": {
-            "shift": population.shift,
-            "accuracy": population.accuracy,
-            "figures": _resemblance(plan, observed, found[0]),
-        },
-        "trials": [_trial(plan, *pair) for pair in zip(tried, found, strict=True)],
-        "code_revision": provenance.code_revision(),
-    }
-    return record | {"conclusion": conclusion(record)}
+    results = run_trials(trials, tried, progress, f"power of {plan.name}")
+    records = tuple(_trial(plan, *pair) for pair in zip(tried, results, strict=True))
+    about = PowerReference(
+        run=reference.folder.name,
+        manifest_sha256=reference.manifest_sha256,
+        essays=len(run),
+        prompts=len(set(run.prompts)),
+    )
+    return PowerRecord(
+        plan=SimulatedPlan(**plan.model_dump(mode="json"), sha256=plan.sha256),
+        reference=about,
+        simulations=simulations,
+        replicates=tried[0].replicates,
+        correlation=Correlation(value=correlation, source=source),
+        population=PopulationRecord(
+            shift=population.shift,
+            accuracy=population.accuracy,
+            figures=_resemblance(plan, observed, results[0]),
+        ),
+        trials=records,
+        code_revision=provenance.code_revision(),
+        conclusion=conclusion(plan.name, about, records[0]),
+    )
 
 
 def known_power(
@@ -124,7 +135,7 @@ def known_power(
     *,
     settings: PowerSettings | None = None,
     like: RunRecord | None = None,
-) -> dict[str, Any]:
+) -> PowerRecord:
     """Return `power_of`; what the same code simulated of the same before is read from CACHE/power/.
 
     The file's name hashes plan, reference and `like` (by their manifests), settings and code. A
@@ -138,41 +149,45 @@ def known_power(
         "code": provenance.code_revision(),
     }
     path = cache / "power" / f"{plan.name}-{fingerprint(identity)[:16]}.json"
-    if path.is_file() and (kept := _intact(path)) is not None:
+    if (kept := _intact(path)) is not None:
         return kept
     record = power_of(plan, reference, settings, progress, like=like)
-    write_json(path, {"sha256": fingerprint(record), "record": record})
+    write_record(path, CachedPower(sha256=_sha256(record), record=record))
     return record
 
 
-def _intact(path: Path) -> dict[str, Any] | None:
-    """Return the record of a cached file, None where it is not as it was written."""
-    try:
-        kept = read_json(path)
-        record: dict[str, Any] = kept["record"]
-        return record if kept["sha256"] == fingerprint(record) else None
-    except (InputError, KeyError, TypeError, AttributeError):
+def _intact(path: Path) -> PowerRecord | None:
+    """Return the record of a cached file, None where there is none as it was written."""
+    if not path.is_file():
         return None
+    try:
+        kept = read_record(CachedPower, path)
+    except InputError:
+        return None
+    return kept.record if kept.sha256 == _sha256(kept.record) else None
 
 
-def conclusion(record: Mapping[str, Any]) -> str:
+def _sha256(record: PowerRecord) -> str:
+    return fingerprint(record.model_dump(mode="json"))
+
+
+def conclusion(plan: str, reference: PowerReference, trial: TrialRecord) -> str:
     """Return in one line how often a plan passes equal scorers, and what it detects."""
-    trial, reference = record["trials"][0], record["reference"]
-    equal = trial["candidates"][0]
+    equal = trial.candidates[0]
     return (
-        f"With {reference['essays']:,} essays on {reference['prompts']} prompts the plan "
-        f"{record['plan']['name']} passes two equal scorers {equal['rate']:.1%} of the time "
-        f"(n = {equal['n']}, 95% interval {equal['low']:.1%} to {equal['high']:.1%}) "
-        f"and {_detects(trial['detectable'])}."
+        f"With {reference.essays:,} essays on {reference.prompts} prompts the plan "
+        f"{plan} passes two equal scorers {equal.rate:.1%} of the time "
+        f"(n = {equal.n}, 95% interval {equal.low:.1%} to {equal.high:.1%}) "
+        f"and {_detects(trial.detectable)}."
     )
 
 
-def _detects(rows: Sequence[Mapping[str, Any]]) -> str:
+def _detects(rows: Sequence[DetectableDelta]) -> str:
     """Return in words what the whole plan detects of a candidate that is better everywhere."""
-    whole = [row for row in rows if (row["kind"], row["scenario"]) == ("plan", "everywhere")]
+    whole = [row for row in rows if (row.kind, row.scenario) == ("plan", "everywhere")]
     if not whole:
         return "was tried with no better candidate"
-    figure, delta, tried = (whole[0][key] for key in ("metric", "delta", "tried"))
+    figure, delta, tried = whole[0].metric, whole[0].delta, whole[0].tried
     if delta is None:
         return f"detects no gain up to {tried:+.3f} in {FIGURES[figure]} with {POWER:.0%} power"
     if delta <= 0:
@@ -188,37 +203,40 @@ def _own_figures(plan: GatePlan, reference: RunRecord) -> list[float]:
     run = reference.predictions
     slices = {"min_prompt_n": plan.min_prompt_n, "bottom_k": plan.bottom_k}
     comparison = compare(run, run, replicates=REPLICATES, **slices)
-    return [finding.reference for finding in judge(plan, comparison).findings]
+    return [check.reference for check in judge(plan, comparison).findings]
 
 
-def _resemblance(plan: GatePlan, observed: Sequence[float], found: Found) -> list[dict[str, Any]]:
+def _resemblance(
+    plan: GatePlan, observed: Sequence[float], pairs: Pairs
+) -> tuple[FigureResemblance, ...]:
     """Return each check's figure of the reference beside the middle 95% of simulated references."""
     rows = []
-    _, equal = found[0]
+    _, equal = pairs[0]
     for place, check in enumerate(plan.checks):
         drawn = equal.reference[:, place][np.isfinite(equal.reference[:, place])]
         low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
         rows.append(
-            {
-                "metric": check.metric,
-                "observed": observed[place],
-                "simulated": float(drawn.mean()) if len(drawn) else None,
-                "low": float(low) if len(drawn) else None,
-                "high": float(high) if len(drawn) else None,
-            }
+            FigureResemblance(
+                metric=check.metric,
+                observed=observed[place],
+                simulated=float(drawn.mean()) if len(drawn) else None,
+                low=float(low) if len(drawn) else None,
+                high=float(high) if len(drawn) else None,
+            )
         )
-    return rows
+    return tuple(rows)
 
 
-def _trial(plan: GatePlan, setting: Setting, found: Found) -> dict[str, Any]:
-    """Return one condition with what its candidates showed."""
+def _trial(plan: GatePlan, setting: Setting, pairs: Pairs) -> TrialRecord:
+    """Return one condition with the power of its candidates."""
     condition = setting.condition
-    return {
-        "name": condition.name,
-        "essays": len(setting.rows),
-        "prompts": len(setting.places.prompts),
-        "large_prompts": int(setting.large.sum()),
-        **asdict(condition.likeness),
-        "candidates": [candidate_record(plan, *pair) for pair in found],
-        "detectable": detectable_records(plan, found),
-    }
+    return TrialRecord(
+        name=condition.name,
+        essays=len(setting.rows),
+        prompts=len(setting.places.prompts),
+        large_prompts=int(setting.large.sum()),
+        correlation=condition.likeness.correlation,
+        shared_prompts=condition.likeness.shared_prompts,
+        candidates=tuple(candidate_record(plan, *pair) for pair in pairs),
+        detectable=tuple(detectable_records(plan, pairs)),
+    )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.judging.power_pairs import Candidate, Simulated
+from essay_scoring.judging.power_pairs import Simulated, SimulatedCandidate
+from essay_scoring.records.power import (
+    CandidatePower,
+    CheckPower,
+    Detectable,
+    DetectableDelta,
+    Rate,
+    ResultCounts,
+)
 
-Found = Sequence[tuple[Candidate, Simulated]]
+Pairs = Sequence[tuple[SimulatedCandidate, Simulated]]
 
 POWER = 0.8
 """How often a plan or a check should pass a candidate for its delta to count as detectable."""
@@ -21,38 +27,13 @@ STILL = 0.005
 """A scenario that moves a figure by less than this says nothing of what is detectable in it."""
 
 
-@dataclass(frozen=True)
-class Rate:
-    """How many of n simulations passed, their share, and its 95% interval."""
-
-    passed: int
-    n: int
-    rate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Detectable:
-    """The smallest true delta that passes with POWER, and a 95% interval of it.
-
-    `delta` is 0 where equal scorers already pass so often, None where it lies beyond `tried`, the
-    largest true delta that was simulated; so for `low` and `high`.
-    """
-
-    delta: float | None
-    low: float | None
-    high: float | None
-    tried: float
-
-
 def rate_of(passed: int, n: int) -> Rate:
     """Return a share with its exact 95% binomial interval (Clopper and Pearson 1934)."""
     from scipy.special import betaincinv
 
     low = float(betaincinv(passed, n - passed + 1, 0.025)) if passed else 0.0
     high = float(betaincinv(passed + 1, n - passed, 0.975)) if passed < n else 1.0
-    return Rate(passed, n, passed / n, low, high)
+    return Rate(passed=passed, n=n, rate=passed / n, low=low, high=high)
 
 
 def detectable(true: Sequence[float], margins: Sequence[FloatArray]) -> Detectable | None:
@@ -76,62 +57,64 @@ def detectable(true: Sequence[float], margins: Sequence[FloatArray]) -> Detectab
         quantile = [np.quantile(margin, level, method="inverted_cdf") for margin, level in pairs]
         return _zero(at, np.maximum.accumulate(np.array(quantile)))
 
-    return Detectable(crossing(0), crossing(1), crossing(-1), float(at[-1]))
+    return Detectable(delta=crossing(0), low=crossing(1), high=crossing(-1), tried=float(at[-1]))
 
 
-def candidate_record(plan: GatePlan, candidate: Candidate, found: Simulated) -> dict[str, Any]:
-    """Return how a candidate fared, by the whole plan and by each check, as JSON values."""
-    n = len(found.results)
+def candidate_record(
+    plan: GatePlan, candidate: SimulatedCandidate, simulated: Simulated
+) -> CandidatePower:
+    """Return how often a candidate passed, by the whole plan and by each check."""
+    n = len(simulated.results)
     kinds = ("pass", "fail", "inconclusive", "invalid")
     checks = []
     for place, check in enumerate(plan.checks):
-        deltas = found.deltas[:, place][np.isfinite(found.deltas[:, place])]
+        deltas = simulated.deltas[:, place][np.isfinite(simulated.deltas[:, place])]
         checks.append(
-            {
-                "metric": check.metric,
-                "kind": check.kind,
-                "true_delta": candidate.deltas[place],
-                "mean_delta": float(deltas.mean()) if len(deltas) else None,
-                "sd_delta": float(deltas.std(ddof=1)) if len(deltas) > 1 else None,
-                **asdict(rate_of(int(found.passed[:, place].sum()), n)),
-            }
+            CheckPower(
+                metric=check.metric,
+                kind=check.kind,
+                true_delta=candidate.deltas[place],
+                mean_delta=float(deltas.mean()) if len(deltas) else None,
+                sd_delta=float(deltas.std(ddof=1)) if len(deltas) > 1 else None,
+                **dict(rate_of(int(simulated.passed[:, place].sum()), n)),
+            )
         )
-    return {
-        "scenario": candidate.scenario,
-        "gain": candidate.gain,
-        "errors_removed": candidate.share,
-        **asdict(rate_of(found.results.count("pass"), n)),
-        "results": {kind: found.results.count(kind) for kind in kinds},
-        "checks": checks,
-    }
+    return CandidatePower(
+        scenario=candidate.scenario,
+        gain=candidate.gain,
+        errors_removed=candidate.share,
+        results=ResultCounts(**{kind: simulated.results.count(kind) for kind in kinds}),
+        checks=tuple(checks),
+        **dict(rate_of(simulated.results.count("pass"), n)),
+    )
 
 
-def detectable_records(plan: GatePlan, found: Found) -> list[dict[str, Any]]:
-    """Return what the plan and each check can detect in each scenario, as JSON values.
+def detectable_records(plan: GatePlan, pairs: Pairs) -> list[DetectableDelta]:
+    """Return what the plan and each check can detect in each scenario.
 
-    `found` holds equal scorers first. A plan's delta is that of its first superiority check, or of
+    `pairs` holds equal scorers first. A plan's delta is that of its first superiority check, or of
     its first check; `check` is None for the plan as a whole.
     """
     out = []
     lead = leading_check(plan)
-    equal, *better = found
+    equal, *better = pairs
     for scenario in dict.fromkeys(candidate.scenario for candidate, _ in better):
-        pairs = [equal, *(pair for pair in better if pair[0].scenario == scenario)]
+        tried = [equal, *(pair for pair in better if pair[0].scenario == scenario)]
         for place, at in ((None, lead), *((i, i) for i in range(len(plan.checks)))):
             margins = [
-                f.margins.min(axis=1) if place is None else f.margins[:, place] for _, f in pairs
+                s.margins.min(axis=1) if place is None else s.margins[:, place] for _, s in tried
             ]
-            power = detectable([candidate.deltas[at] for candidate, _ in pairs], margins)
+            power = detectable([candidate.deltas[at] for candidate, _ in tried], margins)
             if power is not None:
                 check = plan.checks[at]
                 out.append(
-                    {
-                        "scenario": scenario,
-                        "check": None if place is None else place,
-                        "metric": check.metric,
-                        "kind": "plan" if place is None else check.kind,
-                        **asdict(power),
-                    }
+                    DetectableDelta(
+                        scenario=scenario,
+                        check=place,
+                        metric=check.metric,
+                        kind="plan" if place is None else check.kind,
+                        **dict(power),
+                    )
                 )
     return out
 

@@ -18,8 +18,10 @@ import numpy as np
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.judging.gates import Outcome, Verdict, judge
+from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
+from essay_scoring.records.comparison import Outcome, Verdict
+from essay_scoring.records.power import Scenario
 from essay_scoring.statistics.comparison import compare, figures_of
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.figures import prompt_qwk
@@ -40,8 +42,7 @@ from essay_scoring.statistics.simulation import (
     true_sums,
 )
 
-Scenario = Literal["equal"] | Where
-Result = Outcome | Literal["invalid"]
+SimulatedResult = Outcome | Literal["invalid"]
 
 GAINS: dict[Where, tuple[float, ...]] = {
     "everywhere": (0.02, 0.04, 0.07, 0.10, 0.15),
@@ -105,7 +106,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SimulatedCandidate:
     """A candidate to simulate: where it is better, by what share its errors are smaller.
 
     `gain` is its true gain in the scenario's own figure, `deltas` those in each check of the plan.
@@ -122,7 +123,7 @@ class Task:
     """Simulations `start` to `stop` of one candidate in one setting."""
 
     setting: Setting
-    candidate: Candidate
+    candidate: SimulatedCandidate
     start: int
     stop: int
 
@@ -136,7 +137,7 @@ class Simulated:
     the evidence was invalid.
     """
 
-    results: tuple[Result, ...]
+    results: tuple[SimulatedResult, ...]
     passed: Mask
     reference: FloatArray
     deltas: FloatArray
@@ -155,9 +156,9 @@ class Simulated:
         )
 
 
-def equal_to_reference(plan: GatePlan) -> Candidate:
+def equal_to_reference(plan: GatePlan) -> SimulatedCandidate:
     """Return the candidate that is as good as the reference: exchangeable, so no true delta."""
-    return Candidate("equal", 0.0, 0.0, (0.0,) * len(plan.checks))
+    return SimulatedCandidate("equal", 0.0, 0.0, (0.0,) * len(plan.checks))
 
 
 class Truth:
@@ -174,7 +175,7 @@ class Truth:
         )
         self._base, self._base_kappa = self._figures(self._equal)
 
-    def candidates(self, where: Where, gains: Sequence[float]) -> list[Candidate]:
+    def candidates(self, where: Where, gains: Sequence[float]) -> list[SimulatedCandidate]:
         """Return candidates with these true gains, or with the largest there can be there."""
         with one_thread():
             gained = [self._candidate(where, share).gain for share in _SHARES]
@@ -183,7 +184,7 @@ class Truth:
             shares = np.interp(wanted, reached, [0.0, *_SHARES])
             return [self._candidate(where, float(share)) for share in shares]
 
-    def _candidate(self, where: Where, share: float) -> Candidate:
+    def _candidate(self, where: Where, share: float) -> SimulatedCandidate:
         setting, plan = self._setting, self._setting.plan
         parts = improved(self._equal, share, where, setting.large, plan.bottom_k)
         figures, kappa = self._figures(parts)
@@ -194,7 +195,7 @@ class Truth:
             bettered = min(plan.bottom_k, int(setting.large.sum()))
             gain = float(np.nansum(kappa - self._base_kappa, axis=1).mean() / max(1, bettered))
         deltas = tuple(moved[check.metric] for check in plan.checks)
-        return Candidate(where, share, gain, deltas)
+        return SimulatedCandidate(where, share, gain, deltas)
 
     def _figures(self, parts: Sequence[Part]) -> tuple[dict[str, FloatArray], FloatArray]:
         """Return candidate minus reference of each figure, (W,), and the candidate's QWK (W, P)."""
@@ -205,7 +206,7 @@ class Truth:
         return deltas, prompt_qwk(sums)[:, CANDIDATE]
 
 
-def tasks_of(setting: Setting, candidate: Candidate, n: int) -> list[Task]:
+def tasks_of(setting: Setting, candidate: SimulatedCandidate, n: int) -> list[Task]:
     """Return n simulations of a candidate as tasks of a few."""
     starts = range(0, n, AT_A_TIME)
     return [Task(setting, candidate, start, min(n, start + AT_A_TIME)) for start in starts]
@@ -214,17 +215,19 @@ def tasks_of(setting: Setting, candidate: Candidate, n: int) -> list[Task]:
 def simulate(task: Task) -> Simulated:
     """Return what the task's simulations found; each depends on its number and names alone."""
     with one_thread():
-        found = [_verdict(task, number) for number in range(task.start, task.stop)]
+        verdicts = [_verdict(task, number) for number in range(task.start, task.stop)]
     n_checks = len(task.setting.plan.checks)
-    passed = np.zeros((len(found), n_checks), dtype=bool)
-    figures = np.full((3, len(found), n_checks), np.nan)
-    for row, verdict in enumerate(found):
+    passed = np.zeros((len(verdicts), n_checks), dtype=bool)
+    figures = np.full((3, len(verdicts), n_checks), np.nan)
+    for row, verdict in enumerate(verdicts):
         for check, finding in enumerate(verdict.findings if verdict else ()):
             reached = finding.low if task.setting.plan.rule == "interval" else finding.delta
             margin = np.nan if reached is None else reached - finding.threshold
             passed[row, check] = finding.result == "passed"
             figures[:, row, check] = finding.reference, finding.delta, margin
-    results: list[Result] = [verdict.outcome if verdict else "invalid" for verdict in found]
+    results: list[SimulatedResult] = [
+        verdict.outcome if verdict else "invalid" for verdict in verdicts
+    ]
     return Simulated(tuple(results), passed, *figures)
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.worker_pool import map_parts
-from essay_scoring.judging.power_curve import Found
+from essay_scoring.judging.power_curve import Pairs
 from essay_scoring.judging.power_pairs import (
     GAINS,
-    Candidate,
     Condition,
     Setting,
     Simulated,
+    SimulatedCandidate,
     Truth,
     equal_to_reference,
     simulate,
@@ -74,7 +74,7 @@ def trials_of(simulations: int, correlation: float) -> list[Trial]:
 
 def run_trials(
     trials: Sequence[Trial], settings: Sequence[Setting], progress: Progress, stage: str
-) -> list[Found]:
+) -> list[Pairs]:
     """Return what each trial found in its setting: equal scorers, then the better candidates."""
     gains = [trial.gains for trial in trials]
     candidates = list(map_parts(_candidates, list(zip(settings, gains, strict=True))))
@@ -136,7 +136,7 @@ def baselines_of(reference: RunRecord) -> dict[str, Predictions]:
     return out
 
 
-def _candidates(of: tuple[Setting, Gains]) -> list[Candidate]:
+def _candidates(of: tuple[Setting, Gains]) -> list[SimulatedCandidate]:
     """Return equal scorers and the candidates with these gains, in one setting."""
     setting, gains = of
     out = [equal_to_reference(setting.plan)]

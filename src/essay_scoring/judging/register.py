@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records import provenance
+from essay_scoring.records.comparison import Registration
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.runs.session import first_start
 
 _DATA = {"data_sha256": "the prepared data", "splits_sha256": "the splits"}
-
-
-@dataclass(frozen=True)
-class Registration:
-    """One line of the register: a plan by its hash, on data and splits, and when it was written."""
-
-    entry: int
-    plan: str
-    plan_sha256: str
-    data_sha256: str
-    splits_sha256: str
-    code_revision: str
-    time: str
-
-    @classmethod
-    def of(cls, entry: dict[str, Any]) -> Registration:
-        """Return the registration that an entry of the register holds."""
-        return cls(**{field.name: entry[field.name] for field in fields(cls)})
 
 
 def register_plan(plan: GatePlan, reference: Sequence[RunRecord], register: Ledger) -> Registration:
@@ -51,8 +33,8 @@ def register_plan(plan: GatePlan, reference: Sequence[RunRecord], register: Ledg
     with register.held() as entries:
         for entry in entries:
             if all(entry[name] == value for name, value in key.items()):
-                return Registration.of(entry)
-        return Registration.of(
+                return _registration(entry)
+        return _registration(
             register.append(
                 {
                     **key,
@@ -72,7 +54,7 @@ def registrations(plan: GatePlan, register: Ledger) -> list[Registration]:
     """
     entries = register.entries()
     if found := [e for e in entries if e["plan_sha256"] == plan.sha256]:
-        return [Registration.of(entry) for entry in found]
+        return [_registration(entry) for entry in found]
     if others := [entry for entry in entries if entry["plan"] == plan.name]:
         last = others[-1]
         raise EvidenceError(
@@ -120,6 +102,11 @@ def require_started_after(run: RunRecord, plan: GatePlan, registration: Registra
         raise _refused(
             run, plan, f"the run started {started}, before registration on {registration.time}"
         )
+
+
+def _registration(entry: dict[str, Any]) -> Registration:
+    """Return the registration that an entry of the register holds."""
+    return Registration(**{name: entry[name] for name in Registration.model_fields})
 
 
 def _data_of(reference: Sequence[RunRecord]) -> dict[str, str]:

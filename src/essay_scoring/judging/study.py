@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import read_record, write_record
 from essay_scoring.judging.study_arms import ArmRunner, Planned
 from essay_scoring.judging.study_gates import Gatekeeper
 from essay_scoring.judging.study_outcomes import (
-    ArmRecord,
-    Decision,
+    Conclusion,
     after_tuning,
     decide,
     why_not,
 )
-from essay_scoring.judging.study_plan import Candidate, Ending, Study
-from essay_scoring.judging.study_record import Findings, study_record
-from essay_scoring.judging.study_start import power_line, put_in_force
+from essay_scoring.judging.study_plan import Candidate, Study
+from essay_scoring.judging.study_record import StudyState, study_record
+from essay_scoring.judging.study_start import put_in_force
 from essay_scoring.judging.tuning import Tune, tuning_round
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values
 from essay_scoring.records.manifest import MANIFEST, require_intact
+from essay_scoring.records.study import STUDY, ArmEnding, Ending, StudyRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.runs.run import open_run
@@ -45,7 +46,7 @@ class Outside:
 
 
 class StudyRunner:
-    """Runs the arms of a study in the order of its file, and keeps what it finds."""
+    """Runs the arms of a study in the order of its file, and keeps the results."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class StudyRunner:
         self._reference = Planned.of(study, study.settings.reference, "reference")
         tolerance = study.settings.seed_tolerance
         self._keeper = Gatekeeper(self._arms, self._reference, tolerance)
-        self._found = Findings()
+        self._state = StudyState()
 
     def run(self) -> Path:
         """Return the complete study folder, doing only what is not done yet.
@@ -77,10 +78,9 @@ class StudyRunner:
             write_json(folder / "config.json", self._identity())
             self._run_arms(opened)
             decision = self._decide(opened)
-            found = (self._arms, self._keeper, self._found)
-            write_json(
-                folder / "study.json", study_record(folder.name, self._study, *found, decision)
-            )
+            parts = (self._arms, self._keeper, self._state)
+            record = study_record(folder.name, self._study, *parts, decision)
+            write_record(folder / STUDY, record)
             opened.stage("reports")
             self._outside.reporters.study(folder)
 
@@ -88,7 +88,7 @@ class StudyRunner:
 
     def _run_arms(self, opened: Session) -> None:
         """Run the reference, put the plans in force, then take the candidates in their order."""
-        study, ended = self._study, self._found.ended
+        study, ended = self._study, self._state.ended
         for plan in study.distinct_plans:
             self._arms.require_startable(self._reference, plan)
         for scheme in study.schemes:
@@ -99,7 +99,9 @@ class StudyRunner:
         for candidate in study.settings.candidates:
             stop = study.settings.stop_after_pass
             if why := why_not(candidate, self._endings(), stop_after_pass=stop):
-                ended[candidate.name] = ArmRecord(candidate.name, "candidate", "not_run", why)
+                ended[candidate.name] = ArmEnding(
+                    arm=candidate.name, role="candidate", ending="not_run", reason=why
+                )
             else:
                 arm = Planned.of(study, candidate, "candidate")
                 ended[candidate.name] = self._judge(arm, candidate, opened)
@@ -111,48 +113,49 @@ class StudyRunner:
         space, simulations = self._workspace, self._study.settings.power_simulations
         for plan in self._study.distinct_plans:
             reference = self._arms.runs[self._reference.name, plan.scheme]
-            in_force = put_in_force(plan, reference, space)
-            line = power_line(plan, reference[0], space, self._progress, simulations)
-            self._found.plans.append({**in_force, "power": line})
-            self._outside.say(line)
+            in_force = put_in_force(plan, reference, space, self._progress, simulations)
+            self._state.plans.append(in_force)
+            self._outside.say(in_force.power)
 
-    def _judge(self, arm: Planned, candidate: Candidate, opened: Session) -> ArmRecord:
+    def _judge(self, arm: Planned, candidate: Candidate, opened: Session) -> ArmEnding:
         opened.stage(f"{arm.role} {arm.name}")
         return self._keeper.judge(arm, self._study.plans[candidate.name])
 
     def _run_context(self, opened: Session) -> None:
         """Run the context arms whose conditions have become clear, each once."""
-        ended, endings = self._found.ended, self._endings()
+        ended, endings = self._state.ended, self._endings()
         for arm in self._study.settings.context:
             if arm.name in ended or not arm.runs_if.keys() <= endings.keys():
                 continue
             if why := why_not(arm, endings):
-                ended[arm.name] = ArmRecord(arm.name, "context", None, f"not run: {why}")
+                ended[arm.name] = ArmEnding(
+                    arm=arm.name, role="context", ending=None, reason=f"not run: {why}"
+                )
                 continue
             opened.stage(f"context {arm.name}")
             planned = Planned.of(self._study, arm, "context")
             ended[arm.name] = self._keeper.show(planned, self._study.distinct_plans[0])
 
-    def _decide(self, opened: Session) -> Decision:
+    def _decide(self, opened: Session) -> Conclusion:
         """Return the decision, made anew after the tuning round of a candidate that passed."""
-        ended, study = self._found.ended, self._study
-        found = decide(self._reference.name, list(ended.values()), self._keeper.gates)
-        search = study.searches.get(found.arm)
+        ended, study = self._state.ended, self._study
+        first = decide(self._reference.name, list(ended.values()), self._keeper.gates)
+        search = study.searches.get(first.arm)
         if search is None:
-            return found
-        [candidate] = [arm for arm in study.settings.candidates if arm.name == found.arm]
+            return first
+        [candidate] = [arm for arm in study.settings.candidates if arm.name == first.arm]
         opened.stage(f"tuning {candidate.name}")
         done = tuning_round(candidate.name, search, self._outside.tune)
-        self._found.tuning = done.record.model_dump(mode="json")
+        self._state.tuning = done.record
         if done.selected is None:
-            return after_tuning(found, None, self._keeper.gates)
+            return after_tuning(first, None, self._keeper.gates)
         tuned = self._judge(Planned.tuned(candidate, done.selected), candidate, opened)
         ended[tuned.arm] = tuned
-        return after_tuning(found, tuned, self._keeper.gates)
+        return after_tuning(first, tuned, self._keeper.gates)
 
     def _endings(self) -> dict[str, Ending]:
         """Return how the candidates so far ended, in their order."""
-        ended = self._found.ended.values()
+        ended = self._state.ended.values()
         return {arm.arm: arm.ending for arm in ended if arm.ending is not None}
 
     def _identity(self) -> dict[str, Any]:
@@ -188,12 +191,11 @@ class StudyRunner:
     def _stands(self, folder: Path) -> bool:
         """Tell whether every run of a finished study is as it was, and no evidence was invalid."""
         require_intact(folder)
-        study = read_json(folder / "study.json")
+        study = read_record(StudyRecord, folder / STUDY)
         manifests = {
-            self._workspace.runs / run["run"] / MANIFEST: run["manifest_sha256"]
-            for run in study["runs"]
+            self._workspace.runs / run.run / MANIFEST: run.manifest_sha256 for run in study.runs
         }
-        if any(gate["verdict"] == "invalid" for gate in study["gates"]):
+        if any(gate.verdict == "invalid" for gate in study.gates):
             return False
         for path, sha256 in manifests.items():
             if not path.is_file() or file_sha256(path) != sha256:

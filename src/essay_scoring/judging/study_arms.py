@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.errors import EssayScoringError, EvidenceError, NotFiniteError
 from essay_scoring.core.progress import Progress
@@ -14,13 +13,14 @@ from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.attempts import require_unmarked
 from essay_scoring.judging.evidence import admit
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.judging.study_outcomes import Role
 from essay_scoring.judging.study_plan import Arm, Study, tuned_name
 from essay_scoring.records import provenance
+from essay_scoring.records.comparison import Role
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.study import BriefSummary, StudyRun
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
 from essay_scoring.runs.run import open_run
@@ -72,7 +72,7 @@ class ArmRunner:
     report: WriteReports
     resume: str
     runs: dict[tuple[str, Scheme], tuple[RunRecord, ...]]
-    rows: list[dict[str, Any]]
+    rows: list[StudyRun]
 
     def run(
         self, arm: Planned, scheme: Scheme, plan: GatePlan | None = None
@@ -86,10 +86,15 @@ class ArmRunner:
         key = (arm.name, scheme)
         if key not in self.runs:
             folders = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
-            self.runs[key] = tuple(read_run(folder) for folder in folders)
+            self.runs[key] = tuple(self._read(folder, plan) for folder in folders)
             done = zip(self.runs[key], arm.seeds, strict=True)
             self.rows.extend(_row(arm, run, arm.command(scheme, seed)) for run, seed in done)
         return self.runs[key]
+
+    def _read(self, folder: Path, plan: GatePlan | None) -> RunRecord:
+        if plan is None:
+            return read_run(folder)
+        return admit(folder, plan, Ledger(self.workspace.attempts))
 
     def folders(self, arm: Planned, scheme: Scheme) -> list[Path]:
         """Return the run folders of an arm, whether they are there yet or not."""
@@ -129,13 +134,16 @@ class ArmRunner:
                 admit(folder, plan, Ledger(self.workspace.attempts))
 
 
-def not_finite(folder: Path) -> bool:
-    """Tell whether a run failed, or ended, with numbers that were not finite."""
+def not_finite(folder: Path, run: RunRecord | None) -> bool:
+    """Tell whether a run failed, or ended, with numbers that were not finite.
+
+    `run` is what was read of the folder, None where it is not evidence or did not end.
+    """
     if not (folder / "status.json").is_file():
         return False
     if is_complete(folder):
         try:
-            fits = read_run(folder).metrics.fits
+            fits = (run or read_run(folder)).metrics.fits
         except EvidenceError:  # What was changed since says nothing.
             return False
         return not all(fit.finite for fit in fits)
@@ -145,23 +153,22 @@ def not_finite(folder: Path) -> bool:
     )
 
 
-def _row(arm: Planned, run: RunRecord, command: str | None) -> dict[str, Any]:
+def _row(arm: Planned, run: RunRecord, command: str | None) -> StudyRun:
     """Return what study.json says of a run."""
     metrics = run.metrics
     peaks = [fit.peak_mib for fit in metrics.fits if fit.peak_mib is not None]
     baselines = metrics.baselines if arm.role == "reference" else {}
-    return {
-        "arm": arm.name,
-        "role": arm.role,
-        "scheme": run.scheme,
-        "seed": metrics.config["seed"],
-        "run": run.folder.name,
-        "manifest_sha256": run.manifest_sha256,
-        "family": metrics.family,
-        "mapping": metrics.mapping.model_dump(mode="json"),
-        "summary": metrics.summary.model_dump(mode="json"),
-        "baselines": {name: one.model_dump(mode="json") for name, one in baselines.items()},
-        "seconds": sum(fit.seconds for fit in metrics.fits),
-        "peak_mib": max(peaks, default=None),
-        "command": command,
-    }
+    return StudyRun(
+        arm=arm.name,
+        role=arm.role,
+        scheme=run.scheme,
+        seed=metrics.config["seed"],
+        run=run.folder.name,
+        manifest_sha256=run.manifest_sha256,
+        family=metrics.family,
+        seconds=sum(fit.seconds for fit in metrics.fits),
+        peak_mib=max(peaks, default=None),
+        command=command,
+        summary=BriefSummary.of(metrics.summary),
+        baselines={name: BriefSummary.of(summary) for name, summary in baselines.items()},
+    )

@@ -4,108 +4,102 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 from essay_scoring.core.errors import EvidenceError, NotFiniteError
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.attempts import attempts_under
 from essay_scoring.judging.compare_runs import compare_arms, require_comparable
-from essay_scoring.judging.comparison_record import ComparedArm, gate_record
+from essay_scoring.judging.comparison_record import ComparedArm, invalid_gate
 from essay_scoring.judging.judgement import judge_registered
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_arms import ArmRunner, Planned, not_finite
-from essay_scoring.judging.study_outcomes import ArmRecord, astray, ending_of
+from essay_scoring.judging.study_outcomes import astray, ending_of
+from essay_scoring.records.comparison import Gate
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.study import ArmEnding, RefusedAttempt
 from essay_scoring.statistics.comparison import Comparison
 
 
 class Gatekeeper:
-    """Judges arms against the reference; `gates` and `compared` (by scheme) hold what it found."""
+    """Judges arms against the reference; `gates` and `compared` (by scheme) hold the results."""
 
     def __init__(self, arms: ArmRunner, reference: Planned, seed_tolerance: float | None) -> None:
         self._arms, self._reference, self._tolerance = arms, reference, seed_tolerance
-        self.gates: list[dict[str, Any]] = []
+        self.gates: list[Gate] = []
         self.compared: dict[Scheme, list[ComparedArm]] = {}
 
-    def judge(self, arm: Planned, plans: Sequence[GatePlan]) -> ArmRecord:
+    def judge(self, arm: Planned, plans: Sequence[GatePlan]) -> ArmEnding:
         """Run an arm, judge it by every plan, and return how it ended.
 
         Every gate is judged, also after one failed: the record shows all of the evidence.
         """
-        own = [self._gate(arm, plan) for plan in plans]
-        self.gates += own
+        gates = [self._gate(arm, plan) for plan in plans]
+        self.gates += gates
         unstable = self._unstable(arm, plans)
-        ending = ending_of([gate["verdict"] for gate in own], unstable)
-        return ArmRecord(arm.name, arm.role, ending, unstable=unstable)
+        ending = ending_of([gate.verdict for gate in gates], unstable)
+        return ArmEnding(arm=arm.name, role=arm.role, ending=ending, unstable=unstable)
 
-    def show(self, arm: Planned, plan: GatePlan) -> ArmRecord:
+    def show(self, arm: Planned, plan: GatePlan) -> ArmEnding:
         """Run an arm that no gate judges and keep how it compares, under a plan's slices."""
         try:
             runs = self._arms.run(arm, plan.scheme)
         except NotFiniteError as error:
-            return ArmRecord(arm.name, arm.role, None, unstable=self._short(error.line()))
+            unstable = self._short(error.line())
+            return ArmEnding(arm=arm.name, role=arm.role, ending=None, unstable=unstable)
         reference = self._arms.runs[self._reference.name, plan.scheme]
         with contextlib.suppress(EvidenceError):
             require_comparable(reference, runs, plan)
             self._keep(arm, plan, compare_arms(reference, runs, plan))
-        return ArmRecord(arm.name, arm.role, None)
+        return ArmEnding(arm=arm.name, role=arm.role, ending=None)
 
-    def attempts(self, plans: Sequence[GatePlan], names: Sequence[str]) -> list[dict[str, Any]]:
+    def attempts(
+        self, plans: Sequence[GatePlan], names: Sequence[str]
+    ) -> tuple[RefusedAttempt, ...]:
         """Return the attempts of arms so named that came to nothing under these plans."""
         ledger = Ledger(self._arms.workspace.attempts)
-        found = [entry for plan in plans for entry in attempts_under(plan, ledger)]
-        return [
-            {key: entry[key] for key in ("entry", "run", "plan", "started", "time")}
-            | {"reason": self._short(entry["reason"])}
-            for entry in sorted(found, key=lambda entry: int(entry["entry"]))
+        entries = [entry for plan in plans for entry in attempts_under(plan, ledger)]
+        kept = ("entry", "run", "plan", "started", "time")
+        return tuple(
+            RefusedAttempt(**{key: entry[key] for key in kept}, reason=self._short(entry["reason"]))
+            for entry in sorted(entries, key=lambda entry: int(entry["entry"]))
             if str(entry["run"]).rpartition("-")[0] in names
-        ]
+        )
 
-    def _gate(self, arm: Planned, plan: GatePlan) -> dict[str, Any]:
-        """Return the gate of an arm under a plan for study.json."""
+    def _gate(self, arm: Planned, plan: GatePlan) -> Gate:
+        """Return the gate of an arm under a plan."""
         self._arms.require_startable(arm, plan)
         try:
             runs = self._arms.run(arm, plan.scheme, plan)
             reference = self._arms.runs[self._reference.name, plan.scheme]
-            found = judge_registered(
-                plan,
-                [run.folder for run in reference],
-                [run.folder for run in runs],
-                self._arms.workspace,
-            )
+            judged = judge_registered(plan, reference, runs, self._arms.workspace)
         except (EvidenceError, NotFiniteError) as error:
-            folders = [one.name for one in self._arms.folders(arm, plan.scheme) if one.is_dir()]
-            gate = gate_record(arm.name, plan, None, self._short(error.line()))
-            return gate | {"candidate_runs": folders, "evidence": {}}
-        self._keep(arm, plan, found.judgement.comparison)
-        return gate_record(arm.name, plan, found.judgement.verdict) | {
-            "candidate_runs": [run.folder.name for run in runs],
-            "evidence": {
-                name: [one.model_dump(mode="json") for one in demands]
-                for name, demands in found.demands.items()
-            },
-        }
+            folders = [path.name for path in self._arms.folders(arm, plan.scheme) if path.is_dir()]
+            return invalid_gate(arm.name, folders, plan, self._short(error.line()))
+        self._keep(arm, plan, judged.judgement.comparison)
+        return judged.gate(arm.name)
 
     def _keep(self, arm: Planned, plan: GatePlan, comparison: Comparison) -> None:
         """Keep the first comparison of an arm under a scheme."""
         kept = self.compared.setdefault(plan.scheme, [])
-        if arm.name not in {one.name for one in kept}:
+        if arm.name not in {compared.name for compared in kept}:
             runs = self._arms.runs[arm.name, plan.scheme]
             kept.append(ComparedArm(arm.name, arm.role, runs, comparison))
 
     def _unstable(self, arm: Planned, plans: Sequence[GatePlan]) -> str | None:
         """Return how an arm's numbers or seeds went astray under any scheme, None if they kept."""
         for scheme in dict.fromkeys(plan.scheme for plan in plans):
-            if wild := [one.name for one in self._arms.folders(arm, scheme) if not_finite(one)]:
-                return f"numbers of {', '.join(wild)} were not finite"
             runs = self._arms.runs.get((arm.name, scheme), ())
+            known = {run.folder: run for run in runs}
+            folders = self._arms.folders(arm, scheme)
+            if wild := [path.name for path in folders if not_finite(path, known.get(path))]:
+                return f"numbers of {', '.join(wild)} were not finite"
             if far := astray([_mean_qwk(run) for run in runs], self._tolerance):
                 return f"under {scheme}, {far}"
         return None
 
     def _short(self, text: str) -> str:
-        """Return what was said of run folders without where this machine keeps them."""
+        """Return text on run folders without where this machine keeps them."""
         return text.replace(f"{self._arms.workspace.runs}/", "")
 
 

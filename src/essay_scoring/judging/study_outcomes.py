@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
 
-from essay_scoring.judging.study_plan import Candidate, Conditional, Ending
-
-Outcome = Literal["proceed", "defer", "inconclusive"]
-Role = Literal["reference", "candidate", "tuned", "context"]
-
-Gate = Mapping[str, Any]
-"""One gate of an arm as study.json holds it: arm, plan, verdict, checks or a reason."""
+from essay_scoring.judging.study_plan import Candidate, Conditional
+from essay_scoring.records.comparison import CheckResult, Decision, Gate
+from essay_scoring.records.study import ArmEnding, Ending
 
 
 @dataclass(frozen=True)
-class ArmRecord:
-    """How an arm ended, and why where that needs saying. `ending` is None for what no gate judges.
-
-    `unstable` says how the arm's seeds or numbers went astray, None where they did not.
-    """
-
-    arm: str
-    role: Role
-    ending: Ending | None
-    reason: str | None = None
-    unstable: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as a JSON-able dictionary."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Decision:
+class Conclusion:
     """What a study concludes: the outcome, the arm it decides for, and the reason in words."""
 
-    outcome: Outcome
+    outcome: Decision
     arm: str
     reason: str
 
@@ -91,7 +68,7 @@ def astray(mean_qwk: Sequence[float | None], tolerance: float | None) -> str | N
     )
 
 
-def decide(reference: str, arms: Sequence[ArmRecord], gates: Sequence[Gate]) -> Decision:
+def decide(reference: str, arms: Sequence[ArmEnding], gates: Sequence[Gate]) -> Conclusion:
     """Return what follows from how the judged arms ended, in their order.
 
     Proceed with the first candidate that passed. Otherwise the reference stays: inconclusive where
@@ -101,17 +78,17 @@ def decide(reference: str, arms: Sequence[ArmRecord], gates: Sequence[Gate]) -> 
     for arm in ran:
         if arm.ending == "pass":
             passed = f"'{arm.arm}' passed every gate against '{reference}'."
-            return Decision("proceed", arm.arm, f"{passed}{_caution(arm.arm, gates)}")
+            return Conclusion("proceed", arm.arm, f"{passed}{_caution(arm.arm, gates)}")
     if still_open := [arm for arm in ran if arm.ending != "fail"]:
         names = ", ".join(f"'{arm.arm}' ({_words(arm.ending)})" for arm in still_open)
-        return Decision("inconclusive", reference, f"Nothing is decided on {names}.")
+        return Conclusion("inconclusive", reference, f"Nothing is decided on {names}.")
     failed = ", ".join(f"'{arm.arm}'" for arm in ran)
-    return Decision(
+    return Conclusion(
         "defer", reference, f"No justified uplift over '{reference}': {failed} failed a gate."
     )
 
 
-def after_tuning(found: Decision, tuned: ArmRecord | None, gates: Sequence[Gate]) -> Decision:
+def after_tuning(first: Conclusion, tuned: ArmEnding | None, gates: Sequence[Gate]) -> Conclusion:
     """Return a decision to proceed with the tuned arm in place of the one it was tuned from.
 
     Only where it passed the same gates, and is no worse than that one on the first figure they ask
@@ -123,24 +100,23 @@ def after_tuning(found: Decision, tuned: ArmRecord | None, gates: Sequence[Gate]
     elif tuned.ending != "pass":
         why = f"'{tuned.arm}' ended as {_words(tuned.ending)}"
     else:
-        first, other = (_lead(gates, name) for name in (found.arm, tuned.arm))
-        if other["candidate"] >= first["candidate"]:
-            said = f"{found.reason} '{tuned.arm}' passed them too, and is decided for."
-            return Decision("proceed", tuned.arm, f"{said}{_caution(tuned.arm, gates)}")
-        why = f"'{tuned.arm}' is worse in {first['metric']}"
-    return Decision("proceed", found.arm, f"{found.reason} Tuning changes nothing: {why}.")
+        lead, other = (_lead(gates, name) for name in (first.arm, tuned.arm))
+        if other.candidate >= lead.candidate:
+            reason = f"{first.reason} '{tuned.arm}' passed them too, and is decided for."
+            return Conclusion("proceed", tuned.arm, f"{reason}{_caution(tuned.arm, gates)}")
+        why = f"'{tuned.arm}' is worse in {lead.metric}"
+    return Conclusion("proceed", first.arm, f"{first.reason} Tuning changes nothing: {why}.")
 
 
-def _lead(gates: Sequence[Gate], arm: str) -> Mapping[str, Any]:
+def _lead(gates: Sequence[Gate], arm: str) -> CheckResult:
     """Return the first check of an arm's first gate."""
-    first: Mapping[str, Any] = next(gate for gate in gates if gate["arm"] == arm)["checks"][0]
-    return first
+    return next(gate for gate in gates if gate.arm == arm).checks[0]
 
 
 def _caution(arm: str, gates: Sequence[Gate]) -> str:
     """Return a sentence on the arm's checks whose interval holds their threshold, if any does."""
-    checks = [check for gate in gates if gate["arm"] == arm for check in gate["checks"]]
-    noisy = sum(check["within_noise"] for check in checks)
+    checks = [check for gate in gates if gate.arm == arm for check in gate.checks]
+    noisy = sum(check.within_noise for check in checks)
     if not noisy:
         return ""
     return (

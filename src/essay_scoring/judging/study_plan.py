@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -18,9 +18,7 @@ from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.records.config import RunConfig, config_values, load_run_config
 from essay_scoring.records.search_settings import Search, load_search
-
-Ending = Literal["pass", "fail", "unstable", "invalid", "inconclusive", "not_run"]
-"""How a candidate ends; see `study_outcomes.ending_of`."""
+from essay_scoring.records.study import Ending
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

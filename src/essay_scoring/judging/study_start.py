@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.progress import Progress
@@ -13,15 +11,20 @@ from essay_scoring.judging.power import PowerSettings, known_power
 from essay_scoring.judging.register import register_plan
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.study import PlanInForce
 from essay_scoring.records.workspace import Workspace
 
 NOT_SIMULATED = "Power was not simulated: the study file asks for no simulations."
 
 
 def put_in_force(
-    plan: GatePlan, reference: Sequence[RunRecord], workspace: Workspace
-) -> dict[str, Any]:
-    """Register a plan with its reference's runs; return what study.json says of it.
+    plan: GatePlan,
+    reference: Sequence[RunRecord],
+    workspace: Workspace,
+    progress: Progress,
+    simulations: int | None,
+) -> PlanInForce:
+    """Register a plan with its reference's runs, and return it with what it can detect.
 
     Raises EvidenceError where the reference cannot be judged against under the plan.
     """
@@ -30,15 +33,16 @@ def put_in_force(
     except EvidenceError as error:
         mend = error.mend or "commit what changed, delete the run folder, and run the study again"
         raise EvidenceError(error.what, where=error.where, mend=mend) from None
-    return {
-        "name": plan.name,
-        "sha256": plan.sha256,
-        "frozen": plan.frozen(),
-        "registered": asdict(registration),
-    }
+    return PlanInForce(
+        name=plan.name,
+        sha256=plan.sha256,
+        frozen=plan.frozen(),
+        registered=registration,
+        power=_power_line(plan, reference[0], workspace, progress, simulations),
+    )
 
 
-def power_line(
+def _power_line(
     plan: GatePlan,
     reference: RunRecord,
     workspace: Workspace,
@@ -53,4 +57,4 @@ def power_line(
         record = known_power(plan, reference, workspace.cache, progress, settings=settings)
     except EvidenceError as error:
         return f"Power is unknown: {error.line()}."
-    return str(record["conclusion"])
+    return record.conclusion

@@ -7,19 +7,24 @@ from pathlib import Path
 
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import Scheme, read_record
+from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.residuals import read_residuals
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.statistics.predictions import Predictions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunRecord:
-    """A finished run as its folder tells it."""
+    """A finished run as its folder holds it.
+
+    `covariates` are columns (n,) by name, NaN where unknown.
+    """
 
     folder: Path
     metrics: CvMetrics
     predictions: Predictions
+    covariates: dict[str, FloatArray]
 
     @property
     def scheme(self) -> Scheme:
@@ -42,4 +47,5 @@ def read_run(folder: Path) -> RunRecord:
     require_intact(folder)
     metrics = read_record(CvMetrics, folder / "artifacts" / "cv_metrics.json")
     path = folder / "artifacts" / "residuals_cv_val_oof.jsonl"
-    return RunRecord(folder, metrics, read_residuals(path, metrics.scales).predictions)
+    residuals = read_residuals(path, metrics.scales)
+    return RunRecord(folder, metrics, residuals.predictions, residuals.covariates)

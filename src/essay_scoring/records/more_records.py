@@ -80,42 +80,6 @@ class FinalTest(Record):
     machine: Machine = Field(description="where it ran")
 
 
-class Gate(Record):
-    """How one gate judged one arm."""
-
-    arm: str = Field(description="the candidate")
-    plan: str = Field(description="the gate plan")
-    plan_sha256: Sha256 = Field(description="of the plan as it was registered")
-    scheme: Scheme = Field(description="how essays were held out")
-    rule: Literal["point", "interval"] = Field(description="what decides")
-    verdict: Literal["pass", "fail", "inconclusive", "invalid"] = Field(description="the outcome")
-    reason: str | None = Field(description="why the evidence is invalid")
-    checks: list[dict[str, Any]] = Field(description="threshold, delta, interval and n of each")
-    candidate_runs: list[str] = Field(description="run folders, one a seed")
-    evidence: dict[str, Any] = Field(description="evidence rules and answers by run")
-
-
-class StudyRecord(Record):
-    """study.json: what a study asked, ran, found and decided."""
-
-    schema_: Literal[2] = Field(alias="schema", description="version of this record")
-    folder: str = Field(description="name and fingerprint")
-    date: str = Field(description="UTC, ISO 8601")
-    name: str = Field(description="the study's name")
-    question: str = Field(description="what was asked")
-    outcome: Literal["proceed", "defer", "inconclusive"] = Field(description="the decision")
-    reason: str = Field(description="why")
-    decided_arm: str = Field(description="the arm it decides for")
-    decided_run: str = Field(description="its run folder")
-    tuning: dict[str, Any] | None = Field(description="the search that followed a pass")
-    data: MetricsData = Field(description="the essays")
-    plans: list[dict[str, Any]] = Field(description="each plan, its registration and its power")
-    arms: list[dict[str, Any]] = Field(description="how each arm ended, and why")
-    runs: list[dict[str, Any]] = Field(description="each run: manifest's sha256 and figures")
-    gates: list[Gate] = Field(description="each verdict")
-    comparisons: list[dict[str, Any]] = Field(description="deltas and tests, one for each scheme")
-    attempts: list[dict[str, Any]] = Field(description="runs that were no evidence, and why")
-    checklist: list[dict[str, Any]] = Field(description="review items: met or not, and by what")
     code_revision: Sha256 = Field(description="of the sources that can change a number")
     git: GitState = Field(description="the checkout")
     machine: Machine = Field(description="where it ran")

@@ -12,7 +12,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.run_folder import metrics_of
-from essay_scoring.records.study_folder import verified_record
+from essay_scoring.records.study import StudyRecord, read_study, verified_record
 from essay_scoring.reports.findings_files import read_sections
 
 Row = dict[str, Any]
@@ -46,7 +46,7 @@ class CardEvidence:
     flags: Row | None
     audit: list[Row] | None
     explain: list[Row] | None
-    study: Row | None
+    study: StudyRecord | None
     sources: Sequence[tuple[str, str]]
 
 
@@ -110,19 +110,14 @@ def _beside(given: Path | None, runs: Path, run: Path, name: str) -> Path | None
     return usual if usual.is_file() else None
 
 
-def _study(path: Path, run: str) -> Row:
+def _study(path: Path, run: str) -> StudyRecord:
     """Return a study; raise InputError unless the run is one of its runs."""
-    study = read_json(path)
-    try:
-        known = any(one["run"] == run for one in study["runs"]) and "outcome" in study
-    except (KeyError, TypeError):
-        known = False
-    if not known:
+    study = read_study(path)
+    if all(row.run != run for row in study.runs):
         raise InputError(
             f"no study with the run '{run}'", where=str(path), mend="name the study that ran it"
         )
-    found: Row = study
-    return found
+    return study
 
 
 def _label(path: Path) -> str:

@@ -169,7 +169,7 @@ def uncertainty(e: CardEvidence) -> Blocks:
 def wrong(e: CardEvidence) -> Blocks:
     """Return what is wrong with it, in sentences."""
     effect = None
-    if e.study is not None and e.study["decided_run"] == e.run:
+    if e.study is not None and e.study.decided_run == e.run:
         effect = length_effect(e.study)
     found = shortcomings(e.metrics["summary"], effect)
     return [bullets(f"{one.title}: {markdown(one.finding)}" for one in found)]
@@ -198,16 +198,15 @@ def decision(e: CardEvidence) -> Blocks:
     """Return how it was decided for."""
     if e.study is None:
         return ["No study was named.", ask("how this model was chosen over others")]
-    study, mine = e.study, e.study["decided_run"] == e.run
-    plans = [f"- `{plan['name']}`: {markdown(plan['power'])}" for plan in study["plans"]]
+    study, mine = e.study, e.study.decided_run == e.run
+    plans = [f"- `{plan.name}`: {markdown(plan.power)}" for plan in study.plans]
     return [
-        f"Study `{study['name']}` of {study['date']}: **{study['outcome']}**. "
-        f"{markdown(study['reason'])} "
-        + ("It decided for this run." if mine else f"It decided for `{study['decided_run']}`."),
+        f"Study `{study.name}` of {study.date}: **{study.outcome}**. "
+        f"{markdown(study.reason)} "
+        + ("It decided for this run." if mine else f"It decided for `{study.decided_run}`."),
         "\n".join(plans),
         bullets(
-            f"{'met' if box['met'] else 'not met'}: {markdown(box['item'])}"
-            for box in study["checklist"]
+            f"{'met' if box.met else 'not met'}: {markdown(box.item)}" for box in study.checklist
         ),
     ]
 

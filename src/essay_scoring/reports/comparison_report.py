@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from essay_scoring.records.comparison import CandidatesRecord, SchemeComparison
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
 from essay_scoring.reports.html import environment
@@ -14,13 +14,11 @@ from essay_scoring.reports.table_cells import Table, markdown_table
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import markdown, plain
 
-Row = dict[str, Any]
-
 UNREGISTERED = "Not a registered judgement: that takes the commands register and judge."
 
 
-def write_comparison_report(record: Row, folder: Path) -> list[Path]:
-    """Write comparison.md and comparison.html of what compare-cv-runs found; return the paths."""
+def write_comparison_report(record: CandidatesRecord, folder: Path) -> list[Path]:
+    """Write comparison.md and comparison.html of a comparison; return the paths."""
     texts = {
         "comparison.md": comparison_markdown(record),
         "comparison.html": comparison_page(record),
@@ -28,39 +26,39 @@ def write_comparison_report(record: Row, folder: Path) -> list[Path]:
     return write_texts(folder, texts)
 
 
-def comparison_markdown(record: Row) -> str:
+def comparison_markdown(record: CandidatesRecord) -> str:
     """Return the comparison as Markdown."""
-    parts = [f"# Against {markdown(record['reference'])}", markdown(record["question"])]
+    parts = [f"# Against {markdown(record.reference)}", markdown(record.question)]
     parts += [markdown(answer(record)), UNREGISTERED]
-    parts += table_blocks([checks_table(record["gates"])], level=2)
-    for one in record["comparisons"]:
-        parts += [_missing(one)] if one["statistics"] else []
-        parts += table_blocks(comparison_tables(one), level=2)
+    parts += table_blocks([checks_table(record.gates)], level=2)
+    for comparison in record.comparisons:
+        parts += [_missing(comparison)] if comparison.statistics else []
+        parts += table_blocks(comparison_tables(comparison), level=2)
     return "\n\n".join(parts) + "\n"
 
 
-def comparison_page(record: Row) -> str:
+def comparison_page(record: CandidatesRecord) -> str:
     """Return the comparison as one self-contained page."""
-    shown = record["comparisons"]
+    shown = record.comparisons
     template = environment().get_template("comparison.html.jinja")
     return template.render(
         record=record,
         answer=answer(record),
         caution=UNREGISTERED,
-        forests=[arms_forest(one) for one in shown],
-        gates=[gate_forest(gate) for gate in record["gates"]],
-        tables=[table for one in shown for table in comparison_tables(one)],
-        missing=next((_missing(one) for one in shown if one["statistics"]), None),
+        forests=[arms_forest(comparison) for comparison in shown],
+        gates=[gate_forest(gate) for gate in record.gates],
+        tables=[table for comparison in shown for table in comparison_tables(comparison)],
+        missing=next((_missing(each) for each in shown if each.statistics), None),
     )
 
 
-def answer(record: Row) -> str:
+def answer(record: CandidatesRecord) -> str:
     """Return in a sentence which candidates passed the plan."""
     by_verdict: dict[str, list[str]] = {}
-    for gate in record["gates"]:
-        by_verdict.setdefault(gate["verdict"], []).append(plain(gate["arm"]))
-    said = [f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items()]
-    return f"{record['plan']} against {plain(record['reference'])}. {'; '.join(said)}."
+    for gate in record.gates:
+        by_verdict.setdefault(gate.verdict, []).append(plain(gate.arm))
+    verdicts = [f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items()]
+    return f"{record.plan} against {plain(record.reference)}. {'; '.join(verdicts)}."
 
 
 def table_blocks(tables: Sequence[Table], *, level: int) -> list[str]:
@@ -78,6 +76,6 @@ def table_blocks(tables: Sequence[Table], *, level: int) -> list[str]:
     return blocks
 
 
-def _missing(one: Row) -> str:
+def _missing(comparison: SchemeComparison) -> str:
     """Return what a comparison leaves out, and how to have it."""
-    return f"Left out, the mixed model and the covariates: {one['statistics']}."
+    return f"Left out, the mixed model and the covariates: {comparison.statistics}."

@@ -1,7 +1,6 @@
 """The tables of a comparison: deltas, tests, seeds, and what errors follow.
 
-They are made from `comparison_record`s and gates, which study.json and the JSON of compare-cv-runs
-hold alike.
+They are made of records that study.json and the JSON of compare-cv-runs and judge hold alike.
 """
 
 from __future__ import annotations
@@ -10,26 +9,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from essay_scoring.judging.power import FIGURES
+from essay_scoring.records.comparison import ArmComparison, SchemeComparison
 from essay_scoring.reports.table_cells import Column, Table
 from essay_scoring.reports.words import plain
-
-Row = dict[str, Any]
+from essay_scoring.statistics.alignment import Side
+from essay_scoring.statistics.covariate_regression import CovariateEffect
+from essay_scoring.statistics.mixed_model import Variances
 
 DELTA_NAMES = {**FIGURES, "mae": "MAE", "rmse": "RMSE", "smd": "SMD"}
 """The figures of a comparison in words."""
 
 _ARM = Column("arm", "text")
-_COMPONENTS = ("prompt", "prompt_by_arm", "essay", "residual")
-_OUTCOMES = {"residual": "residual", "abs_residual": "absolute error"}
+_COMPONENTS = tuple(Variances.model_fields)
+_OUTCOMES = ("residual", "absolute error")
 
 
-def comparison_tables(record: Row) -> list[Table]:
+def comparison_tables(record: SchemeComparison) -> list[Table]:
     """Return every table of one comparison record that has rows."""
     made = (deltas, tests, seeds, worst_prompts, mixed_models, covariates)
     return [table for table in (make(record) for make in made) if table.rows]
 
 
-def deltas(record: Row) -> Table:
+def deltas(record: SchemeComparison) -> Table:
     """Return every figure of every arm beside the reference's, with the delta's interval."""
     columns = (
         _ARM,
@@ -42,21 +43,21 @@ def deltas(record: Row) -> Table:
     )
     rows = [
         [
-            arm["arm"],
-            DELTA_NAMES[one["metric"]],
-            one["reference"],
-            one["candidate"],
-            (one["estimate"], one["low"], one["high"]),
-            one["share_at_least_zero"],
-            one["n"],
+            arm.arm,
+            DELTA_NAMES[delta.metric],
+            delta.reference,
+            delta.candidate,
+            (delta.estimate, delta.low, delta.high),
+            delta.share_at_least_zero,
+            delta.n,
         ]
-        for arm in record["arms"]
-        for one in arm["deltas"]
+        for arm in record.arms
+        for delta in arm.rows
     ]
     return _table(record, "deltas", "Candidate minus reference", columns, rows)
 
 
-def tests(record: Row) -> Table:
+def tests(record: SchemeComparison) -> Table:
     """Return the tests over folds and over prompts, alone and adjusted for several candidates."""
     columns = (
         _ARM,
@@ -69,12 +70,12 @@ def tests(record: Row) -> Table:
         Column("p, prompts, Holm", "p"),
     )
     rows = []
-    for arm in record["arms"]:
-        fold, prompt = arm["fold_test"], arm["prompt_test"]
-        folds = None if fold is None else (fold["estimate"], fold["low"], fold["high"])
-        cells = [arm["arm"], folds, fold and fold["p"], arm["holm"]["fold_test"]]
-        cells += [prompt and prompt[key] for key in ("estimate", "n_prompts", "p")]
-        rows.append([*cells, arm["holm"]["prompt_test"]])
+    for arm in record.arms:
+        fold, prompt = arm.fold_test, arm.prompt_test
+        folds = None if fold is None else (fold.estimate, fold.low, fold.high)
+        prompts = [None] * 3 if prompt is None else [prompt.estimate, prompt.n_prompts, prompt.p]
+        by_fold = [arm.arm, folds, fold and fold.p, arm.holm.fold_test]
+        rows.append([*by_fold, *prompts, arm.holm.prompt_test])
     caption = (
         "Tests of the difference in QWK: corrected resampled t over folds (Nadeau and Bengio), "
         "sign flips over prompts; Holm-adjusted over the candidates"
@@ -82,7 +83,7 @@ def tests(record: Row) -> Table:
     return _table(record, "tests", caption, columns, rows)
 
 
-def seeds(record: Row) -> Table:
+def seeds(record: SchemeComparison) -> Table:
     """Return how figures spread over the seeds of arms that have several."""
     columns = (
         _ARM,
@@ -95,30 +96,29 @@ def seeds(record: Row) -> Table:
     )
     rows = []
     for name, side, arm in _sides(record):
-        for one in arm["deltas"]:
-            spread = one["seeds"][side]
-            if spread["n_seeds"] > 1:
-                cells = [spread[key] for key in ("sd", "minimum", "maximum")]
-                rows.append(
-                    [name, DELTA_NAMES[one["metric"]], spread["n_seeds"], one[side], *cells]
-                )
+        for delta in arm.rows:
+            spread = delta.seeds[side]
+            if spread.n_seeds > 1:
+                mean = delta.reference if side == "reference" else delta.candidate
+                cells = [spread.n_seeds, mean, spread.sd, spread.minimum, spread.maximum]
+                rows.append([name, DELTA_NAMES[delta.metric], *cells])
     return _table(record, "seeds", "Spread over seeds", columns, rows)
 
 
-def worst_prompts(record: Row) -> Table:
+def worst_prompts(record: SchemeComparison) -> Table:
     """Return each arm's own worst prompt."""
     columns = (_ARM, Column("worst prompt", "text"), Column("QWK"), Column("n", "count"))
     rows = []
     for name, side, arm in _sides(record):
-        worst = arm["worst_prompts"][side]
+        worst = arm.worst_prompts[side]
         if worst is not None:
-            rows.append([name, plain(worst["prompt"]), worst["qwk"], worst["n"]])
-    least = record["arms"][0]["min_prompt_n"] if record["arms"] else 0
+            rows.append([name, plain(worst.prompt), worst.qwk, worst.n])
+    least = record.arms[0].min_prompt_n if record.arms else 0
     caption = f"The worst prompt of each arm, among those of at least {least} essays"
     return _table(record, "worst-prompts", caption, columns, rows)
 
 
-def mixed_models(record: Row) -> Table:
+def mixed_models(record: SchemeComparison) -> Table:
     """Return the mixed model of absolute error of each arm."""
     columns = (
         _ARM,
@@ -129,17 +129,15 @@ def mixed_models(record: Row) -> Table:
         Column("note", "text"),
     )
     rows = []
-    for arm in record["arms"]:
-        found = arm["mixed_model"]
-        if found is None:
+    for arm in record.arms:
+        model = arm.mixed_model
+        if model is None:
             continue
-        parts = found["variances"] or dict.fromkeys(_COMPONENTS)
-        effect = (found["effect"], found["low"], found["high"])
-        rows.append(
-            [arm["arm"], effect if found["converged"] else None, found["p"]]
-            + [parts[name] for name in _COMPONENTS]
-            + [found["unit"], found["reason"]]
-        )
+        variances = [None] * len(_COMPONENTS)
+        if model.variances is not None:
+            variances = list(dict(model.variances).values())
+        effect = (model.effect, model.low, model.high) if model.converged else None
+        rows.append([arm.arm, effect, model.p, *variances, model.unit, model.reason])
     caption = (
         "Mixed model of absolute error: arm as fixed effect, prompt, prompt by arm and essay as "
         "random ones; below zero the candidate errs less"
@@ -147,14 +145,14 @@ def mixed_models(record: Row) -> Table:
     return _table(record, "mixed-model", caption, columns, rows)
 
 
-def covariates(record: Row) -> Table:
+def covariates(record: SchemeComparison) -> Table:
     """Return what residuals and absolute errors follow, for the reference and each arm."""
     columns = (
         _ARM,
         Column("covariate", "text"),
         *(
             column
-            for name in _OUTCOMES.values()
+            for name in _OUTCOMES
             for column in (
                 Column(f"{name} per SD [95%]", "interval", signed=True),
                 Column(f"p, {name}", "p"),
@@ -164,9 +162,12 @@ def covariates(record: Row) -> Table:
         Column("note", "text"),
     )
     rows = [
-        [arm["arm"], one["covariate"], *_effects(one), one["n"], one["left_out"]]
-        for arm in (record["reference"], *record["arms"])
-        for one in arm["covariates"] or ()
+        [name, follows.covariate, *_effects(follows), follows.n, follows.left_out]
+        for name, measured in [
+            (record.reference.arm, record.reference.covariates),
+            *((arm.arm, arm.covariates) for arm in record.arms),
+        ]
+        for follows in measured or ()
     ]
     caption = (
         "What errors follow: least squares on all covariates, standardised, with errors clustered "
@@ -175,26 +176,31 @@ def covariates(record: Row) -> Table:
     return _table(record, "covariates", caption, columns, rows)
 
 
-def _sides(record: Row) -> list[tuple[str, str, Row]]:
+def _sides(record: SchemeComparison) -> list[tuple[str, Side, ArmComparison]]:
     """Return name, side and comparison of the reference, by the first comparison, and each arm."""
-    sides = [(record["reference"]["arm"], "reference", arm) for arm in record["arms"][:1]]
-    return sides + [(arm["arm"], "candidate", arm) for arm in record["arms"]]
+    sides: list[tuple[str, Side, ArmComparison]] = [
+        (record.reference.arm, "reference", arm) for arm in record.arms[:1]
+    ]
+    return sides + [(arm.arm, "candidate", arm) for arm in record.arms]
 
 
-def _effects(one: Row) -> list[Any]:
+def _effects(follows: CovariateEffect) -> list[Any]:
     """Return the interval and p of a covariate for each outcome."""
     cells: list[Any] = []
-    for outcome in _OUTCOMES:
-        found = one[outcome]
-        if found is None:
+    for effect in (follows.residual, follows.abs_residual):
+        if effect is None:
             cells += [None, None]
         else:
-            cells += [(found["coefficient"], found["low"], found["high"]), found["p"]]
+            cells += [(effect.coefficient, effect.low, effect.high), effect.p]
     return cells
 
 
 def _table(
-    record: Row, name: str, caption: str, columns: Sequence[Column], rows: list[list[Any]]
+    record: SchemeComparison,
+    name: str,
+    caption: str,
+    columns: Sequence[Column],
+    rows: list[list[Any]],
 ) -> Table:
-    scheme = record["scheme"]
+    scheme = record.scheme
     return Table(f"{name}-{scheme}", f"{caption} ({scheme})", tuple(columns), rows)

@@ -5,37 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from essay_scoring.records.comparison import CheckResult, Gate, SchemeComparison
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
 
 Row = dict[str, Any]
 
-_CHECK = ("delta", "low", "high", "threshold")
-_DELTA = ("estimate", "low", "high")
 MOST_CHECKS = 12
 
 Place = Callable[[float | None], float | None]
 
 
-def gate_forest(gate: Row) -> Row:
+def gate_forest(gate: Gate) -> Row:
     """Return a gate's checks in words, with places along one axis that also holds thresholds."""
-    head = {key: gate[key] for key in ("arm", "plan", "verdict", "rule", "scheme", "reason")}
-    place, axis = _axis([check[key] for check in gate["checks"] for key in _CHECK])
-    return {**head, **axis, "rows": [_placed(check, place) for check in gate["checks"]]}
+    place, axis = _axis([value for check in gate.checks for value in _ends(check)])
+    return {**dict(gate), **axis, "rows": [_placed(check, place) for check in gate.checks]}
 
 
-def decision_forest(gates: Sequence[Row], most: int = MOST_CHECKS) -> Row | None:
+def decision_forest(gates: Sequence[Gate], most: int = MOST_CHECKS) -> Row | None:
     """Return the checks of all gates along one axis; None without gates.
 
     Where they are more than `most`, the first check of each gate stands for it.
     """
     if not gates:
         return None
-    whole = sum(len(gate["checks"]) for gate in gates) <= most
-    kept = [gate["checks"] if whole else gate["checks"][:1] for gate in gates]
-    place, axis = _axis([check[key] for checks in kept for check in checks for key in _CHECK])
+    whole = sum(len(gate.checks) for gate in gates) <= most
+    kept = [gate.checks if whole else gate.checks[:1] for gate in gates]
+    place, axis = _axis([value for checks in kept for check in checks for value in _ends(check)])
     groups = [
-        {key: gate[key] for key in ("arm", "plan", "rule", "verdict", "reason")}
-        | {"rows": [_placed(check, place) for check in checks]}
+        {**dict(gate), "rows": [_placed(check, place) for check in checks]}
         for gate, checks in zip(gates, kept, strict=True)
     ]
     return {**axis, "groups": groups, "whole": whole}
@@ -48,27 +45,33 @@ def bands_forest(summary: Row) -> Row:
     return {**axis, "rows": [row | {"at": place(row["mean_residual"])} for row in rows]}
 
 
-def arms_forest(record: Row) -> Row:
-    """Return each figure of a comparison record with a row for every arm, all along one axis."""
-    found = [(arm, one) for arm in record["arms"] for one in arm["deltas"]]
-    place, axis = _axis([one[key] for _, one in found for key in _DELTA])
+def arms_forest(compared: SchemeComparison) -> Row:
+    """Return each figure of a comparison with a row for every arm, all along one axis."""
+    pairs = [(arm, delta) for arm in compared.arms for delta in arm.rows]
+    place, axis = _axis([v for _, delta in pairs for v in (delta.estimate, delta.low, delta.high)])
     figures: dict[str, list[Row]] = {}
-    for arm, one in found:
-        at = {f"{key}_at": place(one[key]) for key in _DELTA}
-        row = {"arm": arm["arm"], "role": arm["role"], "n": one["n"]}
-        row |= {key: one[key] for key in _DELTA} | at
-        figures.setdefault(DELTA_NAMES[one["metric"]], []).append(row)
+    for arm, delta in pairs:
+        row = {"arm": arm.arm, "role": arm.role, "n": delta.n, "estimate": delta.estimate}
+        row |= {"low": delta.low, "high": delta.high, "estimate_at": place(delta.estimate)}
+        row |= {"low_at": place(delta.low), "high_at": place(delta.high)}
+        figures.setdefault(DELTA_NAMES[delta.metric], []).append(row)
     return {
         **axis,
-        "scheme": record["scheme"],
-        "reference": record["reference"]["arm"],
+        "scheme": compared.scheme,
+        "reference": compared.reference.arm,
         "figures": figures,
     }
 
 
-def _placed(check: Row, place: Place) -> Row:
-    named = {"figure": DELTA_NAMES.get(check["metric"], check["metric"])}
-    return check | named | {f"{key}_at": place(check[key]) for key in _CHECK}
+def _ends(check: CheckResult) -> tuple[float | None, ...]:
+    """Return what a check is drawn with: its delta, the interval and the threshold."""
+    return (check.delta, check.low, check.high, check.threshold)
+
+
+def _placed(check: CheckResult, place: Place) -> Row:
+    at = zip(("delta_at", "low_at", "high_at", "threshold_at"), _ends(check), strict=True)
+    named = {"figure": DELTA_NAMES.get(check.metric, check.metric)}
+    return dict(check) | named | {name: place(value) for name, value in at}
 
 
 def _axis(values: Sequence[float | None]) -> tuple[Place, Row]:

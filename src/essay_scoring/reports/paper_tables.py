@@ -6,6 +6,7 @@ cell that begins with an equals sign for a formula.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -13,10 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.spreadsheets import harmless_cell
-from essay_scoring.records.study_folder import verified_record
+from essay_scoring.records.comparison import CandidatesRecord, JudgementRecord
+from essay_scoring.records.study import StudyRecord, verified_record
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.study_table import arms_table, checks_table
 from essay_scoring.reports.table_cells import Column, Table, cell_text
@@ -66,19 +70,29 @@ def write_tables(source: Path, folder: Path) -> list[Path]:
 
 def source_tables(source: Path) -> list[Table]:
     """Return every table that a comparison on disk has rows for."""
+    record = read_comparison(source)
+    tables = []
+    if isinstance(record, StudyRecord):
+        schemes = dict.fromkeys(run.scheme for run in record.runs)
+        tables = [arms_table(record, scheme) for scheme in schemes]
+    tables.append(checks_table(record.gates))
+    for compared in record.comparisons:
+        tables += comparison_tables(compared)
+    return [table for table in tables if table.rows]
+
+
+def read_comparison(source: Path) -> StudyRecord | CandidatesRecord | JudgementRecord:
+    """Return the record of a study folder, or of a file that compares; InputError for others."""
     path = verified_record(source)
-    record = read_json(path)
-    try:
-        tables = _tables(record)
-    except (KeyError, TypeError, IndexError, AttributeError):
-        tables = []
-    if not tables:
-        raise InputError(
-            "holds no comparison",
-            where=str(path),
-            mend="name a study folder, or what judge or compare-cv-runs wrote with --out",
-        )
-    return tables
+    values = read_json(path)
+    for kind in (StudyRecord, CandidatesRecord, JudgementRecord):
+        with contextlib.suppress(ValidationError):
+            return kind.model_validate(values)
+    raise InputError(
+        "holds no comparison of this version",
+        where=str(path),
+        mend="name a study folder, or what judge or compare-cv-runs wrote with --out",
+    )
 
 
 def csv_text(table: Table) -> str:
@@ -122,42 +136,6 @@ def harmless(text: str) -> str:
 def latex(text: str) -> str:
     """Return a name as LaTeX prints it, on one line."""
     return "".join(_LATEX.get(mark, mark) for mark in plain(text))
-
-
-def _tables(record: dict[str, Any]) -> list[Table]:
-    """Return the tables of study.json, or of what a command wrote, with rows alone."""
-    if "verdict" in record:
-        record = _one_judgement(record)
-    schemes = dict.fromkeys(run["scheme"] for run in record.get("runs", ()))
-    tables = [arms_table(record, scheme) for scheme in schemes]
-    tables.append(checks_table(record["gates"]))
-    for one in record["comparisons"]:
-        tables += comparison_tables(one)
-    return [table for table in tables if table.rows]
-
-
-def _one_judgement(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what `judge` wrote in the form of a study with one candidate and no runs."""
-    name, verdict = record["candidate"][0], record["verdict"]
-    arm = {"arm": name, **record["comparison"], "mixed_model": None, "covariates": None}
-    alone = {
-        test: record["comparison"][test] and record["comparison"][test]["p"]
-        for test in ("fold_test", "prompt_test")
-    }
-    reference = {"arm": record["reference"][0], "covariates": None}
-    return {
-        "gates": [
-            {
-                "arm": name,
-                "plan": record["plan"],
-                "verdict": verdict["outcome"],
-                "checks": verdict["findings"],
-            }
-        ],
-        "comparisons": [
-            {"scheme": record["scheme"], "reference": reference, "arms": [arm | {"holm": alone}]}
-        ],
-    }
 
 
 def _csv_cells(column: Column, cell: Any) -> list[Any]:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from essay_scoring.records.study import StudyRecord
 from essay_scoring.reports.table_cells import number
 from essay_scoring.reports.words import plain, share
+from essay_scoring.statistics.covariate_regression import CovariateEffect, Effect
 
 Row = dict[str, Any]
 
@@ -27,7 +29,7 @@ class Shortcoming:
     finding: str
 
 
-def shortcomings(summary: Row, length: Row | None = None) -> list[Shortcoming]:
+def shortcomings(summary: Row, length: CovariateEffect | None = None) -> list[Shortcoming]:
     """Return what is wrong with a run, of what its summary holds.
 
     `length` is the effect of `word_count` on its errors, as a study's comparison holds it.
@@ -44,16 +46,16 @@ def shortcomings(summary: Row, length: Row | None = None) -> list[Shortcoming]:
     return [*found, Shortcoming("length", "Length", _length(length))]
 
 
-def length_effect(study: Row) -> Row | None:
+def length_effect(study: StudyRecord) -> CovariateEffect | None:
     """Return how the errors of the arm decided for follow length, None where that is unknown."""
-    scheme = study["runs"][0]["scheme"]
-    for record in study["comparisons"]:
-        if record["scheme"] != scheme:
+    scheme = study.runs[0].scheme
+    for compared in study.comparisons:
+        if compared.scheme != scheme:
             continue
-        for arm in (record["reference"], *record["arms"]):
-            if arm["arm"] == study["decided_arm"]:
-                effects = arm["covariates"] or ()
-                return next((one for one in effects if one["covariate"] == "word_count"), None)
+        measured = {arm.arm: arm.covariates for arm in compared.arms}
+        measured[compared.reference.arm] = compared.reference.covariates
+        effects = measured.get(study.decided_arm) or ()
+        return next((effect for effect in effects if effect.covariate == "word_count"), None)
     return None
 
 
@@ -114,30 +116,30 @@ def _calibration(bands: Sequence[Row]) -> str:
     )
 
 
-def _length(effect: Row | None) -> str:
-    if effect is None or effect["residual"] is None:
+def _length(effect: CovariateEffect | None) -> str:
+    if effect is None or effect.residual is None:
         return "How errors follow length, other features held, is not in the study."
-    off, size = effect["residual"], effect["abs_residual"]
+    off, size = effect.residual, effect.abs_residual
     said = (
         f"Per standard deviation of words, other features held, scores are off by "
-        f"{number(off['coefficient'], sign=True)} points ({_span(off)}): {_sign(off)}."
+        f"{number(off.coefficient, sign=True)} points ({_span(off)}): {_sign(off)}."
     )
     if size is None:
         return said
-    coefficient = number(size["coefficient"], sign=True)
+    coefficient = number(size.coefficient, sign=True)
     return f"{said} Absolute errors change by {coefficient} ({_span(size)})."
 
 
-def _sign(off: Row) -> str:
-    if off["low"] > 0:
+def _sign(off: Effect) -> str:
+    if off.low is not None and off.low > 0:
         return "longer essays are scored too generously"
-    if off["high"] < 0:
+    if off.high is not None and off.high < 0:
         return "longer essays are scored too severely"
     return "no sign that longer essays are favoured or punished"
 
 
-def _span(figure: Row) -> str:
-    low, high = (number(figure[key], sign=True) for key in ("low", "high"))
+def _span(effect: Effect) -> str:
+    low, high = (number(end, sign=True) for end in (effect.low, effect.high))
     return f"95% interval {low} to {high}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.records.run_folder import RunFolder, read_run_folder
+from essay_scoring.records.study import StudyRecord
 from essay_scoring.reports.findings_files import read_sections
 from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
 
@@ -34,28 +35,27 @@ class Best:
     shortcomings: Sequence[Shortcoming]
 
 
-def read_beside(folder: Path, study: Row) -> Beside:
+def read_beside(folder: Path, study: StudyRecord) -> Beside:
     """Return what RUNS holds of the run decided for; `folder` is RUNS/studies/<study>."""
-    runs, name = folder.resolve().parent.parent, Path(study["decided_run"]).name
+    runs, name = folder.resolve().parent.parent, Path(study.decided_run).name
     audits = runs / "audits" / name
     return Beside(
         read_run_folder(runs / name) if (runs / name / "artifacts").is_dir() else None,
         {
-            title: read_sections(audits / file, study["decided_run"])
+            title: read_sections(audits / file, study.decided_run)
             for file, title in AUDITS.items()
             if (audits / file).is_file()
         },
     )
 
 
-def best_of(study: Row, beside: Beside) -> Best:
-    """Return the run decided for, with the whole summary where the study or its artifacts have it.
+def best_of(study: StudyRecord, beside: Beside) -> Best:
+    """Return the run decided for, with its whole summary where its artifacts are at hand.
 
-    An extract of a study holds less; then less is said.
+    study.json holds less; then less is shown.
     """
-    row = next(run for run in study["runs"] if run["run"] == study["decided_run"])
-    summary = row["summary"]
-    if "prompts" not in summary and beside.run is not None:
+    row = next(run for run in study.runs if run.run == study.decided_run)
+    summary = row.summary.model_dump(mode="json")
+    if beside.run is not None:
         summary = beside.run.metrics["summary"]
-    found = shortcomings(summary, length_effect(study))
-    return Best(row["arm"], row["run"], summary, found)
+    return Best(row.arm, row.run, summary, shortcomings(summary, length_effect(study)))

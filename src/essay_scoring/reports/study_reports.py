@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.files import read_json
+from essay_scoring.core.record import read_record
+from essay_scoring.records.study import STUDY, StudyRecord
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.decision import (
     consequence,
@@ -43,15 +44,15 @@ def write_study_reports(folder: Path) -> list[Path]:
 
     The page also shows what RUNS holds of the run decided for: its artifacts, and its audits.
     """
-    study = read_json(folder / "study.json")
+    study = read_record(StudyRecord, folder / STUDY)
     page = study_page(study, read_beside(folder, study))
     reports = {"decision.md": decision_record(study), "report.html": page}
     return write_texts(folder, reports)
 
 
-def study_page(study: Row, beside: Beside = ALONE) -> str:
+def study_page(study: StudyRecord, beside: Beside = ALONE) -> str:
     """Return the HTML of a study: decision, arms and one figure; what is wrong; details."""
-    shown, best = study["comparisons"], best_of(study, beside)
+    shown, best = study.comparisons, best_of(study, beside)
     return (
         environment()
         .get_template("study.html.jinja")
@@ -60,24 +61,24 @@ def study_page(study: Row, beside: Beside = ALONE) -> str:
             verdict=verdict(study),
             consequence=consequence(study),
             order=order_table(study),
-            tuning=tuning_line(study["tuning"]) if study["tuning"] else None,
+            tuning=tuning_line(study.tuning) if study.tuning else None,
             forests=[arms_forest(one) for one in shown],
             decision=_decision(study),
-            checks=decision_forest(study["gates"], sys.maxsize),
+            checks=decision_forest(study.gates, sys.maxsize),
             sections=sections(study),
             header=HEADER,
             spread=SPREAD,
             tables=[table for one in shown for table in comparison_tables(one)],
-            missing=next((one["statistics"] for one in shown if one["statistics"]), None),
+            missing=next((one.statistics for one in shown if one.statistics), None),
             provenance=_provenance(study),
             **_wrong(best, beside),
         )
     )
 
 
-def _decision(study: Row) -> Row | None:
+def _decision(study: StudyRecord) -> Row | None:
     """Return the figure of the first screen: every gate's checks, or the first of each."""
-    drawn = decision_forest(study["gates"])
+    drawn = decision_forest(study.gates)
     if drawn is None:
         return None
     left = "" if drawn["whole"] else " The first check of each gate; all are under Details."
@@ -107,15 +108,15 @@ def _wrong(best: Best, beside: Beside) -> Row:
     }
 
 
-def _provenance(study: Row) -> list[tuple[str, str]]:
+def _provenance(study: StudyRecord) -> list[tuple[str, str]]:
     """Return what the decision rests on, as pairs."""
-    git, data, machine = study["git"], study["data"], study["machine"]
+    git, data, machine = study.git, study.data, study.machine
     return [
-        ("date", study["date"]),
-        ("data", str(data["data_sha256"])),
-        ("splits", str(data["splits_sha256"])),
-        ("code", study["code_revision"]),
-        ("commit", f"{git['commit']}{' (dirty)' if git['dirty'] else ''}"),
-        ("machine", f"{machine['processor']}, {machine['threads']} threads"),
-        *((f"plan {plan['name']}", plan["sha256"]) for plan in study["plans"]),
+        ("date", study.date),
+        ("data", str(data.data_sha256)),
+        ("splits", str(data.splits_sha256)),
+        ("code", study.code_revision),
+        ("commit", f"{git.commit}{' (dirty)' if git.dirty else ''}"),
+        ("machine", f"{machine.processor}, {machine.threads} threads"),
+        *((f"plan {plan.name}", plan.sha256) for plan in study.plans),
     ]

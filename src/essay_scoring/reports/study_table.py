@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from essay_scoring.records.comparison import CheckResult, Gate
+from essay_scoring.records.study import BriefSummary, StudyRecord, StudyRun
 from essay_scoring.reports.table_cells import Column, Table, cell_text
 
 ARM_COLUMNS = (
@@ -34,20 +37,6 @@ _NO_COSTS = [None] * len(COST_COLUMNS)
 HEADER = tuple(column.title for column in ARM_COLUMNS)
 CHECK_HEADER = tuple(column.title for column in CHECK_COLUMNS)
 
-_SUMMARY = ("n", "overall", "mean_over_folds", "worst_prompt", "bottom_k_mean")
-_RUN = (
-    "arm",
-    "role",
-    "scheme",
-    "seed",
-    "run",
-    "manifest_sha256",
-    "family",
-    "seconds",
-    "peak_mib",
-    "command",
-)
-
 
 @dataclass(frozen=True)
 class Section:
@@ -59,24 +48,9 @@ class Section:
     marks: list[str]
 
 
-def extract(study: dict[str, Any]) -> dict[str, Any]:
-    """Return a study without what its tables do not show: small enough to keep beside a text."""
-
-    def short(summary: dict[str, Any]) -> dict[str, Any]:
-        return {key: summary[key] for key in _SUMMARY}
-
-    runs = [
-        {key: run.get(key) for key in _RUN}
-        | {"summary": short(run["summary"])}
-        | {"baselines": {name: short(other) for name, other in run["baselines"].items()}}
-        for run in study["runs"]
-    ]
-    return study | {"runs": runs}
-
-
-def sections(study: dict[str, Any]) -> list[Section]:
+def sections(study: StudyRecord) -> list[Section]:
     """Return one section per scheme: baselines of the reference first, then the arms as run."""
-    schemes = dict.fromkeys(run["scheme"] for run in study["runs"])
+    schemes = dict.fromkeys(run.scheme for run in study.runs)
     return [
         Section(
             scheme, _essays(study, scheme), arms_table(study, scheme).texts, _marks(study, scheme)
@@ -85,7 +59,7 @@ def sections(study: dict[str, Any]) -> list[Section]:
     ]
 
 
-def arms_table(study: dict[str, Any], scheme: str, *, costs: bool = False) -> Table:
+def arms_table(study: StudyRecord, scheme: str, *, costs: bool = False) -> Table:
     """Return the table of the arms under a scheme, one row a run.
 
     `costs` adds the seconds and the most memory that its fits took, and the command of each run;
@@ -93,84 +67,84 @@ def arms_table(study: dict[str, Any], scheme: str, *, costs: bool = False) -> Ta
     """
     columns = (*ARM_COLUMNS, *COST_COLUMNS) if costs else ARM_COLUMNS
     rows: list[list[Any]] = []
-    runs = [run for run in study["runs"] if run["scheme"] == scheme]
-    names = [run["arm"] for run in runs]
+    runs = [run for run in study.runs if run.scheme == scheme]
+    names = [run.arm for run in runs]
     for run in runs:
-        for name, summary in run["baselines"].items():
+        for name, summary in run.baselines.items():
             rows.append([*_summary_cells(f"baseline: {name}", summary), *_NO_COSTS])
-        seed = f", seed {run['seed']}" if names.count(run["arm"]) > 1 else ""
-        name = f"{run['role']}: {run['arm']}{seed}"
-        rows.append([*_summary_cells(name, run["summary"]), *_cost_cells(run)])
+        seed = f", seed {run.seed}" if names.count(run.arm) > 1 else ""
+        name = f"{run.role}: {run.arm}{seed}"
+        rows.append([*_summary_cells(name, run.summary), *_cost_cells(run)])
     caption = f"Arms under {scheme}, {_essays(study, scheme)} essays"
     return Table(f"arms-{scheme}", caption, columns, [row[: len(columns)] for row in rows])
 
 
-def summary_row(name: str, summary: dict[str, Any]) -> list[str]:
-    """Return the cells of one arm as text."""
-    cells = zip(ARM_COLUMNS, _summary_cells(name, summary), strict=True)
+def summary_row(name: str, summary: Any) -> list[str]:
+    """Return the cells of one arm as text; `summary` is a run's, whole or brief."""
+    cells = zip(ARM_COLUMNS, _summary_cells(name, BriefSummary.of(summary)), strict=True)
     return [cell_text(column, cell) for column, cell in cells]
 
 
-def check_row(check: dict[str, Any]) -> list[str]:
+def check_row(check: CheckResult) -> list[str]:
     """Return the cells of one check of a gate as text."""
     cells = zip(CHECK_COLUMNS, _check_cells(check), strict=True)
     return [cell_text(column, cell) for column, cell in cells]
 
 
-def checks_table(gates: list[dict[str, Any]]) -> Table:
+def checks_table(gates: Sequence[Gate]) -> Table:
     """Return one row for each check of each gate, with the arm, the plan and the verdict."""
     before = (Column("arm", "text"), Column("plan", "text"), Column("verdict", "text"))
     rows = [
-        [gate["arm"], gate["plan"], gate["verdict"], *_check_cells(check)]
+        [gate.arm, gate.plan, gate.verdict, *_check_cells(check)]
         for gate in gates
-        for check in gate["checks"]
+        for check in gate.checks
     ]
     return Table("checks", "Checks of the gates", (*before, *CHECK_COLUMNS), rows)
 
 
-def _summary_cells(name: str, summary: dict[str, Any]) -> list[Any]:
-    overall, worst = summary["overall"], summary["worst_prompt"]
-    folds, pooled = summary["mean_over_folds"]["qwk"], overall["qwk"]
+def _summary_cells(name: str, summary: BriefSummary) -> list[Any]:
+    overall, worst = summary.overall, summary.worst_prompt
+    folds, pooled = summary.mean_over_folds["qwk"], overall["qwk"]
     return [
         name,
-        (folds["mean"], folds["std"]),
-        (pooled["estimate"], pooled["low"], pooled["high"]),
-        worst["qwk"] if worst else None,
-        summary["bottom_k_mean"],
-        *(overall[key]["estimate"] for key in ("low_tail_adjacent", "high_tail_adjacent", "mae")),
+        (folds.mean, folds.std),
+        (pooled.estimate, pooled.low, pooled.high),
+        worst.qwk if worst else None,
+        summary.bottom_k_mean,
+        *(overall[key].estimate for key in ("low_tail_adjacent", "high_tail_adjacent", "mae")),
     ]
 
 
-def _cost_cells(run: dict[str, Any]) -> list[Any]:
-    peak, command = run.get("peak_mib"), run.get("command")
+def _cost_cells(run: StudyRun) -> list[Any]:
+    peak, command = run.peak_mib, run.command
     return [
-        round(run["seconds"]),
+        round(run.seconds),
         None if peak is None else round(peak),
         None if command is None else f"`{command}`",
     ]
 
 
-def _check_cells(check: dict[str, Any]) -> list[Any]:
+def _check_cells(check: CheckResult) -> list[Any]:
     return [
-        check["metric"],
-        check["kind"],
-        check["threshold"],
-        (check["delta"], check["low"], check["high"]),
-        check["n"],
-        check["result"],
+        check.metric,
+        check.kind,
+        check.threshold,
+        (check.delta, check.low, check.high),
+        check.n,
+        check.result,
     ]
 
 
-def _marks(study: dict[str, Any], scheme: str) -> list[str]:
+def _marks(study: StudyRecord, scheme: str) -> list[str]:
     """Return the mark of each row of the arms, in the order of `arms_table`."""
     marks = []
-    for run in study["runs"]:
-        if run["scheme"] == scheme:
-            marks += ["baseline"] * len(run["baselines"])
-            marks.append("own" if run["run"] == study["decided_run"] else "")
+    for run in study.runs:
+        if run.scheme == scheme:
+            marks += ["baseline"] * len(run.baselines)
+            marks.append("own" if run.run == study.decided_run else "")
     return marks
 
 
-def _essays(study: dict[str, Any], scheme: str) -> int:
+def _essays(study: StudyRecord, scheme: str) -> int:
     """Return how many essays the runs of a scheme have."""
-    return next(int(run["summary"]["n"]) for run in study["runs"] if run["scheme"] == scheme)
+    return next(int(run.summary.n) for run in study.runs if run.scheme == scheme)

@@ -10,9 +10,10 @@ import numpy as np
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.essays import ScoredEssays
-from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import read_record
 from essay_scoring.data.locked import open_locked
 from essay_scoring.data.splits import cut_dev
 from essay_scoring.models.context import Job
@@ -23,6 +24,7 @@ from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.residuals import write_residuals
+from essay_scoring.records.study import STUDY, StudyRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.artifacts import summary_of
 from essay_scoring.runs.run import Run, open_run
@@ -77,10 +79,10 @@ def run_final_test(
 def _require_decided(opening: Opening) -> None:
     """Raise EvidenceError unless the study is finished, untouched, and decided for the run."""
     require_intact(opening.study)
-    study = read_json(opening.study / "study.json")
-    if study["decided_run"] != opening.run.name:
+    study = read_record(StudyRecord, opening.study / STUDY)
+    if study.decided_run != opening.run.name:
         raise EvidenceError(
-            f"the study decided for {study['decided_run']}, not for {opening.run.name}",
+            f"the study decided for {study.decided_run}, not for {opening.run.name}",
             where=str(opening.study),
             mend="name the decided run",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from essay_scoring.statistics.predictions import Predictions
 Arm = Predictions | Sequence[Predictions]
 """One run, or runs of the same configuration with other seeds."""
 
-ARMS = ("reference", "candidate")
+Side = Literal["reference", "candidate"]
+ARMS: tuple[Side, Side] = ("reference", "candidate")
 
 
 def aligned_arms(reference: Arm, candidate: Arm) -> tuple[list[Predictions], list[Predictions]]:

@@ -6,14 +6,16 @@ run and averaged over the seeds, in every resample anew.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
+from essay_scoring.core.record import Record, Share
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import counts as c
-from essay_scoring.statistics.alignment import ARMS, Arm, aligned_arms
+from essay_scoring.statistics.alignment import ARMS, Arm, Side, aligned_arms
 from essay_scoring.statistics.bootstrap import effective_prompts, figure_weights, interval, resample
 from essay_scoring.statistics.counts import Layout, Sums, Tables, observed, sums_of, tabulate
 from essay_scoring.statistics.figures import (
@@ -49,94 +51,87 @@ DELTAS: tuple[str, ...] = (*get_args(Metric), "mae", "rmse", "smd")
 """The figures compared. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
 
 
-@dataclass(frozen=True)
-class Spread:
-    """How a figure differs over the seeds of an arm.
+class Spread(Record):
+    """How a figure differs over the seeds of an arm; null where a seed has no such figure."""
 
-    `sd` is the sample standard deviation, None for a single seed; all three are None where a seed
-    has no such figure.
+    n_seeds: int = Field(description="runs of the arm")
+    sd: float | None = Field(description="sample standard deviation; null for a single seed")
+    minimum: float | None = Field(description="the lowest")
+    maximum: float | None = Field(description="the highest")
+
+
+class Delta(Record):
+    """One figure of both arms, and candidate minus reference; null where a run has none.
+
+    `draws` (R,) are the resampled deltas, NaN where undefined; they are not written.
     """
 
-    n_seeds: int
-    sd: float | None
-    minimum: float | None
-    maximum: float | None
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
+    metric: str = Field(description="the figure")
+    reference: float | None = Field(description="of the reference, mean over seeds")
+    candidate: float | None = Field(description="of the candidate, mean over seeds")
+    estimate: float | None = Field(description="candidate minus reference")
+    low: float | None = Field(
+        description="lower end of the 95% interval over prompts and essays, not over seeds"
+    )
+    high: float | None = Field(description="upper end")
+    n: int = Field(description="essays the figure rests on")
+    seeds: dict[Side, Spread] = Field(description="spread over seeds of each arm")
+    share_at_least_zero: Share | None = Field(
+        default=None, description="P(delta >= 0) over resamples; null without an interval"
+    )
+    draws: SkipJsonSchema[FloatArray] = Field(
+        default_factory=lambda: np.empty(0), exclude=True, repr=False
+    )
 
-@dataclass(frozen=True, eq=False)
-class Delta:
-    """One figure of both arms and candidate minus reference, None where a run has no such figure.
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all that is written is the same."""
+        return isinstance(other, Delta) and self.model_dump() == other.model_dump()
 
-    `low` and `high` bound a 95% interval over prompts and essays, which knows nothing of seeds;
-    `seeds` has the spread over them for each of ARMS. `n` counts the essays the figure rests on.
-    `draws` (R,) are the resampled deltas, NaN where undefined.
-    """
-
-    metric: str
-    reference: float | None
-    candidate: float | None
-    estimate: float | None
-    low: float | None
-    high: float | None
-    n: int
-    seeds: dict[str, Spread]
-    draws: FloatArray = field(repr=False)
+    __hash__ = None  # type: ignore[assignment]
 
     def share_at_least(self, margin: float) -> float | None:
         """Return P(delta >= margin), the share of resamples; None where there is no interval."""
-        if self.low is None:
-            return None
-        defined = self.draws[np.isfinite(self.draws)]
-        return float((defined >= margin - ROUNDING).mean())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all but the draws, with `share_at_least` of zero."""
-        out = {name: value for name, value in vars(self).items() if name != "draws"}
-        out["seeds"] = {arm: asdict(spread) for arm, spread in self.seeds.items()}
-        return out | {"share_at_least_zero": self.share_at_least(0.0)}
+        return None if self.low is None else _share_at_least(self.draws, margin)
 
 
-@dataclass(frozen=True)
-class Slice:
-    """A prompt, its QWK (the mean over seeds) and its number of essays."""
+class Slice(Record):
+    """A prompt and its agreement."""
 
-    prompt: str
-    qwk: float
-    n: int
+    prompt: str = Field(description="its name")
+    qwk: float = Field(description="quadratic weighted kappa, mean over seeds")
+    n: int = Field(description="essays")
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Deltas by name, in order of DELTAS, and how they were computed.
+class Comparison(Record):
+    """A candidate against a reference: deltas, tests, and how they were computed."""
 
-    `worst_prompts` names each arm's own worst prompt, None where no prompt is large enough.
-    `fold_test` tests the delta of mean QWK over folds, `prompt_test` the mean QWK delta over large
-    prompts; each is None where it has no meaning.
-    """
+    rows: tuple[Delta, ...] = Field(alias="deltas", description="each figure, in a fixed order")
+    fold_test: CorrectedT | None = Field(description="of mean QWK over folds; null: no meaning")
+    prompt_test: SignFlip | None = Field(
+        description="of mean QWK over large prompts; null: no meaning"
+    )
+    worst_prompts: dict[Side, Slice | None] = Field(
+        description="each arm's own worst prompt; null where none is large enough"
+    )
+    n: int = Field(description="essays")
+    n_prompts: int = Field(description="prompts")
+    n_folds: int = Field(description="folds")
+    min_prompt_n: int = Field(description="essays that make a prompt large enough to judge")
+    bottom_k: int = Field(description="how many of the worst prompts are averaged")
+    replicates: int = Field(description="resamples")
+    seed: int = Field(description="of the resamples")
 
-    deltas: dict[str, Delta]
-    fold_test: CorrectedT | None
-    prompt_test: SignFlip | None
-    worst_prompts: dict[str, Slice | None]
-    n: int
-    n_prompts: int
-    n_folds: int
-    min_prompt_n: int
-    bottom_k: int
-    replicates: int
-    seed: int
+    @property
+    def deltas(self) -> dict[str, Delta]:
+        """The deltas by figure."""
+        return {delta.metric: delta for delta in self.rows}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the comparison as a JSON-able dictionary, without draws."""
-        out = dict(vars(self))
-        out["deltas"] = [delta.to_json() for delta in self.deltas.values()]
-        for name in ("fold_test", "prompt_test"):
-            out[name] = None if out[name] is None else asdict(out[name])
-        out["worst_prompts"] = {
-            arm: None if worst is None else asdict(worst)
-            for arm, worst in self.worst_prompts.items()
-        }
-        return out
+
+def _share_at_least(draws: FloatArray, margin: float) -> float:
+    defined = draws[np.isfinite(draws)]
+    return float((defined >= margin - ROUNDING).mean())
 
 
 class _Support(NamedTuple):
@@ -173,15 +168,16 @@ def compare(
         for draws in resample(tables, replicates, seed, "prompts")
     ]
     support = _support(tables, large)
-    deltas = {}
+    deltas = []
     for name in DELTAS:
         drawn = np.concatenate([*(block[name] for block in blocks), np.empty((0, len(runs)))])
         draws = _difference(_arm_means(drawn, arms))
-        deltas[name] = _delta(name, [point[name][0, arm] for arm in arms], draws, support[name])
+        values = [point[name][0, arm] for arm in arms]
+        deltas.append(_delta(name, values, draws, support[name]))
     by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
     by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
     return Comparison(
-        deltas=deltas,
+        deltas=tuple(deltas),
         fold_test=corrected_t(_difference(by_fold), sums.groups[0, :, :, 0, c.N].sum(axis=-1)),
         prompt_test=sign_flip(_difference(by_prompt), seed),
         worst_prompts={arm: _worst(layout, k) for arm, k in zip(ARMS, by_prompt, strict=True)},
@@ -233,6 +229,7 @@ def _delta(name: str, values: list[FloatArray], draws: FloatArray, support: _Sup
         high=high,
         n=support.n,
         seeds={arm: _spread(seeds) for arm, seeds in zip(ARMS, values, strict=True)},
+        share_at_least_zero=None if low is None else _share_at_least(draws, 0.0),
         draws=draws,
     )
 
@@ -240,8 +237,12 @@ def _delta(name: str, values: list[FloatArray], draws: FloatArray, support: _Sup
 def _spread(seeds: FloatArray) -> Spread:
     """Return how a figure (S,) spreads over seeds."""
     sd = float(seeds.std(ddof=1)) if len(seeds) > 1 else np.nan
-    found = (sd, float(seeds.min()), float(seeds.max()))
-    return Spread(len(seeds), *(finite_or_none(value) for value in found))
+    return Spread(
+        n_seeds=len(seeds),
+        sd=finite_or_none(sd),
+        minimum=finite_or_none(float(seeds.min())),
+        maximum=finite_or_none(float(seeds.max())),
+    )
 
 
 def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
@@ -249,13 +250,13 @@ def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
     if np.isnan(kappa).all():
         return None
     at = int(np.nanargmin(kappa))
-    return Slice(layout.prompts[at], float(kappa[at]), int(layout.sizes[at]))
+    return Slice(prompt=layout.prompts[at], qwk=float(kappa[at]), n=int(layout.sizes[at]))
 
 
 def _support(tables: Tables, large: c.Mask) -> dict[str, _Support]:
     """Return what each figure of DELTAS rests on; `large` prompts count alike in slices."""
     held = figure_weights(tables)
-    found = {
+    support = {
         name: _Support(
             int(held.get(name, held["all"]).sum()),
             effective_prompts(tables.layout, held.get(name, held["all"])),
@@ -264,6 +265,6 @@ def _support(tables: Tables, large: c.Mask) -> dict[str, _Support]:
     }
     n_large = int(tables.layout.sizes[large].sum())
     slices = _Support(n_large, effective_prompts(tables.layout, large.astype(np.float64)))
-    return found | dict.fromkeys(
+    return support | dict.fromkeys(
         ("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), slices
     )

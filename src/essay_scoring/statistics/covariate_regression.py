@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.statistics.agreement import Row, common_values
+from essay_scoring.statistics.agreement import common_values
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
@@ -18,15 +19,35 @@ from essay_scoring.statistics.predictions import Predictions
 MIN_KNOWN = 0.5
 """The share of essays for which a covariate must be known, or it would cost the others too many."""
 
-OUTCOMES = ("residual", "abs_residual")
+
+class Effect(Record):
+    """A regression coefficient with its 95% interval and p; null where undefined."""
+
+    coefficient: float | None = Field(description="points per standard deviation")
+    low: float | None = Field(description="lower end of its 95% interval")
+    high: float | None = Field(description="upper end")
+    p: float | None = Field(description="two-sided")
 
 
-def covariate_effects(predictions: Predictions, columns: Mapping[str, FloatArray]) -> list[Row]:
-    """Return covariate, n, n_prompts, the effects on `residual` and `abs_residual`, and left_out.
+class CovariateEffect(Record):
+    """What errors follow of one covariate, the others held fixed."""
+
+    covariate: str = Field(description="its name")
+    n: int = Field(description="essays that know every covariate used")
+    n_prompts: int = Field(description="their prompts")
+    residual: Effect | None = Field(description="on predicted minus true; above zero: generous")
+    abs_residual: Effect | None = Field(description="on its absolute value")
+    left_out: str | None = Field(description="why both are null")
+
+
+def covariate_effects(
+    predictions: Predictions, columns: Mapping[str, FloatArray]
+) -> list[CovariateEffect]:
+    """Return the effect of each covariate (n,) on residuals and on absolute residuals.
 
     Both outcomes are regressed by least squares on all covariates (n,) together, each standardised
-    over the essays that know all of them. An effect is {coefficient, low, high, p}: points per
-    standard deviation, the others held fixed, with errors robust to any dependence within a prompt
+    over the essays that know all of them. An effect is in points per standard deviation, the
+    others held fixed, with errors robust to any dependence within a prompt
     (Liang and Zeger 1986) and Student's t of prompts - 1 degrees of freedom, too narrow still below
     some twenty prompts. It is None where `left_out` says why: hardly known, constant, a
     combination of covariates before it, or too few essays or prompts. A residual is predicted
@@ -46,17 +67,22 @@ def covariate_effects(predictions: Predictions, columns: Mapping[str, FloatArray
     if len(prompts) < 2 or n <= len(names) + 1:
         left_out |= dict.fromkeys(names, "too few essays or prompts")
         names = []
-    found = {
-        outcome: _clustered(values[rows], design, of_prompt) if names else []
-        for outcome, values in zip(OUTCOMES, (residual, np.abs(residual)), strict=True)
+    outcomes = {"residual": residual, "abs_residual": np.abs(residual)}
+    effects: dict[str, dict[str, Effect]] = {
+        name: {}
+        if not names
+        else dict(zip(names, _clustered(values[rows], design, of_prompt), strict=True))
+        for name, values in outcomes.items()
     }
     return [
-        {"covariate": name, "n": n, "n_prompts": len(prompts)}
-        | {
-            outcome: found[outcome][names.index(name)] if name in names else None
-            for outcome in found
-        }
-        | {"left_out": left_out.get(name)}
+        CovariateEffect(
+            covariate=name,
+            n=n,
+            n_prompts=len(prompts),
+            residual=effects["residual"].get(name),
+            abs_residual=effects["abs_residual"].get(name),
+            left_out=left_out.get(name),
+        )
         for name in columns
     ]
 
@@ -92,8 +118,8 @@ def _design(columns: Mapping[str, FloatArray]) -> tuple[FloatArray, dict[str, st
     return np.column_stack(kept), left_out
 
 
-def _clustered(outcome: FloatArray, design: FloatArray, clusters: IntArray) -> list[dict[str, Any]]:
-    """Return {coefficient, low, high, p} of every column of the design but the first."""
+def _clustered(outcome: FloatArray, design: FloatArray, clusters: IntArray) -> list[Effect]:
+    """Return the effect of every column of the design but the first."""
     with warnings.catch_warnings():
         try:
             from statsmodels.regression.linear_model import OLS
@@ -105,11 +131,11 @@ def _clustered(outcome: FloatArray, design: FloatArray, clusters: IntArray) -> l
         )
         bounds, p_values = fit.conf_int(alpha=0.05), fit.pvalues
     return [
-        {
-            "coefficient": finite_or_none(float(fit.params[place])),
-            "low": finite_or_none(float(bounds[place, 0])),
-            "high": finite_or_none(float(bounds[place, 1])),
-            "p": finite_or_none(float(p_values[place])),
-        }
+        Effect(
+            coefficient=finite_or_none(float(fit.params[place])),
+            low=finite_or_none(float(bounds[place, 0])),
+            high=finite_or_none(float(bounds[place, 1])),
+            p=finite_or_none(float(p_values[place])),
+        )
         for place in range(1, design.shape[1])
     ]

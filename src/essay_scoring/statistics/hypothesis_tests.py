@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray
 
 N_FLIPS = 10_000
@@ -22,36 +23,28 @@ ROUNDING = 1e-12
 """By how much sums of the same numbers in another order may differ."""
 
 
-@dataclass(frozen=True)
-class CorrectedT:
-    """The corrected resampled t-test: mean difference over folds, 95% interval, two-sided p.
+class CorrectedT(Record):
+    """The corrected resampled t-test over folds (Nadeau and Bengio 2003)."""
 
-    `test_train_ratio` is the mean over folds of held-out over training essays. `t` and `p` are None
-    where all folds differ by the same amount, other than zero, which has no meaningful error.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    t: float | None
-    p: float | None
-    n_folds: int
-    test_train_ratio: float
+    estimate: float = Field(description="mean difference over folds")
+    low: float = Field(description="lower end of its 95% interval")
+    high: float = Field(description="upper end")
+    t: float | None = Field(
+        description="the statistic; null where all folds differ by the same amount"
+    )
+    p: float | None = Field(description="two-sided; null where t is")
+    n_folds: int = Field(description="folds")
+    test_train_ratio: float = Field(description="mean over folds of held-out by training essays")
 
 
-@dataclass(frozen=True)
-class SignFlip:
-    """The sign-flip test: mean difference over prompts and its two-sided p.
+class SignFlip(Record):
+    """The sign-flip test over prompts: with few, no difference has a small p (2 / 2^n_prompts)."""
 
-    `n_flips` counts the assignments of signs; `exact` says that they are all there are. With few
-    prompts no difference reaches a small p: it is at least 2 / 2^n_prompts.
-    """
-
-    estimate: float
-    p: float
-    n_prompts: int
-    n_flips: int
-    exact: bool
+    estimate: float = Field(description="mean difference over prompts")
+    p: float = Field(description="two-sided")
+    n_prompts: int = Field(description="prompts")
+    n_flips: int = Field(description="assignments of signs")
+    exact: bool = Field(description="whether they are all there are")
 
 
 def corrected_t(differences: FloatArray, sizes: FloatArray) -> CorrectedT | None:
@@ -75,7 +68,15 @@ def corrected_t(differences: FloatArray, sizes: FloatArray) -> CorrectedT | None
     if error > ROUNDING or abs(mean) <= ROUNDING:
         t = mean / error if error > ROUNDING else 0.0
     p = None if t is None else 2 * float(stdtr(n_folds - 1, -abs(t)))
-    return CorrectedT(mean, mean - reach, mean + reach, t, p, n_folds, ratio)
+    return CorrectedT(
+        estimate=mean,
+        low=mean - reach,
+        high=mean + reach,
+        t=t,
+        p=p,
+        n_folds=n_folds,
+        test_train_ratio=ratio,
+    )
 
 
 def sign_flip(differences: FloatArray, seed: int) -> SignFlip | None:
@@ -101,7 +102,7 @@ def sign_flip(differences: FloatArray, seed: int) -> SignFlip | None:
     estimate = float(defined.mean())
     as_far = int((np.abs(means) >= abs(estimate) - ROUNDING).sum())
     p = as_far / len(bits) if exact else (as_far + 1) / (len(bits) + 1)
-    return SignFlip(estimate, p, n_prompts, len(bits), exact)
+    return SignFlip(estimate=estimate, p=p, n_prompts=n_prompts, n_flips=len(bits), exact=exact)
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.statistics.agreement import common_values, unit
 from essay_scoring.statistics.alignment import Arm, aligned_arms
 from essay_scoring.statistics.predictions import Predictions
 
 
-@dataclass(frozen=True)
-class ArmEffect:
-    """By how much more the candidate errs than the reference; below zero it errs less.
+class Variances(Record):
+    """The variance components of a mixed model of absolute error."""
 
-    `effect` has a 95% interval and a two-sided p; `variances` holds the components `prompt`,
-    `prompt_by_arm`, `essay` and `residual`. All are None where the model was not fitted: then
-    `converged` is False and `reason` says why. `n` counts essays.
-    """
+    prompt: float = Field(description="between prompts")
+    prompt_by_arm: float = Field(description="of the arm's effect, between prompts")
+    essay: float = Field(description="between essays of a prompt")
+    residual: float = Field(description="the rest")
 
-    effect: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    variances: dict[str, float] | None
-    n: int
-    n_prompts: int
-    unit: str
-    converged: bool
-    reason: str | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON-able dictionary."""
-        return asdict(self)
+class ArmEffect(Record):
+    """By how much more the candidate errs; null, with a reason, where the model was not fitted."""
+
+    effect: float | None = Field(description="more absolute error, in `unit`; below zero: less")
+    low: float | None = Field(description="lower end of its 95% interval")
+    high: float | None = Field(description="upper end")
+    p: float | None = Field(description="two-sided")
+    variances: Variances | None = Field(description="its components, `unit` squared")
+    n: int = Field(description="essays")
+    n_prompts: int = Field(description="prompts")
+    unit: str = Field(description="what errors are measured in")
+    converged: bool = Field(description="whether the model was fitted")
+    reason: str | None = Field(description="why it was not")
 
 
 class _Intercept(NamedTuple):
@@ -81,12 +81,12 @@ def arm_effect(reference: Arm, candidate: Arm) -> ArmEffect:
             "low": change.mean - reach,
             "high": change.mean + reach,
             "p": 2 * float(stdtr(len(prompts) - 1, -abs(change.mean / change.error))),
-            "variances": {
-                "prompt": level.between,
-                "prompt_by_arm": change.between,
-                "essay": max(level.within - change.within / 4, 0.0),
-                "residual": change.within / 2,
-            },
+            "variances": Variances(
+                prompt=level.between,
+                prompt_by_arm=change.between,
+                essay=max(level.within - change.within / 4, 0.0),
+                residual=change.within / 2,
+            ),
         }
     return ArmEffect(
         **numbers,
