@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from essay_scoring.core.files import read_json
-from essay_scoring.records.study import StudyRecord
+from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.study_table import arms_table
 from essay_scoring.reports.table_cells import markdown_table
 from tests.conftest import ROOT

@@ -10,7 +10,7 @@ import pytest
 
 from essay_scoring.core.files import write_json, write_text
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.records.study import StudyRecord, read_study
+from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from essay_scoring.judging.power import PowerSettings, power_of
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.fits import write_fit
 from essay_scoring.records.manifest import write_manifest
-from essay_scoring.records.power import PowerRecord
+from essay_scoring.records.power_results import PowerRecord
 from essay_scoring.statistics.predictions import Predictions
 from tests.records.made import made_fit
 from tests.reports.made_run import write_made_run

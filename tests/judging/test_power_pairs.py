@@ -21,7 +21,7 @@ from essay_scoring.judging.power_pairs import (
     simulate,
     tasks_of,
 )
-from essay_scoring.records.power import Rate
+from essay_scoring.records.power_results import Rate
 from essay_scoring.statistics.comparison import Metric
 from essay_scoring.statistics.power_population import fit_population
 from essay_scoring.statistics.simulation import Likeness

@@ -27,7 +27,7 @@ from essay_scoring.judging.power_trials import (
     trials_of,
 )
 from essay_scoring.records.manifest import write_manifest
-from essay_scoring.records.power import DetectableDelta, PowerRecord
+from essay_scoring.records.power_results import DetectableDelta, PowerRecord
 from essay_scoring.statistics.power_population import fit_population
 from tests.judging.made_power import RUN, made_run, small_plan, small_record
 from tests.statistics.made import MIXED, made_predictions, rescored

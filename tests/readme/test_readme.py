@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from essay_scoring.records.study import StudyRecord
+from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.study_table import HEADER, sections
 from tests.conftest import ROOT
 

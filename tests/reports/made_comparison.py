@@ -9,10 +9,9 @@ import numpy as np
 from essay_scoring.core.files import write_json
 from essay_scoring.judging.comparison_record import compare_candidates
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.records.comparison import CandidatesRecord
 from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.judgements import CandidatesRecord
 from essay_scoring.records.manifest import write_manifest
-from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.statistics.predictions import Predictions
 from tests.reports.made_run import with_hostile_prompts, write_made_run
 from tests.statistics.made import made_predictions, rescored

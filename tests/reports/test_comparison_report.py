@@ -12,7 +12,7 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.judging.comparison_record import compare_candidates
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.records.comparison import CandidatesRecord
+from essay_scoring.records.judgements import CandidatesRecord
 from essay_scoring.reports.comparison_report import (
     comparison_markdown,
     comparison_page,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.record import write_record
-from essay_scoring.records.comparison import JudgementRecord, Registration
+from essay_scoring.records.judgements import JudgementRecord, Registration
 from essay_scoring.reports.paper_tables import (
     csv_text,
     harmless,

@@ -10,7 +10,7 @@ import pytest
 
 from essay_scoring.core.record import read_record
 from essay_scoring.core.worker_pool import WORKERS_VARIABLE
-from essay_scoring.records.power import DetectableDelta, PowerRecord
+from essay_scoring.records.power_results import DetectableDelta, PowerRecord
 from essay_scoring.reports.power_report import (
     power_markdown,
     power_page,

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from essay_scoring.records.study import StudyRecord, read_study
+from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.reports.study_figure import arms_drawn, arms_svg, write_results
 from tests.conftest import ROOT
 

@@ -8,8 +8,8 @@ from typing import Any
 from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.core.files import write_json
 from essay_scoring.core.record import write_record
-from essay_scoring.records.comparison import Demand
-from essay_scoring.records.study import StudyRecord
+from essay_scoring.records.judgements import Demand
+from essay_scoring.records.study_results import StudyRecord
 from tests.reports.made_comparison import made_comparison
 from tests.reports.made_run import hostile_run
 

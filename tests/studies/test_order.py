@@ -17,8 +17,8 @@ from essay_scoring.judging.study_outcomes import (
     why_not,
 )
 from essay_scoring.judging.study_plan import Candidate, Conditional, load_study
-from essay_scoring.records.comparison import CheckResult, Gate
-from essay_scoring.records.study import ArmEnding, Ending
+from essay_scoring.records.judgements import CheckResult, Gate
+from essay_scoring.records.study_results import ArmEnding, Ending
 from essay_scoring.records.workspace import Workspace
 from tests.studies.made import (
     arm,

@@ -12,7 +12,7 @@ from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import Study, load_study
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import require_intact
-from essay_scoring.records.study import read_study
+from essay_scoring.records.study_results import read_study
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_table import arms_table

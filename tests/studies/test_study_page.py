@@ -10,7 +10,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
-from essay_scoring.records.study import StudyRecord, read_study
+from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_reports import study_page, write_study_reports
 from tests.conftest import ROOT

@@ -13,8 +13,8 @@ from essay_scoring.reports.table_cells import plain_table
 
 if TYPE_CHECKING:
     from essay_scoring.judging.compare_runs import Judgement
-    from essay_scoring.records.comparison import CandidatesRecord, Gate, Registration
-    from essay_scoring.records.study import StudyRecord
+    from essay_scoring.records.judgements import CandidatesRecord, Gate, Registration
+    from essay_scoring.records.study_results import StudyRecord
 
 
 def print_run(folder: Path) -> None:

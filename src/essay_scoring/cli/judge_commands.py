@@ -168,7 +168,7 @@ def study(
     from essay_scoring.core.files import write_text
     from essay_scoring.judging.study import StudyRunner
     from essay_scoring.judging.study_plan import load_study
-    from essay_scoring.records.study import read_study
+    from essay_scoring.records.study_results import read_study
     from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()

@@ -8,11 +8,11 @@ from pydantic import TypeAdapter
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.models.invariance.invariance_settings import InvarianceMethod, InvarianceSettings
-from essay_scoring.records.comparison import ArmComparison
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.judgements import ArmComparison
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.residuals import STEM
-from essay_scoring.records.study import ChecklistItem
+from essay_scoring.records.study_results import ChecklistItem
 
 DIAGNOSTICS = "reports/residual_diagnostics.md"
 ARTIFACTS = (

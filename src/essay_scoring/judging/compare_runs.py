@@ -10,8 +10,8 @@ from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.records.comparison import Verdict
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.judgements import Verdict
 from essay_scoring.statistics.comparison import Comparison, compare
 
 _MUST_AGREE = {

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.judging.compare_runs import judge_runs
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.records.comparison import (
+from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.judgements import (
     ArmComparison,
     CandidatesRecord,
     Demand,
@@ -19,7 +20,6 @@ from essay_scoring.records.comparison import (
     SchemeComparison,
     Verdict,
 )
-from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.statistics.comparison import Comparison
 from essay_scoring.statistics.covariate_regression import CovariateEffect, covariate_effects
 from essay_scoring.statistics.hypothesis_tests import holm

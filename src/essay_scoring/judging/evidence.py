@@ -12,7 +12,7 @@ from essay_scoring.core.record import Record
 from essay_scoring.judging.attempts import mark, require_unmarked
 from essay_scoring.judging.plans import EvidenceRules, GatePlan
 from essay_scoring.records.config import run_folder_name, run_identity
-from essay_scoring.records.comparison import Demand
+from essay_scoring.records.judgements import Demand
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
@@ -119,17 +119,6 @@ def _met(rule: str, asked: JsonValue, answer: JsonValue) -> bool:
     if isinstance(asked, list):
         return answer in asked
     return (rule, asked) == ("device", "any") or bool(answer == asked)
-
-
-def _shown(value: object) -> str:
-    """Return what a rule asks for or a record answers, in words."""
-    if value is None:
-        return "not recorded"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return (" to " if isinstance(value[0], int) else " or ").join(map(str, value))
-    return str(value)
 
 
 def _require_known_origin(run: RunRecord) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.judging.plans import Check, GatePlan
-from essay_scoring.records.comparison import CheckResult, Decision, Outcome, Result, Verdict
+from essay_scoring.records.judgements import CheckResult, Decision, Outcome, Result, Verdict
 from essay_scoring.statistics.comparison import Comparison, Delta
 
 DECISIONS: dict[Outcome, Decision] = {

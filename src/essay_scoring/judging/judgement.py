@@ -20,8 +20,8 @@ from essay_scoring.judging.register import (
     registrations,
     require_started_after,
 )
-from essay_scoring.records.comparison import Gate, JudgementRecord, Registration
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.judgements import Gate, JudgementRecord, Registration
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.workspace import Workspace
 

@@ -25,7 +25,7 @@ from essay_scoring.judging.power_pairs import REPLICATES, Setting
 from essay_scoring.judging.power_trials import correlation_of, run_trials, trials_of
 from essay_scoring.records import provenance
 from essay_scoring.records.finished_run import RunRecord
-from essay_scoring.records.power import (
+from essay_scoring.records.power_results import (
     CachedPower,
     Correlation,
     DetectableDelta,

@@ -9,7 +9,7 @@ import numpy as np
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.power_pairs import Simulated, SimulatedCandidate
-from essay_scoring.records.power import (
+from essay_scoring.records.power_results import (
     CandidatePower,
     CheckPower,
     Detectable,

@@ -20,8 +20,8 @@ from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.records.comparison import Outcome, Verdict
-from essay_scoring.records.power import Scenario
+from essay_scoring.records.judgements import Outcome, Verdict
+from essay_scoring.records.power_results import Scenario
 from essay_scoring.statistics.comparison import compare, figures_of
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.figures import prompt_qwk

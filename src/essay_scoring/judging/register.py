@@ -10,8 +10,8 @@ from essay_scoring.core.errors import EvidenceError
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records import provenance
-from essay_scoring.records.comparison import Registration
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.runs.session import first_start
 

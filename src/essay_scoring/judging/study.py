@@ -26,7 +26,7 @@ from essay_scoring.judging.tuning import Tune, tuning_round
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values
 from essay_scoring.records.manifest import MANIFEST, require_intact
-from essay_scoring.records.study import STUDY, ArmEnding, Ending, StudyRecord
+from essay_scoring.records.study_results import STUDY, ArmEnding, Ending, StudyRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.reporters import Reporters
 from essay_scoring.runs.run import open_run

@@ -15,12 +15,12 @@ from essay_scoring.judging.evidence import admit
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_plan import Arm, Study, tuned_name
 from essay_scoring.records import provenance
-from essay_scoring.records.comparison import Role
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.judgements import Role
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.records.study import BriefSummary, StudyRun
+from essay_scoring.records.study_results import BriefSummary, StudyRun
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
 from essay_scoring.runs.run import open_run

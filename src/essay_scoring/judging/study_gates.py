@@ -14,10 +14,10 @@ from essay_scoring.judging.judgement import judge_registered
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_arms import ArmRunner, Planned, not_finite
 from essay_scoring.judging.study_outcomes import astray, ending_of
-from essay_scoring.records.comparison import Gate
 from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.judgements import Gate
 from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.study import ArmEnding, RefusedAttempt
+from essay_scoring.records.study_results import ArmEnding, RefusedAttempt
 from essay_scoring.statistics.comparison import Comparison
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from essay_scoring.judging.study_plan import Candidate, Conditional
-from essay_scoring.records.comparison import CheckResult, Decision, Gate
-from essay_scoring.records.study import ArmEnding, Ending
+from essay_scoring.records.judgements import CheckResult, Decision, Gate
+from essay_scoring.records.study_results import ArmEnding, Ending
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.records.config import RunConfig, config_values, load_run_config
 from essay_scoring.records.search_settings import Search, load_search
-from essay_scoring.records.study import Ending
+from essay_scoring.records.study_results import Ending
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

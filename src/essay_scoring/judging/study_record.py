@@ -13,9 +13,9 @@ from essay_scoring.judging.study_gates import Gatekeeper
 from essay_scoring.judging.study_outcomes import Conclusion
 from essay_scoring.judging.study_plan import Study
 from essay_scoring.records import provenance
-from essay_scoring.records.comparison import SchemeComparison
+from essay_scoring.records.judgements import SchemeComparison
 from essay_scoring.records.search import TuningRecord
-from essay_scoring.records.study import (
+from essay_scoring.records.study_results import (
     ArmEnding,
     ChecklistItem,
     PlanInForce,

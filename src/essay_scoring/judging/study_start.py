@@ -11,7 +11,7 @@ from essay_scoring.judging.power import PowerSettings, known_power
 from essay_scoring.judging.register import register_plan
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.study import PlanInForce
+from essay_scoring.records.study_results import PlanInForce
 from essay_scoring.records.workspace import Workspace
 
 NOT_SIMULATED = "Power was not simulated: the study file asks for no simulations."

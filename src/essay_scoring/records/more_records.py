@@ -9,7 +9,6 @@ from pydantic import Field
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
 from essay_scoring.records.provenance import GitState, Machine
 from essay_scoring.records.run_records import (
-    MetricsData,
     Summary,
 )
 
@@ -78,7 +77,6 @@ class FinalTest(Record):
     code_revision: Sha256 = Field(description="of the sources that can change a number")
     versions: dict[str, str] = Field(description="versions of Python and of packages")
     machine: Machine = Field(description="where it ran")
-
 
     code_revision: Sha256 = Field(description="of the sources that can change a number")
     git: GitState = Field(description="the checkout")

@@ -12,7 +12,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.run_folder import metrics_of
-from essay_scoring.records.study import StudyRecord, read_study, verified_record
+from essay_scoring.records.study_results import StudyRecord, read_study, verified_record
 from essay_scoring.reports.findings_files import read_sections
 
 Row = dict[str, Any]

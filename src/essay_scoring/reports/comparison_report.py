@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from essay_scoring.records.comparison import CandidatesRecord, SchemeComparison
+from essay_scoring.records.judgements import CandidatesRecord, SchemeComparison
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
 from essay_scoring.reports.html import environment

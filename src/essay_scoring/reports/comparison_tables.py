@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from essay_scoring.judging.power import FIGURES
-from essay_scoring.records.comparison import ArmComparison, SchemeComparison
+from essay_scoring.records.judgements import ArmComparison, SchemeComparison
 from essay_scoring.reports.table_cells import Column, Table
 from essay_scoring.reports.words import plain
 from essay_scoring.statistics.alignment import Side

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from essay_scoring.records.comparison import Demand, Gate
-from essay_scoring.records.study import (
+from essay_scoring.records.judgements import Demand, Gate
+from essay_scoring.records.study_results import (
     ChecklistItem,
     PlanInForce,
     StudyRecord,

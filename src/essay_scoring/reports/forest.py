@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from essay_scoring.records.comparison import CheckResult, Gate, SchemeComparison
+from essay_scoring.records.judgements import CheckResult, Gate, SchemeComparison
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
 
 Row = dict[str, Any]

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.spreadsheets import harmless_cell
-from essay_scoring.records.comparison import CandidatesRecord, JudgementRecord
-from essay_scoring.records.study import StudyRecord, verified_record
+from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
+from essay_scoring.records.study_results import StudyRecord, verified_record
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.study_table import arms_table, checks_table
 from essay_scoring.reports.table_cells import Column, Table, cell_text

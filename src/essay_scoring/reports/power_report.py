@@ -13,7 +13,7 @@ from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.record import write_record
 from essay_scoring.judging.power import FIGURES
 from essay_scoring.judging.power_curve import POWER
-from essay_scoring.records.power import DetectableDelta, PowerRecord, Rate, TrialRecord
+from essay_scoring.records.power_results import DetectableDelta, PowerRecord, Rate, TrialRecord
 from essay_scoring.reports.charts import ACCENT, INK, QUIET, SECOND, drawn
 from essay_scoring.reports.html import environment, standalone
 from essay_scoring.reports.table_cells import (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from essay_scoring.records.study import StudyRecord
+from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.table_cells import number
 from essay_scoring.reports.words import plain, share
 from essay_scoring.statistics.covariate_regression import CovariateEffect, Effect

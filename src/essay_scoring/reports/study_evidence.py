@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.records.run_folder import RunFolder, read_run_folder
-from essay_scoring.records.study import StudyRecord
+from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.findings_files import read_sections
 from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
 

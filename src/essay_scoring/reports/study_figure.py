@@ -9,8 +9,8 @@ from typing import Any
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import write_text
 from essay_scoring.core.record import write_record
-from essay_scoring.records.comparison import ArmComparison
-from essay_scoring.records.study import StudyRecord
+from essay_scoring.records.judgements import ArmComparison
+from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.charts import ACCENT, INK, QUIET, SECOND, drawn
 from essay_scoring.reports.html import standalone
 from essay_scoring.statistics.comparison import Delta

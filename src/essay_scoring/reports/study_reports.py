@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.record import read_record
-from essay_scoring.records.study import STUDY, StudyRecord
+from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.decision import (
     consequence,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from essay_scoring.records.comparison import CheckResult, Gate
-from essay_scoring.records.study import BriefSummary, StudyRecord, StudyRun
+from essay_scoring.records.judgements import CheckResult, Gate
+from essay_scoring.records.study_results import BriefSummary, StudyRecord, StudyRun
 from essay_scoring.reports.table_cells import Column, Table, cell_text
 
 ARM_COLUMNS = (

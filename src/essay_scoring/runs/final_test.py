@@ -24,7 +24,7 @@ from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.residuals import write_residuals
-from essay_scoring.records.study import STUDY, StudyRecord
+from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.artifacts import summary_of
 from essay_scoring.runs.run import Run, open_run

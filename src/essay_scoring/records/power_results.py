@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
-from essay_scoring.records.comparison import Rule
+from essay_scoring.records.judgements import Rule
 
 Scenario = Literal["equal", "everywhere", "worst_prompts", "low_tail"]
 

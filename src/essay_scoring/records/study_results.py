@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, JsonValue
 
 from essay_scoring.core.record import Record, Scheme, Sha256, read_record
-from essay_scoring.records.comparison import Decision, Gate, Registration, Role, SchemeComparison
+from essay_scoring.records.judgements import Decision, Gate, Registration, Role, SchemeComparison
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.provenance import GitState, Machine
 from essay_scoring.records.run_records import (
@@ -16,7 +16,6 @@ from essay_scoring.records.run_records import (
     MetricsData,
     OverFolds,
     WorstPrompt,
-    Summary,
 )
 from essay_scoring.records.search import TuningRecord
 
