@@ -9,11 +9,11 @@ from essay_scoring.models.card import Card
 from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
 from essay_scoring.records import search
-from essay_scoring.records.fits import FitRecord
-from essay_scoring.records.search_settings import SearchSettings
-from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.fits import FitRecord
+from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
 from essay_scoring.records.power_results import PowerRecord
+from essay_scoring.records.search_settings import SearchSettings
 from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.schemas import Schema
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.files import read_json
-from essay_scoring.core.record import Record
 from essay_scoring.judging.attempts import mark, require_unmarked
 from essay_scoring.judging.plans import EvidenceRules, GatePlan
 from essay_scoring.records.config import run_folder_name, run_identity
-from essay_scoring.records.judgements import Demand
 from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.judgements import Demand
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.provenance import numeric_versions

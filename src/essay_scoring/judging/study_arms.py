@@ -162,7 +162,7 @@ def _row(arm: Planned, run: RunRecord, command: str | None) -> StudyRun:
         arm=arm.name,
         role=arm.role,
         scheme=run.scheme,
-        seed=metrics.config["seed"],
+        seed=int(str(metrics.config["seed"])),
         run=run.folder.name,
         manifest_sha256=run.manifest_sha256,
         family=metrics.family,

@@ -78,11 +78,6 @@ class FinalTest(Record):
     versions: dict[str, str] = Field(description="versions of Python and of packages")
     machine: Machine = Field(description="where it ran")
 
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
-    git: GitState = Field(description="the checkout")
-    machine: Machine = Field(description="where it ran")
-    versions: dict[str, str] = Field(description="versions of Python and of packages")
-
 
 class LedgerEntry(Record):
     """What every line of a ledger holds besides its own fields."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from essay_scoring.records.judgements import Demand, Gate
+from essay_scoring.records.search import TuningRecord
 from essay_scoring.records.study_results import (
     ChecklistItem,
     PlanInForce,
     StudyRecord,
-    TuningRecord,
 )
 from essay_scoring.reports.comparison_report import table_blocks
 from essay_scoring.reports.comparison_tables import seeds, tests, worst_prompts

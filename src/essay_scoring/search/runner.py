@@ -193,7 +193,7 @@ class Ending:
             bottom_k=evaluation.bottom_k,
             replicates=evaluation.replicates,
             seed=derive_seed(place.search.settings.seed, "comparison"),
-        ).to_json()
+        ).model_dump(mode="json")
 
     def _stability(self, progress: Progress) -> list[StabilityRow]:
         """Return the leading configurations' mean QWK under `stratified_text`.
