@@ -64,7 +64,9 @@ class Machine(Record):
     host: str = Field(description="its name")
     system: str = Field(description="operating system and version")
     processor: str = Field(description="model name")
-    instruction_set: str = Field(description="most capable vector instructions, and limits set")
+    instruction_set: str = Field(
+        default="unknown", description="most capable vector instructions, and limits set"
+    )
     threads: int = Field(description="processors used")
 
 
