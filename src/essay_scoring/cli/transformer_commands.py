@@ -31,15 +31,6 @@ class PrecisionName(StrEnum):
     AUTO = "auto"
 
 
-class InvarianceName(StrEnum):
-    """What is asked of the representation about prompts."""
-
-    NONE = "none"
-    ADVERSARIAL = "adversarial"
-    PROMPT_HEAD = "prompt_head"
-    GROUP_DRO = "group_dro"
-
-
 ModelName = Annotated[
     str | None, typer.Option(help="The encoder: a known name, a folder or a hub name.")
 ]
@@ -62,7 +53,11 @@ RequireGpu = Annotated[
     bool, typer.Option("--require-gpu/--no-require-gpu", help="Refuse to train on a CPU.")
 ]
 Invariance = Annotated[
-    InvarianceName | None, typer.Option(help="The invariance method, as it is by default.")
+    str | None,
+    typer.Option(
+        help="The invariance method, as it is by default; a wrong name lists all of them.",
+        metavar="METHOD",
+    ),
 ]
 Canary = Annotated[
     bool, typer.Option("--canary", help="Only try one training step, and say how it went.")

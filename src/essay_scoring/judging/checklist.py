@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import TypeAdapter
 
 from essay_scoring.core.errors import EvidenceError
-from essay_scoring.models.invariance.invariance_settings import InvarianceMethod, InvarianceSettings
+from essay_scoring.models.invariance.invariance_settings import InvarianceSettings
+from essay_scoring.models.invariance.method import InvarianceMethod
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import ArmComparison
 from essay_scoring.records.manifest import require_intact

@@ -17,6 +17,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "adversarial": {"method": "adversarial", "condition_on_band": True, "hidden": 4},
     "prompt_head": {"method": "prompt_head", "hidden": 0},
     "group_dro": {"method": "group_dro", "balanced": False, "step_size": 0.5},
+    "vrex": {"method": "vrex", "beta": 2.0},
+    "coral": {"method": "coral", "strength": 2.0, "balanced": False},
 }
 NAN = float("nan")
 

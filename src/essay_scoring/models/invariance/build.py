@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 import torch
 
 from essay_scoring.core.fingerprint import derive_seed
@@ -17,8 +15,9 @@ from essay_scoring.models.invariance.invariance_settings import (
     NoInvariance,
     PromptHead,
 )
+from essay_scoring.models.invariance.method import GatheredMethod
 from essay_scoring.models.invariance.prompt_head import PromptHeadLoss
-from essay_scoring.models.invariance.step import Invariance, MeanLoss
+from essay_scoring.models.invariance.step import GatheredLoss, Invariance, MeanLoss
 
 
 def build_invariance(
@@ -44,5 +43,5 @@ def build_invariance(
                 )
             case GroupDro():
                 return GroupDroLoss(settings, group_sizes=group_sizes)
-            case _:
-                assert_never(settings)
+            case GatheredMethod():
+                return GatheredLoss(settings)

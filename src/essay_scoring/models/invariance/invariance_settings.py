@@ -6,13 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from essay_scoring.core.settings import Settings
-
-
-class InvarianceMethod(Settings):
-    """The base of all methods: each says whether it makes a scorer depend less on the prompt."""
-
-    reduces_prompt_dependence: ClassVar[bool] = True
+from essay_scoring.models.invariance.coral import Coral
+from essay_scoring.models.invariance.method import InvarianceMethod
+from essay_scoring.models.invariance.vrex import VRex
 
 
 class NoInvariance(InvarianceMethod):
@@ -64,5 +60,7 @@ class GroupDro(InvarianceMethod):
 
 
 InvarianceSettings = Annotated[
-    NoInvariance | Adversarial | PromptHead | GroupDro, Field(discriminator="method")
+    NoInvariance | Adversarial | PromptHead | GroupDro | VRex | Coral,
+    Field(discriminator="method"),
 ]
+"""Methods that ask of a representation that it say nothing of the prompt, or serve every prompt."""

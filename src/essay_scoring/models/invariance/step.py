@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from essay_scoring.models.invariance.method import GatheredMethod
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One forward pass of n essays, a part of one optimiser step.
+    """One micro-batch of n essays, a part of one optimiser step; or, gathered, the whole step.
 
     `losses` (n,) are per-essay losses times training weight; `representations` (n, d); `groups`
     (n,) and `bands` (n,) number each essay's training prompt and score band. `step_essays` and
@@ -28,6 +30,16 @@ class Step:
     step_groups: Tensor
     progress: float
 
+    def group_risks(self) -> Tensor:
+        """Return the mean loss of each group that the step holds, shape (groups present,).
+
+        Only of a gathered step are these the risks of the whole optimiser step.
+        """
+        present, place = torch.unique(self.groups, return_inverse=True)
+        sums = torch.zeros(len(present), dtype=self.losses.dtype, device=self.losses.device)
+        counts = torch.bincount(place, minlength=len(present))
+        return sums.index_add(0, place, self.losses) / counts
+
 
 class Invariance(nn.Module, ABC):
     """A method: its loss, and what it learns (parameters) or tracks (buffers) besides the scorer.
@@ -37,6 +49,13 @@ class Invariance(nn.Module, ABC):
 
     balanced: bool = False
     """Whether training draws every group equally often instead of every essay once."""
+
+    gathered: bool = False
+    """Whether `loss` is asked once an optimiser step, of all its essays, instead of part by part.
+
+    For a loss that is no sum over essays: one that compares groups. Its gradient is exact, however
+    the step is cut into micro-batches; each of them is computed twice.
+    """
 
     @abstractmethod
     def loss(self, step: Step) -> Tensor:
@@ -56,3 +75,18 @@ class MeanLoss(Invariance):
     def loss(self, step: Step) -> Tensor:
         """Return this part's share of the mean loss."""
         return torch.sum(step.losses) / step.step_essays
+
+
+class GatheredLoss(Invariance):
+    """The loss of a method that is one function of the whole optimiser step."""
+
+    gathered = True
+
+    def __init__(self, settings: GatheredMethod) -> None:
+        super().__init__()
+        self.settings = settings
+        self.balanced = settings.balanced
+
+    def loss(self, step: Step) -> Tensor:
+        """Return the method's loss of a whole step."""
+        return self.settings.loss(step)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ class Learner:
             "network": [parameter for named in learnt.values() for _, parameter in named],
             "invariance method": [parameter for _, parameter in method],
         }
-        self._learnt = [parameter for named in self._clipped.values() for parameter in named]
+        self.learnt = [parameter for named in self._clipped.values() for parameter in named]
         # Without it small gradients would be zero in fp16.
         self.scaler = torch.amp.GradScaler(
             arithmetic.device, enabled=arithmetic.precision == "fp16"
@@ -104,21 +105,14 @@ class Learner:
         sizes = np.bincount(lessons.groups[rows], minlength=len(lessons.group_sizes))
         step_groups = torch.as_tensor(sizes, device=self.arithmetic.device)
 
-        def gone_through(part: IntArray, turn: Turn) -> Pass:
-            with self.arithmetic.autocast():
-                output = self.network([lessons.essays[row] for row in part])
-            # The method keeps count of what it sees.
-            with turn:
-                step = self._step(output, lessons, part, step_groups, moment)
-                loss = self.invariance.loss(step)
-            checked = (output.values, step.losses, loss)
-            self._require_finite(checked, lessons, part, moment.place)
-            scaled = self.scaler.scale(loss)
-            gradients = torch.autograd.grad(scaled, self._learnt, allow_unused=True)
-            return Pass(float(step.losses.detach().sum()), gradients)
-
         parts = cut_step(rows, lessons.tokens, settings.batch_size, settings.tokens_per_pass)
-        for done in self.crew.each(gone_through, parts):
+        micro = _MicroBatches(self, lessons, moment, step_groups)
+        if self.invariance.gathered:
+            upstream = micro.gathered(parts)
+            results = self.crew.each(partial(micro.gradients_of_gathered, upstream), parts)
+        else:
+            results = self.crew.each(micro.gradients, parts)
+        for done in results:
             total += done.loss
             self._add(done.gradients)
         self._descend(lessons, rows, moment.place)
@@ -126,56 +120,11 @@ class Learner:
         return total / len(rows)
 
     def _add(self, gradients: Sequence[Tensor | None]) -> None:
-        for parameter, gradient in zip(self._learnt, gradients, strict=True):
+        for parameter, gradient in zip(self.learnt, gradients, strict=True):
             if parameter.grad is None:
                 parameter.grad = gradient
             elif gradient is not None:
                 parameter.grad += gradient
-
-    def _step(
-        self,
-        output: Output,
-        lessons: Lessons,
-        part: IntArray,
-        step_groups: Tensor,
-        moment: Moment,
-    ) -> Step:
-        """Return what the invariance method sees of one forward pass."""
-        device = self.arithmetic.device
-        labels = torch.as_tensor(lessons.labels[part], device=device)
-        weights = torch.as_tensor(lessons.weights[part], dtype=torch.float32, device=device)
-        return Step(
-            losses=essay_losses(output.values, labels, weights, self.settings.trait_weight),
-            representations=output.representations,
-            groups=torch.as_tensor(lessons.groups[part], device=device),
-            bands=torch.as_tensor(lessons.bands[part], device=device),
-            step_essays=int(step_groups.sum()),
-            step_groups=step_groups,
-            progress=moment.step / moment.total,
-        )
-
-    def _require_finite(
-        self,
-        numbers: tuple[Tensor, Tensor, Tensor],
-        lessons: Lessons,
-        part: IntArray,
-        place: Place,
-    ) -> None:
-        """Raise NotFiniteError unless values (n, heads), losses (n,) and the loss are finite."""
-        values, losses, loss = (number.detach() for number in numbers)
-        bad_values = ~torch.isfinite(values).all(dim=1)
-        bad = bad_values | ~torch.isfinite(losses)
-        # One question for all three: on a GPU each answer has to be waited for.
-        if not bool(bad.any() | ~torch.isfinite(loss)):
-            return
-        what, rows = "the loss", part[bad.cpu().numpy()] if bool(bad.any()) else part
-        if bool(bad_values.any()):
-            what, suspects = "the value that the network gives", part[bad_values.cpu().numpy()]
-            guilty = not_finite_alone(
-                self.network, lessons.essays, suspects.tolist(), self.arithmetic
-            )
-            rows = np.array(guilty)
-        raise _stop(f"{what} of {len(rows)} of {len(part)} essays is", lessons, rows, place)
 
     def _descend(self, lessons: Lessons, rows: IntArray, place: Place) -> None:
         """Clip the gradients and change the weights.
@@ -220,6 +169,125 @@ class Learner:
         load_optimiser_state(self.optimiser, parts["optimiser"])
         if parts["scaler"]:
             self.scaler.load_state_dict({k: v.item() for k, v in parts["scaler"].items()})
+
+
+@dataclass(frozen=True, eq=False)
+class _MicroBatches:
+    """The micro-batches of one optimiser step: what each computes, and its gradients."""
+
+    learner: Learner
+    lessons: Lessons
+    moment: Moment
+    step_groups: Tensor
+
+    def gradients(self, part: IntArray, turn: Turn) -> Pass:
+        """Return what a micro-batch adds to a step whose loss is a sum over essays."""
+        output = self._forward(part)
+        # The method keeps count of what it sees.
+        with turn:
+            step = self._step(output, part)
+            loss = self.learner.invariance.loss(step)
+        self._require_finite((output.values, step.losses, loss), part)
+        return self._pass(step, loss)
+
+    def gathered(self, parts: Sequence[IntArray]) -> dict[int, tuple[Tensor, Tensor]]:
+        """Return by row the gradients of the whole step's loss at each essay's own numbers.
+
+        First every micro-batch is computed without a graph; then the method's loss of all essays is
+        differentiated at their losses and representations (gradient caching, Gao et al. 2021).
+        What the method itself learns gets its gradient here.
+        """
+        with torch.no_grad():
+            steps = [self._step(self._forward(part), part) for part in parts]
+        losses, representations = (
+            torch.cat([getattr(step, name) for step in steps]).requires_grad_()
+            for name in ("losses", "representations")
+        )
+        whole = replace(
+            steps[0],
+            losses=losses,
+            representations=representations,
+            groups=torch.cat([step.groups for step in steps]),
+            bands=torch.cat([step.bands for step in steps]),
+        )
+        loss = self.learner.invariance.loss(whole)
+        rows = np.concatenate(parts)
+        self._require_finite((losses[:, None], losses, loss), rows)
+        own = list(self.learner.invariance.parameters())
+        inputs = [losses, representations, *own]
+        scaled = self.learner.scaler.scale(loss)
+        of_losses, of_representations, *of_own = torch.autograd.grad(
+            scaled, inputs, materialize_grads=True
+        )
+        for parameter, gradient in zip(own, of_own, strict=True):
+            parameter.grad = gradient
+        return _by_part(parts, of_losses, of_representations)
+
+    def gradients_of_gathered(
+        self, upstream: dict[int, tuple[Tensor, Tensor]], part: IntArray, _: Turn
+    ) -> Pass:
+        """Return a micro-batch's share of the gathered loss's gradient."""
+        step = self._step(self._forward(part), part)
+        at_losses, at_representations = upstream[int(part[0])]
+        share = (step.losses * at_losses).sum()
+        share = share + (step.representations * at_representations).sum()
+        return self._pass(step, share, scaled=True)
+
+    def _forward(self, part: IntArray) -> Output:
+        with self.learner.arithmetic.autocast():
+            output: Output = self.learner.network([self.lessons.essays[row] for row in part])
+        return output
+
+    def _pass(self, step: Step, loss: Tensor, *, scaled: bool = False) -> Pass:
+        scaled_loss = loss if scaled else self.learner.scaler.scale(loss)
+        gradients = torch.autograd.grad(scaled_loss, self.learner.learnt, allow_unused=True)
+        return Pass(float(step.losses.detach().sum()), gradients)
+
+    def _step(self, output: Output, part: IntArray) -> Step:
+        """Return what the invariance method sees of one forward pass."""
+        lessons, device = self.lessons, self.learner.arithmetic.device
+        labels = torch.as_tensor(lessons.labels[part], device=device)
+        weights = torch.as_tensor(lessons.weights[part], dtype=torch.float32, device=device)
+        trait_weight = self.learner.settings.trait_weight
+        return Step(
+            losses=essay_losses(output.values, labels, weights, trait_weight),
+            representations=output.representations,
+            groups=torch.as_tensor(lessons.groups[part], device=device),
+            bands=torch.as_tensor(lessons.bands[part], device=device),
+            step_essays=int(self.step_groups.sum()),
+            step_groups=self.step_groups,
+            progress=self.moment.step / self.moment.total,
+        )
+
+    def _require_finite(self, numbers: tuple[Tensor, Tensor, Tensor], part: IntArray) -> None:
+        """Raise NotFiniteError unless values (n, heads), losses (n,) and the loss are finite."""
+        values, losses, loss = (number.detach() for number in numbers)
+        bad_values = ~torch.isfinite(values).all(dim=1)
+        bad = bad_values | ~torch.isfinite(losses)
+        # One question for all three: on a GPU each answer has to be waited for.
+        if not bool(bad.any() | ~torch.isfinite(loss)):
+            return
+        what, rows = "the loss", part[bad.cpu().numpy()] if bool(bad.any()) else part
+        if bool(bad_values.any()):
+            what, suspects = "the value that the network gives", part[bad_values.cpu().numpy()]
+            guilty = not_finite_alone(
+                self.learner.network,
+                self.lessons.essays,
+                suspects.tolist(),
+                self.learner.arithmetic,
+            )
+            rows = np.array(guilty)
+        place = self.moment.place
+        raise _stop(f"{what} of {len(rows)} of {len(part)} essays is", self.lessons, rows, place)
+
+
+def _by_part(
+    parts: Sequence[IntArray], losses: Tensor, representations: Tensor
+) -> dict[int, tuple[Tensor, Tensor]]:
+    """Return the parts' rows of two tensors (n,) and (n, d), by each part's first row."""
+    sizes = [len(part) for part in parts]
+    cut = zip(torch.split(losses, sizes), torch.split(representations, sizes), strict=True)
+    return {int(part[0]): pair for part, pair in zip(parts, cut, strict=True)}
 
 
 def _copied(state: Mapping[str, Tensor]) -> State:
