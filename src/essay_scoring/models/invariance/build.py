@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import IntArray
@@ -17,7 +18,7 @@ from essay_scoring.models.invariance.invariance_settings import (
 )
 from essay_scoring.models.invariance.method import GatheredMethod
 from essay_scoring.models.invariance.prompt_head import PromptHeadLoss
-from essay_scoring.models.invariance.step import GatheredLoss, Invariance, MeanLoss
+from essay_scoring.models.invariance.step import Invariance, MeanLoss, Step
 
 
 def build_invariance(
@@ -45,3 +46,18 @@ def build_invariance(
                 return GroupDroLoss(settings, group_sizes=group_sizes)
             case GatheredMethod():
                 return GatheredLoss(settings)
+
+
+class GatheredLoss(Invariance):
+    """The loss of a method that is one function of the whole optimiser step."""
+
+    gathered = True
+
+    def __init__(self, settings: GatheredMethod) -> None:
+        super().__init__()
+        self.settings = settings
+        self.balanced = settings.balanced
+
+    def loss(self, step: Step) -> Tensor:
+        """Return the method's loss of a whole step."""
+        return self.settings.loss(step)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from essay_scoring.models.invariance.method import GatheredMethod
-
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -75,18 +73,3 @@ class MeanLoss(Invariance):
     def loss(self, step: Step) -> Tensor:
         """Return this part's share of the mean loss."""
         return torch.sum(step.losses) / step.step_essays
-
-
-class GatheredLoss(Invariance):
-    """The loss of a method that is one function of the whole optimiser step."""
-
-    gathered = True
-
-    def __init__(self, settings: GatheredMethod) -> None:
-        super().__init__()
-        self.settings = settings
-        self.balanced = settings.balanced
-
-    def loss(self, step: Step) -> Tensor:
-        """Return the method's loss of a whole step."""
-        return self.settings.loss(step)
