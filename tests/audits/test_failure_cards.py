@@ -34,7 +34,7 @@ def material(predictions: Predictions, *, columns: bool = True) -> CardMaterial:
     summary = summarise(predictions, min_prompt_n=20, replicates=100)
     made = Columns(("mtld", "word_count"), values.astype(np.float32))
     words = rng.integers(100, 400, n).astype(np.float64)
-    return CardMaterial(predictions, summary["prompts"], words, made if columns else None)
+    return CardMaterial(predictions, summary.prompts, words, made if columns else None)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_prompt_that_was_made_bad_comes_first(cards: list[Section]) -> None:
 def test_a_bias_within_chance_is_not_told_as_one() -> None:
     # Off by +1 and -1 in turn: the mean is 0.
     p = of_scores([3, 3, 3, 3], [4, 2, 4, 2], prompts=["a"] * 4)
-    rows = summarise(p, min_prompt_n=2, replicates=100)["prompts"]
+    rows = summarise(p, min_prompt_n=2, replicates=100).prompts
     (card,) = failure_cards(CardMaterial(p, rows, np.ones(4), None), bottom_k=1)
     assert "not off to one side" in card.finding
     assert card.figures[1].estimate == 0
@@ -81,7 +81,7 @@ def test_essays_of_other_prompts_in_the_same_fold_were_not_trained_on() -> None:
     prompts, folds = ["a", "a", "b", "b", "c", "c"], [0, 0, 0, 0, 1, 1]
     p = of_scores([1, 5, 2, 3, 2, 3], [5, 1, 2, 3, 2, 3], prompts=prompts, folds=folds)
     values = np.array([[1], [1], [100], [100], [3], [5]], dtype=np.float32)
-    rows = summarise(p, min_prompt_n=2, replicates=100)["prompts"]
+    rows = summarise(p, min_prompt_n=2, replicates=100).prompts
     made = CardMaterial(p, rows, np.ones(6, dtype=np.float64), Columns(("mtld",), values))
     (card,) = failure_cards(made, bottom_k=1)
     assert card.tables[0].rows[0][2] == pytest.approx(-3 / np.sqrt(2))
@@ -90,7 +90,7 @@ def test_essays_of_other_prompts_in_the_same_fold_were_not_trained_on() -> None:
 def test_prompts_that_span_folds_are_held_against_all_others() -> None:
     # Prompt a lies in both folds: its models learnt from b in either. (1 - 4) / sqrt(2) again.
     p = of_scores([1, 5, 2, 3], [5, 1, 2, 3], prompts=["a", "a", "b", "b"], folds=[0, 1, 0, 1])
-    rows = summarise(p, min_prompt_n=2, replicates=100)["prompts"]
+    rows = summarise(p, min_prompt_n=2, replicates=100).prompts
     values = np.array([[1], [1], [3], [5]], dtype=np.float32)
     made = CardMaterial(p, rows, np.ones(4), Columns(("mtld",), values))
     (card,) = failure_cards(made, bottom_k=1)
@@ -99,7 +99,7 @@ def test_prompts_that_span_folds_are_held_against_all_others() -> None:
 
 def test_the_most_wrongly_scored_essays_are_named_by_id() -> None:
     p = of_scores([3, 3, 3, 3, 1, 5], [4, 2, 3, 5, 1, 4.5], prompts=["a"] * 6)
-    rows = summarise(p, min_prompt_n=2, replicates=100)["prompts"]
+    rows = summarise(p, min_prompt_n=2, replicates=100).prompts
     words = np.arange(0, 60, 10, dtype=np.float64)
     (card,) = failure_cards(CardMaterial(p, rows, words, None), bottom_k=1)
     over, under = card.tables[1:]
@@ -112,7 +112,7 @@ def test_the_most_wrongly_scored_essays_are_named_by_id() -> None:
 def test_tails_and_length_are_told_with_their_n() -> None:
     # True 1 and 2 are the low tail, 5 the high one; words rise with the true score.
     p = of_scores([1, 2, 3, 5], [1, 4, 3, 5], prompts=["a"] * 4)
-    rows = summarise(p, min_prompt_n=2, replicates=100)["prompts"]
+    rows = summarise(p, min_prompt_n=2, replicates=100).prompts
     made = CardMaterial(p, rows, np.array([10.0, 20.0, 30.0, 40.0]), None)
     figures = {figure.name: figure for figure in failure_cards(made, bottom_k=1)[0].figures}
     low, high = (figures[f"adjacent agreement, {name} tail"] for name in ("low", "high"))

@@ -12,7 +12,7 @@ from tests.statistics.made import made_predictions
 
 def test_the_interval_is_that_of_the_run() -> None:
     p = made_predictions(600, n_prompts=12)
-    whole = summarise(p, replicates=1500)["overall"]
+    whole = summarise(p, replicates=1500).overall
     resamples = Resamples.of(p, 5, 1500)
     scale = p.scales.of("p00")
     true, final = scale.index(p.true).astype(float), scale.index(p.final).astype(float)
@@ -23,10 +23,10 @@ def test_the_interval_is_that_of_the_run() -> None:
         (resamples.figure("r", lambda w: weighted.pearson(w, p.true, p.final)), whole["pearson"]),
         (resamples.figure("SMD", lambda w: weighted.pooled_smd(w, p.true, p.final)), whole["smd"]),
     ):
-        assert ours.estimate == pytest.approx(theirs["estimate"], abs=1e-9)
+        assert ours.estimate == pytest.approx(theirs.estimate, abs=1e-9)
         # Other draws of the same scheme: the bounds differ by their own noise alone.
-        assert ours.low == pytest.approx(theirs["low"], abs=0.025)
-        assert ours.high == pytest.approx(theirs["high"], abs=0.025)
+        assert ours.low == pytest.approx(theirs.low, abs=0.025)
+        assert ours.high == pytest.approx(theirs.high, abs=0.025)
 
 
 def test_every_resample_weighs_as_much_as_the_prompts_it_draws() -> None:

@@ -40,13 +40,17 @@ def curves(seed: int) -> dict[str, list[float]]:
     return {"train": train.tolist(), "dev": (train + 0.05 + ((rounds - 120) / 600) ** 2).tolist()}
 
 
+def summary_json(predictions: Predictions) -> dict[str, Any]:
+    """Return the figures of predictions as a file holds them."""
+    return summarise(predictions, min_prompt_n=20, replicates=60).model_dump(mode="json")
+
+
 def write_made_run(
     folder: Path, predictions: Predictions, *, columns: dict[str, FloatArray] | None = None
 ) -> dict[str, Any]:
     """Write the artifacts of a run and return its metrics."""
     p, artifacts = predictions, folder / "artifacts"
     measured = {} if columns is None else columns
-    settings = {"min_prompt_n": 20, "replicates": 60}
     other = rescored(p, seed=4, noise=0.9)
     metrics = {
         "schema": 2,
@@ -67,9 +71,9 @@ def write_made_run(
         "code_revision": "b" * 64,
         "versions": {"python": "3.11", "numpy": "2.4"},
         "mapping": {"name": "qwk_cutpoints_lfo", "cutpoints": {"0": [1.2, 1.8], "1": []}},
-        "summary": summarise(p, **settings),
-        "covariates": covariates(p, measured),
-        "baselines": {"mean": summarise(other, **settings), "ridge": summarise(other, **settings)},
+        "summary": summary_json(p),
+        "covariates": [row.model_dump(mode="json") for row in covariates(p, measured)],
+        "baselines": {"mean": summary_json(other), "ridge": summary_json(other)},
         "fits": [
             {**FIT, "fold": fold, "rounds": 120 + fold, "curve": curves(fold)} for fold in range(5)
         ],

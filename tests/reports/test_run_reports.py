@@ -28,7 +28,7 @@ def of_predictions(predictions: Predictions, **changed: Any) -> dict[str, Any]:
         "data": {"kind": "x", "data_sha256": "d", "splits_sha256": "s", "n": 1, "n_prompts": 1},
         "versions": {},
         "mapping": {"name": "round_half_band", "cutpoints": {}},
-        "summary": summarise(predictions, min_prompt_n=3, replicates=20),
+        "summary": summarise(predictions, min_prompt_n=3, replicates=20).model_dump(mode="json"),
         "covariates": [],
         "baselines": {},
         "fits": [],
@@ -108,15 +108,15 @@ def test_missing_figures_are_dashes() -> None:
 def test_the_headline_names_its_worst_prompt_and_baselines() -> None:
     p = made_predictions(100)
     other = summarise(p, replicates=0)
-    text = headline(of_predictions(p, baselines={"mean": other}))
+    text = headline(of_predictions(p, baselines={"mean": other.model_dump(mode="json")}))
     assert text.startswith("On prompts that training never saw, the ridge scorer agrees")
     assert "the worst of the prompts with 3 essays or more is" in text
-    assert f"baselines reach mean {other['overall']['qwk']['estimate']:.3f}." in text
+    assert f"baselines reach mean {other.overall['qwk'].estimate:.3f}." in text
 
 
 def test_both_mappings_stand_side_by_side_with_their_errors() -> None:
     p = replace(made_predictions(100), raw=made_predictions(100).raw + 0.3)
-    figures = summarise(p, replicates=0)["mappings"]
+    figures = summarise(p, replicates=0).mappings
     report = cv_report(of_predictions(p))
     for key, name in (
         ("final", "round_half_band (this run)"),

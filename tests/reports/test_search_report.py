@@ -7,7 +7,6 @@ import pytest
 
 from essay_scoring.core.record import write_record
 from essay_scoring.records.provenance import GitState, machine
-from essay_scoring.records.run_records import Summary
 from essay_scoring.records.search import (
     Figures,
     GridCell,
@@ -31,6 +30,7 @@ from essay_scoring.reports.search_report import (
     write_search_reports,
 )
 from essay_scoring.reports.search_tables import FIGURES, search_tables
+from essay_scoring.statistics.summary import Summary
 from tests.reports.pages import Page
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.statistics.agreement import Estimate
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.slices import PromptRow
+
+T = TypeVar("T")
 
 HALVES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
 MIXED = ScoreScales(
@@ -72,3 +77,14 @@ def of_scores(
         np.array(final, dtype=np.float64),
         scales,
     )
+
+
+def given(value: T | None) -> T:
+    """Return a figure that has to be there."""
+    assert value is not None
+    return value
+
+
+def bounds(row: Estimate | PromptRow) -> tuple[float, float]:
+    """Return the ends of an interval that has to be there."""
+    return given(row.low), given(row.high)

@@ -25,12 +25,12 @@ def test_deltas_are_the_differences_of_the_two_summaries() -> None:
         summarise(run, min_prompt_n=20, bottom_k=3, replicates=0) for run in (REFERENCE, CANDIDATE)
     )
     paths = {
-        "mean_qwk": lambda s: s["mean_over_folds"]["qwk"]["mean"],
-        "pooled_qwk": lambda s: s["overall"]["qwk"]["estimate"],
-        "worst_prompt_qwk": lambda s: s["worst_prompt"]["qwk"],
-        "bottom_k_mean": lambda s: s["bottom_k_mean"],
+        "mean_qwk": lambda s: s.mean_over_folds["qwk"].mean,
+        "pooled_qwk": lambda s: s.overall["qwk"].estimate,
+        "worst_prompt_qwk": lambda s: s.worst_prompt.qwk,
+        "bottom_k_mean": lambda s: s.bottom_k_mean,
     } | {
-        name: (lambda s, name=name: s["overall"][name]["estimate"])
+        name: (lambda s, name=name: s.overall[name].estimate)
         for name in ("low_tail_adjacent", "high_tail_adjacent", "mae", "rmse", "smd")
     }
     assert tuple(found) == DELTAS

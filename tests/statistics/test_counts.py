@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.statistics import agreement, metrics
+from essay_scoring.statistics import agreement, metrics, slices
 from essay_scoring.statistics.counts import observed, sums_of, tabulate
 from essay_scoring.statistics.figures import (
     fold_qwk,
@@ -31,16 +31,16 @@ def test_figures_of_sums_equal_those_of_the_essays(predictions: Predictions) -> 
     figures = {k: v[0, 0] for k, v in overall_figures(sums_of(tables, observed(tables))).items()}
     figures |= {k: v[0] for k, v in rank_figures(tables, observed(tables)).items()}
     for name, figure in agreement.overall(predictions).items():
-        assert figures[name] == pytest.approx(figure.value, abs=1e-10), name
+        assert figures[name] == pytest.approx(figure.estimate, abs=1e-10), name
 
 
 @pytest.mark.parametrize("predictions", CASES.values(), ids=CASES.keys())
 def test_slices_of_sums_equal_those_of_the_essays(predictions: Predictions) -> None:
     tables = tabulate([predictions])
     sums = sums_of(tables, observed(tables))
-    large, _ = agreement.by_prompt(predictions, 0)
-    assert prompt_qwk(sums)[0, 0] == pytest.approx([row["qwk"] for row in large], abs=1e-12)
-    folds = [row["qwk"] for row in agreement.by_fold(predictions)]
+    large, _ = slices.by_prompt(predictions, 0)
+    assert prompt_qwk(sums)[0, 0] == pytest.approx([row.qwk for row in large], abs=1e-12)
+    folds = [row.qwk for row in slices.by_fold(predictions)]
     assert fold_qwk(sums)[0, 0] == pytest.approx(folds, abs=1e-12)
 
 

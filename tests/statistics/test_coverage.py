@@ -14,7 +14,7 @@ from essay_scoring.data.synthetic import generate
 from essay_scoring.statistics.comparison import compare
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
-from tests.statistics.made import HALVES
+from tests.statistics.made import HALVES, bounds, given
 
 pytestmark = pytest.mark.slow
 
@@ -139,8 +139,8 @@ def test_intervals_of_one_run_cover_almost_as_they_say(spread: float) -> None:
     found: dict[str, list[tuple[float, float, float]]] = {}
     for seed in range(N_CORPORA):
         run, _ = drawn_corpus(seed, spread)
-        for name, row in summarise(run, replicates=300, seed=seed)["overall"].items():
-            found.setdefault(name, []).append((row["estimate"], row["low"], row["high"]))
+        for name, row in summarise(run, replicates=300, seed=seed).overall.items():
+            found.setdefault(name, []).append((given(row.estimate), *bounds(row)))
     held = {name: coverage(*split(rows)) for name, rows in found.items()}
     print(f"spread {spread}: {held}")  # noqa: T201
     for name, share in held.items():

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.errors import EvidenceError
-from essay_scoring.statistics import agreement
+from essay_scoring.statistics import slices
 from essay_scoring.statistics.bootstrap import resample
 from essay_scoring.statistics.comparison import Delta, Spread, compare
 from essay_scoring.statistics.counts import sums_of, tabulate
 from essay_scoring.statistics.figures import overall_figures
 from essay_scoring.statistics.hypothesis_tests import corrected_t, sign_flip
 from essay_scoring.statistics.predictions import Predictions
-from tests.statistics.made import made_predictions, of_scores, rescored
+from tests.statistics.made import given, made_predictions, of_scores, rescored
 
 FIRST = made_predictions(200)
 SECOND, THIRD, BETTER = (
@@ -84,12 +84,12 @@ def test_a_seed_without_a_figure_leaves_the_arm_without() -> None:
 
 
 def kappas(run: Predictions) -> dict[str, float]:
-    return {row["prompt"]: row["qwk"] for row in agreement.by_prompt(run, 20)[0]}
+    return {row.prompt: given(row.qwk) for row in slices.by_prompt(run, 20)[0]}
 
 
 def test_folds_and_prompts_are_tested_on_means_over_seeds() -> None:
     found = compare([FIRST, SECOND], BETTER, min_prompt_n=20, replicates=0)
-    folds = [[row["qwk"] for row in agreement.by_fold(run)] for run in (FIRST, SECOND, BETTER)]
+    folds = [[given(row.qwk) for row in slices.by_fold(run)] for run in (FIRST, SECOND, BETTER)]
     difference = np.array(folds[2]) - np.mean(folds[:2], axis=0)
     sizes = np.bincount(FIRST.folds).astype(float)
     assert found.fold_test is not None

@@ -82,7 +82,7 @@ def test_one_world_drawn_large_has_its_true_figures(population: Population) -> N
     for which, run in enumerate(draw_pair(world, places, 0.6, rng)):
         seen = overall(run)
         for name in ("qwk", "mae", "low_tail_adjacent", "high_tail_adjacent"):
-            assert figures[name][0, which] == pytest.approx(seen[name].value, abs=0.015)
+            assert figures[name][0, which] == pytest.approx(seen[name].estimate, abs=0.015)
         first = np.flatnonzero(places.prompt_of == 0)
         assert prompt_qwk(sums)[0, which, 0] == pytest.approx(kappa(run.take(first)), abs=0.04)
 

@@ -13,7 +13,8 @@ from essay_scoring.audits.findings import Cell, Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.subgroups import differs
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.statistics.agreement import by_band, by_predicted_band, rows_by_prompt, unit
+from essay_scoring.statistics.agreement import unit
+from essay_scoring.statistics.slices import by_band, by_predicted_band, rows_by_prompt
 
 NAME, TITLE = "calibration", "Calibration"
 
@@ -106,11 +107,11 @@ def _by_prompt(evidence: Evidence) -> list[Figure]:
 def _tables(evidence: Evidence) -> list[Table]:
     """Return residuals by true band, and what a predicted band is worth."""
     true: list[tuple[Cell, ...]] = [
-        (row["band"], row["n"], row["mae"], row["mean_residual"], row["adjacent"])
+        (row.band, row.n, row.mae, row.mean_residual, row.adjacent)
         for row in by_band(evidence.predictions)
     ]
     predicted: list[tuple[Cell, ...]] = [
-        (row["band"], row["n"], row["mean_true"], row["mean_raw"])
+        (row.band, row.n, row.mean_true, row.mean_raw)
         for row in by_predicted_band(evidence.predictions)
     ]
     where = unit(evidence.predictions)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +17,11 @@ from essay_scoring.audits.findings import Cell, Figure, Section, Table
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import word_count
-from essay_scoring.statistics.agreement import overall, rows_by_prompt
+from essay_scoring.statistics.agreement import overall
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.metrics import spearman
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.slices import PromptRow, rows_by_prompt
 
 NAME = "failure_card"
 BIAS = "bias (predicted - true)"
@@ -40,7 +40,7 @@ class CardMaterial:
     """
 
     predictions: Predictions
-    prompts: Sequence[dict[str, Any]]
+    prompts: Sequence[PromptRow]
     words: FloatArray
     columns: Columns | None
 
@@ -49,10 +49,10 @@ def failure_cards(material: CardMaterial, bottom_k: int) -> list[Section]:
     """Return one card for each of the `bottom_k` worst prompts, lowest QWK first."""
     rows_of = rows_by_prompt(material.predictions.prompts)
     judged = sorted(
-        (row for row in material.prompts if row["qwk"] is not None),
-        key=lambda row: (row["qwk"], row["prompt"]),
+        (row for row in material.prompts if row.qwk is not None),
+        key=lambda row: (row.qwk, row.prompt),
     )
-    return [_card(row, rows_of[row["prompt"]], material) for row in judged[:bottom_k]]
+    return [_card(row, rows_of[row.prompt], material) for row in judged[:bottom_k]]
 
 
 def card_material(finished: FinishedRun) -> CardMaterial:
@@ -60,15 +60,15 @@ def card_material(finished: FinishedRun) -> CardMaterial:
     run, essays = finished.run, finished.run.prepared.train.essays
     words = np.array([word_count(text) for text in essays.texts], dtype=np.float64)
     has_columns = run.config.scorer.reads_columns and "handcrafted" in run.config.features.sets
-    prompts = [row.model_dump() for row in finished.record.metrics.summary.prompts]
+    prompts = finished.record.metrics.summary.prompts
     # Standardised within prompts, or dropped from the run, a column would tell less than it knows.
     columns = run.handcrafted(essays) if has_columns else None
     return CardMaterial(finished.predictions, prompts, words, columns)
 
 
-def _card(recorded: dict[str, Any], rows: IntArray, material: CardMaterial) -> Section:
+def _card(recorded: PromptRow, rows: IntArray, material: CardMaterial) -> Section:
     """Return the card of one prompt from its recorded figures and its essays' rows."""
-    prompt, part = recorded["prompt"], material.predictions.take(rows)
+    prompt, part = recorded.prompt, material.predictions.take(rows)
     far = _differences(rows, material)
     figures = _figures(recorded, part, material.words[rows])
     return Section(
@@ -88,19 +88,19 @@ def _card(recorded: dict[str, Any], rows: IntArray, material: CardMaterial) -> S
     )
 
 
-def _figures(recorded: dict[str, Any], part: Predictions, words: FloatArray) -> list[Figure]:
+def _figures(recorded: PromptRow, part: Predictions, words: FloatArray) -> list[Figure]:
     """Return agreement, bias, tails and the pull of length on one prompt."""
-    prompt, n = recorded["prompt"], recorded["n"]
+    prompt, n = recorded.prompt, recorded.n
     every = overall(part)
     bias = part.final - part.true
     figures = [
-        Figure("QWK", prompt, recorded["qwk"], n, recorded["low"], recorded["high"]),
+        Figure("QWK", prompt, recorded.qwk, n, recorded.low, recorded.high),
         Figure(BIAS, prompt, float(bias.mean()), n, *_mean_interval(bias)),
-        Figure("standardised mean difference", prompt, every["smd"].value, n),
-        Figure("adjacent agreement", prompt, every["adjacent"].value, n),
+        Figure("standardised mean difference", prompt, every["smd"].estimate, n),
+        Figure("adjacent agreement", prompt, every["adjacent"].estimate, n),
     ]
     figures += [
-        Figure(f"adjacent agreement, {name} tail", prompt, tail.value, tail.n)
+        Figure(f"adjacent agreement, {name} tail", prompt, tail.estimate, tail.n)
         for name, tail in ((name, every[f"{name}_tail_adjacent"]) for name in ("low", "high"))
     ]
     length = {"true scores": part.true, "predictions": part.final}
@@ -175,9 +175,9 @@ def _essays(caption: str, part: Predictions, words: FloatArray, *, highest: bool
     )
 
 
-def _finding(recorded: dict[str, Any], bias: Figure, far: Sequence[tuple[Cell, ...]]) -> str:
+def _finding(recorded: PromptRow, bias: Figure, far: Sequence[tuple[Cell, ...]]) -> str:
     """Return in a few words how the prompt fares and what is unlike in its essays."""
-    text = f"QWK {recorded['qwk']:.2f} on {recorded['n']} essays"
+    text = f"QWK {recorded.qwk:.2f} on {recorded.n} essays"
     if bias.estimate is not None and bias.low is not None and bias.high is not None:
         if bias.low <= 0 <= bias.high:
             text += "; scores are not off to one side beyond chance"

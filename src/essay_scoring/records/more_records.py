@@ -8,9 +8,7 @@ from pydantic import Field
 
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
 from essay_scoring.records.provenance import GitState, Machine
-from essay_scoring.records.run_records import (
-    Summary,
-)
+from essay_scoring.statistics.summary import Summary
 
 
 class ResidualRow(Record):

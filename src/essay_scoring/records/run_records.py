@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
-from essay_scoring.core.record import Record, Scheme, Sha256, Share
+from essay_scoring.core.record import Record, Scheme, Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.records.fits import Fit
 from essay_scoring.records.provenance import Environment
+from essay_scoring.statistics.summary import CovariateCorrelation, OverFolds, Summary
 
 
 class Manifest(Record):
@@ -82,120 +83,6 @@ class Provenance(Record):
     seeds: dict[str, int] = Field(description="of the run and of the splits")
 
 
-class Figure(Record):
-    """A figure with its 95% interval (two-level bootstrap) and its n; null where undefined."""
-
-    estimate: float | None = Field(description="its value")
-    low: float | None = Field(description="lower end of the interval")
-    high: float | None = Field(description="upper end of the interval")
-    n: int = Field(ge=0, description="essays")
-
-
-class FoldRow(Record):
-    """The figures of one fold."""
-
-    fold: int = Field(ge=0, description="its number")
-    n: int = Field(description="essays held out")
-    qwk: float | None = Field(description="quadratic weighted kappa, -1 to 1")
-    mae: float | None = Field(description="mean absolute error, in `unit`")
-    rmse: float | None = Field(description="root mean squared error, in `unit`")
-    exact: Share | None = Field(description="share of scores equal to the rater's")
-    adjacent: Share | None = Field(description="share at most one step of the scale off")
-
-
-class OverFolds(Record):
-    """A figure over folds."""
-
-    mean: float | None = Field(description="mean")
-    std: float | None = Field(description="population standard deviation")
-    n_folds: int = Field(description="folds in which it is defined")
-
-
-class PromptRow(Record):
-    """The figures of one prompt with at least `min_prompt_n` essays."""
-
-    prompt: str = Field(description="its name")
-    n: int = Field(description="essays")
-    qwk: float | None = Field(description="quadratic weighted kappa, -1 to 1")
-    low: float | None = Field(description="lower end of its 95% interval, by resampling essays")
-    high: float | None = Field(description="upper end")
-    mae: float = Field(description="mean absolute error, score points")
-    mean_residual: float = Field(description="mean of predicted minus true, score points")
-    adjacent: Share = Field(description="share at most one step off")
-
-
-class SmallPrompt(Record):
-    """A prompt with fewer essays than `min_prompt_n`."""
-
-    prompt: str = Field(description="its name")
-    n: int = Field(description="essays")
-
-
-class WorstPrompt(SmallPrompt):
-    """A prompt and its agreement."""
-
-    qwk: float = Field(description="quadratic weighted kappa, -1 to 1")
-
-
-class Band(Record):
-    """The essays that raters gave one score."""
-
-    band: str = Field(description="the score")
-    n: int = Field(description="essays")
-    mae: float | None = Field(description="mean absolute error, in `unit`")
-    mean_residual: float | None = Field(description="mean of predicted minus true, in `unit`")
-    adjacent: Share | None = Field(description="share at most one step off")
-
-
-class PredictedBand(Record):
-    """The essays that were predicted one score."""
-
-    band: str = Field(description="the score")
-    n: int = Field(description="essays")
-    mean_true: float | None = Field(description="mean score by raters, in `unit`")
-    mean_final: float | None = Field(description="mean predicted score, in `unit`")
-    mean_raw: float | None = Field(description="mean prediction before mapping, in `unit`")
-
-
-class Confusion(Record):
-    """How often which score was predicted for which."""
-
-    labels: list[float] = Field(description="all scores of the scale, ascending")
-    counts: list[list[int]] = Field(description="essays; rows are the raters' scores")
-
-
-class SummarySettings(Record):
-    """What the summary was made with."""
-
-    min_prompt_n: int = Field(description="essays that make a prompt large enough to judge")
-    bottom_k: int = Field(description="how many of the worst prompts are listed")
-    replicates: int = Field(description="resamples of the bootstrap")
-    seed: int = Field(description="of the bootstrap")
-
-
-class Summary(Record):
-    """All that a run's predictions say about its agreement."""
-
-    n: int = Field(description="essays")
-    n_prompts: int = Field(description="prompts")
-    unit: str = Field(description="what errors are measured in")
-    settings: SummarySettings = Field(description="how it was made")
-    overall: dict[str, Figure] = Field(description="each figure over all essays")
-    folds: list[FoldRow] = Field(description="by fold")
-    mean_over_folds: dict[str, OverFolds] = Field(description="qwk, mae, rmse, exact, adjacent")
-    prompts: list[PromptRow] = Field(description="large prompts")
-    small_prompts: list[SmallPrompt] = Field(description="the others")
-    worst_prompt: WorstPrompt | None = Field(description="the lowest QWK of a large prompt")
-    bottom_k_prompts: list[WorstPrompt] = Field(description="the worst, ascending")
-    bottom_k_mean: float | None = Field(description="mean QWK of those")
-    bands: list[Band] = Field(description="by the raters' score")
-    predicted_bands: list[PredictedBand] = Field(description="by predicted score")
-    confusion: Confusion | None = Field(description="null where scales differ by prompt")
-    mappings: dict[str, dict[str, float | None]] = Field(
-        description="qwk and mae of final scores and of raw ones rounded to the nearest score"
-    )
-
-
 class RunName(Record):
     """Which run it is."""
 
@@ -229,15 +116,6 @@ class AppliedMapping(Record):
     inner_vs_lfo: dict[str, dict[str, OverFolds]] | None = Field(
         default=None, description="means over folds with `inner` cut-points and with `lfo` ones"
     )
-
-
-class CovariateCorrelation(Record):
-    """How residuals go with a covariate."""
-
-    covariate: str = Field(description="its name")
-    n: int = Field(description="essays where it is known")
-    residual: float | None = Field(description="Spearman's r with the residual")
-    abs_residual: float | None = Field(description="Spearman's r with its absolute value")
 
 
 class CvMetrics(Record):

@@ -11,8 +11,8 @@ from essay_scoring.core.record import Record, Scheme, Sha256, Share, read_record
 from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.provenance import GitState, Machine
-from essay_scoring.records.run_records import Summary
 from essay_scoring.records.search_settings import Mode, Objective, SearchSettings
+from essay_scoring.statistics.summary import Summary
 
 Figures = dict[str, float | None]
 Key = tuple[float, ...]

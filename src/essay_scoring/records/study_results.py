@@ -11,13 +11,10 @@ from essay_scoring.core.record import Record, Scheme, Sha256, read_record
 from essay_scoring.records.judgements import Decision, Gate, Registration, Role, SchemeComparison
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.provenance import GitState, Machine
-from essay_scoring.records.run_records import (
-    Figure,
-    MetricsData,
-    OverFolds,
-    WorstPrompt,
-)
+from essay_scoring.records.run_records import MetricsData
 from essay_scoring.records.search import TuningRecord
+from essay_scoring.statistics.agreement import Estimate
+from essay_scoring.statistics.summary import OverFolds, WorstPrompt
 
 STUDY = "study.json"
 
@@ -51,7 +48,7 @@ class BriefSummary(Record):
     """The part of a run's figures that a study's tables show; cv_metrics.json has all of them."""
 
     n: int = Field(description="essays")
-    overall: dict[str, Figure] = Field(description="each figure over all essays")
+    overall: dict[str, Estimate] = Field(description="each figure over all essays")
     mean_over_folds: dict[str, OverFolds] = Field(description="qwk, mae, rmse, exact, adjacent")
     worst_prompt: WorstPrompt | None = Field(description="the lowest QWK of a large prompt")
     bottom_k_mean: float | None = Field(description="mean QWK of the worst prompts")

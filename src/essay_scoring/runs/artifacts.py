@@ -18,19 +18,17 @@ from essay_scoring.records.fits import Fit, FitRecord
 from essay_scoring.records.residuals import COVARIATES, write_residuals
 from essay_scoring.records.run_records import (
     AppliedMapping,
-    CovariateCorrelation,
     CvMetrics,
     FitRow,
     MetricsData,
     RunName,
-    Summary,
 )
 from essay_scoring.runs.cross_validation import gather
 from essay_scoring.runs.mapped_predictions import MappedRun, map_run, plain_mapping
 from essay_scoring.runs.prompt_probe import is_probed, prompt_probe
 from essay_scoring.runs.run import Run
 from essay_scoring.statistics.predictions import Predictions
-from essay_scoring.statistics.summary import covariates, summarise
+from essay_scoring.statistics.summary import Summary, covariates, summarise
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,12 @@ def predictions_sha256(predictions: Predictions) -> str:
 
 def summary_of(predictions: Predictions, settings: EvaluationSettings, seed: int) -> Summary:
     """Return the figures of a set of predictions under a run's evaluation settings."""
-    return Summary.model_validate(
-        summarise(
-            predictions,
-            min_prompt_n=settings.min_prompt_n,
-            bottom_k=settings.bottom_k,
-            replicates=settings.replicates,
-            seed=derive_seed(seed, "bootstrap"),
-        )
+    return summarise(
+        predictions,
+        min_prompt_n=settings.min_prompt_n,
+        bottom_k=settings.bottom_k,
+        replicates=settings.replicates,
+        seed=derive_seed(seed, "bootstrap"),
     )
 
 
@@ -97,9 +93,7 @@ def write_artifacts(
         versions=provenance.package_versions(),
         mapping=_mapping_record(run, scored, summary),
         summary=summary,
-        covariates=[
-            CovariateCorrelation.model_validate(row) for row in covariates(predictions, measured)
-        ],
+        covariates=covariates(predictions, measured),
         baselines={
             name: summary_of(other.mapped.predictions, settings, seed)
             for name, other in baselines.items()

@@ -1,14 +1,16 @@
-"""Everything a run's predictions say about its agreement, in one JSON-able dictionary."""
+"""Everything a run's predictions say about its agreement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
+from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.statistics import agreement, metrics
+from essay_scoring.statistics import agreement, metrics, slices
+from essay_scoring.statistics.agreement import Estimate
 from essay_scoring.statistics.bootstrap import (
     effective_prompts,
     figure_weights,
@@ -18,12 +20,74 @@ from essay_scoring.statistics.bootstrap import (
 from essay_scoring.statistics.counts import sums_of, tabulate
 from essay_scoring.statistics.figures import overall_figures, prompt_qwk, rank_figures
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.slices import Band, FoldRow, PredictedBand, PromptRow, SmallPrompt
 
-Row = agreement.Row
 RAW_REPLICATES = 500
 """Raw predictions rarely tie, so their resamples cost as much as there are essays: fewer do."""
 
 FOLD_METRICS = ("qwk", "mae", "rmse", "exact", "adjacent")
+
+
+class OverFolds(Record):
+    """A figure over folds."""
+
+    mean: float | None = Field(description="mean")
+    std: float | None = Field(description="population standard deviation")
+    n_folds: int = Field(description="folds in which it is defined")
+
+
+class WorstPrompt(SmallPrompt):
+    """A prompt and its agreement."""
+
+    qwk: float = Field(description="quadratic weighted kappa, -1 to 1")
+
+
+class Confusion(Record):
+    """How often which score was predicted for which."""
+
+    labels: list[float] = Field(description="all scores of the scale, ascending")
+    counts: list[list[int]] = Field(description="essays; rows are the raters' scores")
+
+
+class SummarySettings(Record):
+    """What the summary was made with."""
+
+    min_prompt_n: int = Field(description="essays that make a prompt large enough to judge")
+    bottom_k: int = Field(description="how many of the worst prompts are listed")
+    replicates: int = Field(description="resamples of the bootstrap")
+    seed: int = Field(description="of the bootstrap")
+
+
+class Summary(Record):
+    """All that a run's predictions say about its agreement."""
+
+    n: int = Field(description="essays")
+    n_prompts: int = Field(description="prompts")
+    unit: str = Field(description="what errors are measured in")
+    settings: SummarySettings = Field(description="how it was made")
+    overall: dict[str, Estimate] = Field(description="each figure over all essays")
+    folds: list[FoldRow] = Field(description="by fold")
+    mean_over_folds: dict[str, OverFolds] = Field(description="qwk, mae, rmse, exact, adjacent")
+    prompts: list[PromptRow] = Field(description="large prompts")
+    small_prompts: list[SmallPrompt] = Field(description="the others")
+    worst_prompt: WorstPrompt | None = Field(description="the lowest QWK of a large prompt")
+    bottom_k_prompts: list[WorstPrompt] = Field(description="the worst, ascending")
+    bottom_k_mean: float | None = Field(description="mean QWK of those")
+    bands: list[Band] = Field(description="by the raters' score")
+    predicted_bands: list[PredictedBand] = Field(description="by predicted score")
+    confusion: Confusion | None = Field(description="null where scales differ by prompt")
+    mappings: dict[str, dict[str, float | None]] = Field(
+        description="qwk and mae of final scores and of raw ones rounded to the nearest score"
+    )
+
+
+class CovariateCorrelation(Record):
+    """How residuals go with a covariate."""
+
+    covariate: str = Field(description="its name")
+    n: int = Field(description="essays where it is known")
+    residual: float | None = Field(description="Spearman's r with the residual")
+    abs_residual: float | None = Field(description="Spearman's r with its absolute value")
 
 
 def summarise(
@@ -33,44 +97,43 @@ def summarise(
     bottom_k: int = 5,
     replicates: int = 2000,
     seed: int = 20_000,
-) -> dict[str, Any]:
+) -> Summary:
     """Return the figures of a run, each None where it has no meaning.
 
     `overall` figures have 95% intervals of the two-level bootstrap, each prompt's QWK one of
     essays resampled within it. `mean_over_folds` has population standard deviations.
     """
     p = predictions
-    folds = agreement.by_fold(p)
-    prompts, small = agreement.by_prompt(p, min_prompt_n)
-    with_intervals = _prompt_intervals(p, prompts, replicates, seed)
+    folds = slices.by_fold(p)
+    prompts, small = slices.by_prompt(p, min_prompt_n)
     lowest = sorted(
-        (row for row in prompts if row["qwk"] is not None),
-        key=lambda row: (row["qwk"], row["prompt"]),
+        (
+            WorstPrompt(prompt=row.prompt, qwk=row.qwk, n=row.n)
+            for row in prompts
+            if row.qwk is not None
+        ),
+        key=lambda row: (row.qwk, row.prompt),
     )[:bottom_k]
-    lowest = [{key: row[key] for key in ("prompt", "qwk", "n")} for row in lowest]
-    return {
-        "n": len(p),
-        "n_prompts": len(prompts) + len(small),
-        "unit": agreement.unit(p),
-        "settings": {
-            "min_prompt_n": min_prompt_n,
-            "bottom_k": bottom_k,
-            "replicates": replicates,
-            "seed": seed,
-        },
-        "overall": _overall(p, replicates, seed),
-        "folds": folds,
-        "mean_over_folds": {name: _over_folds(folds, name) for name in FOLD_METRICS},
-        "prompts": with_intervals,
-        "small_prompts": small,
-        "worst_prompt": lowest[0] if lowest else None,
-        "bottom_k_prompts": lowest,
-        "bottom_k_mean": float(np.mean([row["qwk"] for row in lowest])) if lowest else None,
-        "bands": agreement.by_band(p),
-        "predicted_bands": agreement.by_predicted_band(p),
-        "confusion": _confusion(p),
-        "mappings": mapping_figures(p),
-    }
+    return Summary(
+        n=len(p),
+        n_prompts=len(prompts) + len(small),
+        unit=agreement.unit(p),
+        settings=SummarySettings(
+            min_prompt_n=min_prompt_n, bottom_k=bottom_k, replicates=replicates, seed=seed
+        ),
+        overall=_overall(p, replicates, seed),
+        folds=folds,
+        mean_over_folds={name: _over_folds(folds, name) for name in FOLD_METRICS},
+        prompts=_prompt_intervals(p, prompts, replicates, seed),
+        small_prompts=small,
+        worst_prompt=lowest[0] if lowest else None,
+        bottom_k_prompts=lowest,
+        bottom_k_mean=float(np.mean([row.qwk for row in lowest])) if lowest else None,
+        bands=slices.by_band(p),
+        predicted_bands=slices.by_predicted_band(p),
+        confusion=_confusion(p),
+        mappings=mapping_figures(p),
+    )
 
 
 def mapping_figures(predictions: Predictions) -> dict[str, dict[str, float | None]]:
@@ -96,7 +159,9 @@ def mapping_figures(predictions: Predictions) -> dict[str, dict[str, float | Non
     }
 
 
-def covariates(predictions: Predictions, columns: Mapping[str, FloatArray]) -> list[Row]:
+def covariates(
+    predictions: Predictions, columns: Mapping[str, FloatArray]
+) -> list[CovariateCorrelation]:
     """Return Spearman of each column (n,) with the residual and |residual|, over defined values.
 
     The residual is predicted minus true: a positive correlation means that more of the covariate
@@ -107,18 +172,18 @@ def covariates(predictions: Predictions, columns: Mapping[str, FloatArray]) -> l
     for name, values in columns.items():
         known = np.isfinite(values)
         rows.append(
-            {
-                "covariate": name,
-                "n": int(known.sum()),
-                "residual": metrics.spearman(values[known], residual[known]),
-                "abs_residual": metrics.spearman(values[known], np.abs(residual[known])),
-            }
+            CovariateCorrelation(
+                covariate=name,
+                n=int(known.sum()),
+                residual=metrics.spearman(values[known], residual[known]),
+                abs_residual=metrics.spearman(values[known], np.abs(residual[known])),
+            )
         )
     return rows
 
 
-def _overall(predictions: Predictions, replicates: int, seed: int) -> dict[str, Row]:
-    """Return estimate, low, high and n of every overall figure."""
+def _overall(predictions: Predictions, replicates: int, seed: int) -> dict[str, Estimate]:
+    """Return every figure over all essays with its interval."""
     tables, with_raw = tabulate([predictions]), tabulate([predictions], with_raw=True)
     blocks = [
         {name: values[:, 0] for name, values in overall_figures(sums_of(tables, draws)).items()}
@@ -134,13 +199,13 @@ def _overall(predictions: Predictions, replicates: int, seed: int) -> dict[str, 
         drawn = [block[name] for block in (raw_blocks if name.endswith("_raw") else blocks)]
         units = effective_prompts(tables.layout, held.get(name, held["all"]))
         low, high = interval(np.concatenate([*drawn, np.empty(0)]), units)
-        rows[name] = {"estimate": figure.value, "low": low, "high": high, "n": figure.n}
+        rows[name] = figure.model_copy(update={"low": low, "high": high})
     return rows
 
 
 def _prompt_intervals(
-    predictions: Predictions, rows: list[Row], replicates: int, seed: int
-) -> list[Row]:
+    predictions: Predictions, rows: list[PromptRow], replicates: int, seed: int
+) -> list[PromptRow]:
     """Return the rows with low and high of QWK, of essays resampled within each prompt."""
     tables = tabulate([predictions])
     blocks = [
@@ -152,25 +217,24 @@ def _prompt_intervals(
     place = {prompt: at for at, prompt in enumerate(tables.layout.prompts)}
     out = []
     for row in rows:
-        low, high = interval(drawn[:, place[row["prompt"]]], row["n"])
-        out.append({"prompt": row["prompt"], "n": row["n"], "qwk": row["qwk"]})
-        out[-1] |= {"low": low, "high": high} | row
+        low, high = interval(drawn[:, place[row.prompt]], row.n)
+        out.append(row.model_copy(update={"low": low, "high": high}))
     return out
 
 
-def _over_folds(folds: list[Row], name: str) -> Row:
+def _over_folds(folds: list[FoldRow], name: str) -> OverFolds:
     """Return mean, population standard deviation and number of the folds that have a figure."""
-    values = [row[name] for row in folds if row[name] is not None]
+    values = [value for row in folds if (value := getattr(row, name)) is not None]
     if not values:
-        return {"mean": None, "std": None, "n_folds": 0}
-    return {"mean": float(np.mean(values)), "std": float(np.std(values)), "n_folds": len(values)}
+        return OverFolds(mean=None, std=None, n_folds=0)
+    return OverFolds(mean=float(np.mean(values)), std=float(np.std(values)), n_folds=len(values))
 
 
-def _confusion(predictions: Predictions) -> Row | None:
-    """Return labels and counts (rows are true labels), None where scales differ by prompt."""
+def _confusion(predictions: Predictions) -> Confusion | None:
+    """Return how often which score was predicted, None where scales differ by prompt."""
     scale = predictions.scales.shared
     if scale is None:
         return None
     true, final = scale.index(predictions.true), scale.index(predictions.final)
     counts = metrics.confusion(true, final, scale.n_labels)
-    return {"labels": scale.labels.tolist(), "counts": counts.tolist()}
+    return Confusion(labels=scale.labels.tolist(), counts=counts.tolist())

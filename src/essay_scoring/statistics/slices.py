@@ -1,0 +1,158 @@
+"""Agreement of one run's predictions by fold, prompt and score band."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from essay_scoring.core.record import Record, Share
+from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.statistics import metrics
+from essay_scoring.statistics.agreement import common_values, core_figures, kappa, step_errors
+from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics.predictions import Predictions
+
+
+class FoldRow(Record):
+    """The figures of one fold."""
+
+    fold: int = Field(ge=0, description="its number")
+    n: int = Field(description="essays held out")
+    qwk: float | None = Field(description="quadratic weighted kappa, -1 to 1")
+    mae: float | None = Field(description="mean absolute error, in `unit`")
+    rmse: float | None = Field(description="root mean squared error, in `unit`")
+    exact: Share | None = Field(description="share of scores equal to the rater's")
+    adjacent: Share | None = Field(description="share at most one step of the scale off")
+
+
+class PromptRow(Record):
+    """The figures of one prompt with at least `min_prompt_n` essays."""
+
+    prompt: str = Field(description="its name")
+    n: int = Field(description="essays")
+    qwk: float | None = Field(description="quadratic weighted kappa, -1 to 1")
+    low: float | None = Field(description="lower end of its 95% interval, by resampling essays")
+    high: float | None = Field(description="upper end")
+    mae: float = Field(description="mean absolute error, score points")
+    mean_residual: float = Field(description="mean of predicted minus true, score points")
+    adjacent: Share = Field(description="share at most one step off")
+
+
+class SmallPrompt(Record):
+    """A prompt with fewer essays than `min_prompt_n`."""
+
+    prompt: str = Field(description="its name")
+    n: int = Field(description="essays")
+
+
+class Band(Record):
+    """The essays that raters gave one score."""
+
+    band: str = Field(description="the score")
+    n: int = Field(description="essays")
+    mae: float | None = Field(description="mean absolute error, in `unit`")
+    mean_residual: float | None = Field(description="mean of predicted minus true, in `unit`")
+    adjacent: Share | None = Field(description="share at most one step off")
+
+
+class PredictedBand(Record):
+    """The essays that were predicted one score."""
+
+    band: str = Field(description="the score")
+    n: int = Field(description="essays")
+    mean_true: float | None = Field(description="mean score by raters, in `unit`")
+    mean_final: float | None = Field(description="mean predicted score, in `unit`")
+    mean_raw: float | None = Field(description="mean prediction before mapping, in `unit`")
+
+
+def by_fold(predictions: Predictions) -> list[FoldRow]:
+    """Return the figures of each fold, in order."""
+    rows = []
+    for fold in np.unique(predictions.folds):
+        part = predictions.take(np.flatnonzero(predictions.folds == fold))
+        rows.append(FoldRow(fold=int(fold), n=len(part), **core_figures(part)))
+    return rows
+
+
+def by_prompt(
+    predictions: Predictions, min_prompt_n: int
+) -> tuple[list[PromptRow], list[SmallPrompt]]:
+    """Return the figures of the prompts of at least `min_prompt_n` essays, and the other prompts.
+
+    Errors are in points of each prompt's own scale; there are no intervals. On a small prompt a
+    figure would be noise.
+    """
+    large: list[PromptRow] = []
+    small: list[SmallPrompt] = []
+    for prompt, at in rows_by_prompt(predictions.prompts).items():
+        if len(at) < min_prompt_n:
+            small.append(SmallPrompt(prompt=prompt, n=len(at)))
+            continue
+        part = predictions.take(at)
+        residual = part.final - part.true
+        row = PromptRow(
+            prompt=prompt,
+            n=len(at),
+            qwk=kappa(part),
+            low=None,
+            high=None,
+            mae=float(np.abs(residual).mean()),
+            mean_residual=float(residual.mean()),
+            adjacent=float((np.abs(step_errors(part)) <= 1 + 1e-9).mean()),
+        )
+        large.append(row)
+    return large, small
+
+
+def by_band(predictions: Predictions) -> list[Band]:
+    """Return the errors of every band of true scores; without figures where no essay is in it."""
+    true, final, _ = common_values(predictions)
+    steps = step_errors(predictions)
+    return [
+        Band(
+            band=name,
+            n=int(at.sum()),
+            mae=metrics.mean_absolute_error(true[at], final[at]),
+            mean_residual=_mean(final[at] - true[at]),
+            adjacent=metrics.share_within(steps[at], 1),
+        )
+        for name, at in _each_band(predictions, predictions.true)
+    ]
+
+
+def by_predicted_band(predictions: Predictions) -> list[PredictedBand]:
+    """Return n and mean true, final and raw score of every band of *final* scores."""
+    true, final, raw = common_values(predictions)
+    return [
+        PredictedBand(
+            band=name,
+            n=int(at.sum()),
+            mean_true=_mean(true[at]),
+            mean_final=_mean(final[at]),
+            mean_raw=_mean(raw[at]),
+        )
+        for name, at in _each_band(predictions, predictions.final)
+    ]
+
+
+def rows_by_prompt(prompts: tuple[str, ...]) -> dict[str, IntArray]:
+    """Return the positions of each prompt's essays, prompts in order of name."""
+    rows: dict[str, list[int]] = {}
+    for position, prompt in enumerate(prompts):
+        rows.setdefault(prompt, []).append(position)
+    return {prompt: np.asarray(rows[prompt], dtype=np.int64) for prompt in sorted(rows)}
+
+
+def _each_band(predictions: Predictions, scores: FloatArray) -> list[tuple[str, Mask]]:
+    """Return the name of every band with the mask (n,) of the scores in it."""
+    shared = predictions.scales.shared
+    band = predictions.scales.bands(scores, predictions.prompts)
+    names = [f"{low}-{low + 20}% of the scale" for low in range(0, 100, 20)]
+    if shared is not None and shared.n_labels <= 13:
+        names = [f"{label:g}" for label in shared.labels]
+    return [(name, band == position) for position, name in enumerate(names)]
+
+
+def _mean(values: FloatArray) -> float | None:
+    """Return the mean, None of nothing."""
+    return float(values.mean()) if len(values) else None
