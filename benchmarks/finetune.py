@@ -8,8 +8,8 @@ a first script would be: AutoModelForSequenceClassification under peft's LoRA of
 Trainer with its defaults (fp32, the model's dropout, random batches of 8), dynamic padding,
 essays cut at 512 tokens; only its learning rate is set, to ours, since the Trainer's own is too low
 for LoRA to learn anything in an epoch. The project reads whole essays. Seconds are those of the
-epoch, without loading, tokenising and predicting; the cached arm's trunk is timed apart, since one
-trunk serves all folds, epochs, arms and seeds.
+epoch, without loading, tokenising and predicting; the cached arm's frozen layers are timed apart,
+since one cache serves all folds, epochs, arms and seeds.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ ARMS: dict[str, dict[str, Any]] = {
     "plain": {},
     "whole": {},
     "cut": {"layer": 4, "reading": "mix"},
-    "cached": {"layer": 4, "reading": "mix", "trained_layers": 2, "cache_trunk": True},
+    "cached": {"layer": 4, "reading": "mix", "trained_layers": 2, "cache_frozen_layers": True},
 }
 ARMS["one pass"] = ARMS["cached"]
 SAID = {
     "plain": "Trainer and peft, its defaults",
     "whole": "this project, all 6 layers, uncached",
     "cut": "this project, cut at layer 4, uncached",
-    "cached": "this project, cut at layer 4, top 2 learn, trunk cached",
+    "cached": "this project, cut at layer 4, top 2 learn, frozen_layers cached",
     "one pass": "the same, all threads in one pass at a time",
 }
 
@@ -103,12 +103,12 @@ def measure(
 
 def ours(arm: str, train: ScoredEssays, dev: ScoredEssays, unseen: ScoredEssays) -> dict[str, Any]:
     """Train the project's scorer; its epoch's seconds are those between its first and last step."""
-    from essay_scoring.models.transformer import torch_settings as surroundings
+    from essay_scoring.models.transformer import torch_settings
     from essay_scoring.models.transformer.scorer import TransformerScorer
     from essay_scoring.models.transformer.training_loop import Training
 
     if arm == "one pass":
-        surroundings.MOST_WORKERS = 1
+        torch_settings.MOST_WORKERS = 1
     seconds: list[float] = []
     epoch = Training._epoch  # noqa: SLF001
 

@@ -105,7 +105,7 @@ def settings(arm: str) -> TransformerSettings:
         layer=LAYER,
         reading="mix",
         trained_layers=1,
-        cache_trunk=True,
+        cache_frozen_layers=True,
         max_length=256,
         chunk_overlap_tokens=64,
         epochs=8,

@@ -25,11 +25,12 @@ SLOW = {"catboost", "xgboost", "transformer", "blend"}
 EACH = [
     pytest.param(family, marks=[pytest.mark.slow] if family in SLOW else []) for family in FAMILIES
 ]
-TRUNK = ("scorer.cache_trunk=true", "scorer.layer=2", "scorer.trained_layers=1")
+TRUNK = ("scorer.cache_frozen_layers=true", "scorer.layer=2", "scorer.trained_layers=1")
 BLEND = (
     (
-        "scorer.members=[{scorer={family='mean'}}, {scorer={family='transformer', cache_trunk=true,"
-        " layer=2, trained_layers=1, epochs=1, max_length=128, chunk_overlap_tokens=8}}]"
+        "scorer.members=[{scorer={family='mean'}}, {scorer={family='transformer', "
+        "cache_frozen_layers=true, layer=2, trained_layers=1, epochs=1, max_length=128, "
+        "chunk_overlap_tokens=8}}]"
     ),
 )
 

@@ -118,6 +118,6 @@ def transformer_finetune(
         fine_tuning.require_gpu()
     space = workspace(runs_dir, cache_dir, data_dir)
     if canary:
-        typer.echo(fine_tuning.run_canary(settings, space, progress_display()).line())
+        typer.echo(fine_tuning.run_smoke_step(settings, space, progress_display()).line())
     else:
         run_commands.cross_validate(settings, space)

@@ -118,7 +118,7 @@ def _take_lower_layers_out(backbone: Backbone, probe: list[TokenIds], in_tuple: 
     if not _agree(alone, last):
         raise InputError(
             "this kind of encoder does not give the same states from cached lower layers",
-            where="scorer.cache_trunk",
+            where="scorer.cache_frozen_layers",
             mend="set it to false",
         )
 
@@ -143,7 +143,7 @@ def _lay_end_to_end(backbone: Backbone, probe: list[TokenIds]) -> None:
 def _agree(some: Tensor, others: Tensor) -> bool:
     """Tell whether states are the same but for rounding; those that are no numbers never differ.
 
-    What is wrong with them is for the canary to say.
+    What is wrong with them is for the smoke step to say.
     """
     return not float((some - others).abs().max()) > _TOLERANCE * float(others.abs().max())
 

@@ -121,10 +121,11 @@ class TransformerSettings(FamilySettings):
 
     The encoder is cut after `layer` layers (None: all) and read there, or as a learnt mix of the
     layers it keeps. `trained_layers` are the top ones that learn (None: all, and the embeddings
-    under full fine-tuning). `cache_trunk` keeps the states below those on disk, once for all folds,
-    epochs, arms and seeds. `head_start` is a random head, or ridge regression on what the untrained
-    encoder says. An optimiser step has batch_size * accumulation essays; a forward pass at most
-    `batch_size` of them and, but for a single long one, `tokens_per_pass` tokens.
+    under full fine-tuning). `cache_frozen_layers` keeps the states below those on disk, once for
+    all folds, epochs, arms and seeds. `lp_ft` starts the head at random, or at a ridge regression
+    on the untrained encoder's representations. An optimiser step has batch_size * accumulation
+    essays; a micro-batch at most `batch_size` of them and, but for a single long one,
+    `tokens_per_micro_batch` tokens.
     """
 
     scorer_class: ClassVar[str] = "essay_scoring.models.transformer.scorer:TransformerScorer"
@@ -137,11 +138,11 @@ class TransformerSettings(FamilySettings):
     layer: int | None = Field(default=None, ge=1)
     reading: Literal["layer", "mix"] = "layer"
     pooling: Literal["mean", "attention"] = "mean"
-    head_start: Literal["random", "ridge"] = "random"
+    lp_ft: Literal["random", "ridge"] = "random"
     use_lora: bool = True
     lora: LoraSettings = LoraSettings()
     trained_layers: int | None = Field(default=None, ge=1)
-    cache_trunk: bool = False
+    cache_frozen_layers: bool = False
     trait_weight: float = Field(default=0.0, ge=0)
     invariance: InvarianceSettings = NoInvariance()
     epochs: int = Field(default=3, ge=1, le=100)
@@ -155,7 +156,7 @@ class TransformerSettings(FamilySettings):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     batch_size: int = Field(default=8, ge=1)
     accumulation: int = Field(default=4, ge=1)
-    tokens_per_pass: int = Field(default=4096, ge=64)
+    tokens_per_micro_batch: int = Field(default=4096, ge=64)
     gradient_checkpointing: bool = False
     mixed_precision: Literal["none", "bf16", "fp16", "auto"] = "auto"
 
@@ -163,8 +164,10 @@ class TransformerSettings(FamilySettings):
     def _fits_together(self) -> Self:
         if self.chunk_overlap_tokens * 2 > self.max_length:
             raise ValueError("chunk_overlap_tokens must be at most half of max_length")
-        if self.cache_trunk and self.trained_layers is None:
-            raise ValueError("cache_trunk needs trained_layers: the layers below them are cached")
+        if self.cache_frozen_layers and self.trained_layers is None:
+            raise ValueError(
+                "cache_frozen_layers needs trained_layers: the layers below them are cached"
+            )
         return self
 
     @property

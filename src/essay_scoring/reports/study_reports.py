@@ -24,7 +24,7 @@ from essay_scoring.reports.texts import write_texts
 
 Row = dict[str, Any]
 
-ALONE = Beside()
+INLINE = Beside()
 """A study with nothing beside it: its page is made from study.json alone."""
 
 SPREAD = (
@@ -50,7 +50,7 @@ def write_study_reports(folder: Path) -> list[Path]:
     return write_texts(folder, reports)
 
 
-def study_page(study: StudyRecord, beside: Beside = ALONE) -> str:
+def study_page(study: StudyRecord, beside: Beside = INLINE) -> str:
     """Return the HTML of a study: decision, arms and one figure; what is wrong; details."""
     shown, best = study.comparisons, best_of(study, beside)
     return (

@@ -14,7 +14,7 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.run import open_run
 
 if TYPE_CHECKING:
-    from essay_scoring.models.transformer.canary import CanaryReport
+    from essay_scoring.models.transformer.smoke_step import SmokeStepReport
 
 
 def require_transformer(config: RunConfig) -> TransformerSettings:
@@ -38,7 +38,7 @@ def require_gpu() -> None:
         )
 
 
-def run_canary(config: RunConfig, workspace: Workspace, progress: Progress) -> CanaryReport:
+def run_smoke_step(config: RunConfig, workspace: Workspace, progress: Progress) -> SmokeStepReport:
     """Take one training step of a config's model on the first fold's first batch, here and now.
 
     Prepares the data if it is not; makes no run folder. Raises NotFiniteError if the loss, a

@@ -11,7 +11,7 @@ from essay_scoring.models.transformer.scorer import TransformerScorer
 
 if TYPE_CHECKING:
     from essay_scoring.features.chunking import TokenisedEssay
-    from essay_scoring.models.transformer.thread_pool import Crew
+    from essay_scoring.models.transformer.thread_pool import ThreadPool
 
 
 class FreshTransformer(TransformerScorer):
@@ -24,7 +24,7 @@ class FreshTransformer(TransformerScorer):
         fresh.network, fresh.facts = scorer.network, scorer.facts
         return fresh
 
-    def _tokenise(self, essays: Essays, _crew: Crew) -> list[TokenisedEssay]:
+    def _tokenise(self, essays: Essays, _crew: ThreadPool) -> list[TokenisedEssay]:
         return chunk_texts(self._tokenizer, essays.texts, **chunk_lengths(self.settings.encoder))
 
     @cached_property

@@ -160,7 +160,7 @@ def _read_whole_essays(scorer: Scorer) -> None:
 
 def _without_trunk(settings: Any) -> Any:
     if isinstance(settings, TransformerSettings):
-        return settings.model_copy(update={"cache_trunk": False})
+        return settings.model_copy(update={"cache_frozen_layers": False})
     if isinstance(settings, BlendSettings):
         members = [
             member.model_copy(update={"scorer": _without_trunk(member.scorer)})

@@ -27,7 +27,7 @@ from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.learner import Learner
 from essay_scoring.models.transformer.network import EssayNetwork, Named, Output
-from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
 from essay_scoring.models.transformer.training_loop import Training
 from essay_scoring.statistics.metrics import pearson
 
@@ -105,9 +105,9 @@ def fitted(
     """Train on a fold and return what came of it."""
     rows_of = {name: getattr(parts, name) for name in ("fit", "dev", "held_out")}
     scale = LabelScale.of(corpus.take(parts.fit), with_traits=False)
-    lessons = {name: _lessons(corpus.take(rows), scale) for name, rows in rows_of.items()}
+    dataset = {name: _lessons(corpus.take(rows), scale) for name, rows in rows_of.items()}
     network = FrozenNetwork(_standardised(corpus, states, parts.fit), seed)
-    taught = lessons["fit"]
+    taught = dataset["fit"]
     method = build_invariance(
         settings.invariance,
         group_sizes=taught.group_sizes,
@@ -116,19 +116,19 @@ def fitted(
         seed=seed,
     )
     learner = Learner(network, method, settings, CPU)
-    standing = Training(learner, taught, lessons["dev"], seed, Job(), Progress()).run("")
+    standing = Training(learner, taught, dataset["dev"], seed, Job(), Progress()).run("")
     reader = Reader(TOKENS, Place("fit", "predicting", CPU))
-    unseen = lessons["held_out"]
+    unseen = dataset["held_out"]
     values = reader.read(network, unseen.essays, unseen.prompts).values[:, 0]
     found = pearson(corpus.scores[parts.held_out], values.astype(np.float64)) or 0.0
     return Fitted(network, found, dict(standing.curve))
 
 
-def _lessons(essays: ScoredEssays, scale: LabelScale) -> Lessons:
+def _lessons(essays: ScoredEssays, scale: LabelScale) -> TrainingDataset:
     one = (np.zeros(1, dtype=np.int32),)
     counted = (np.ones(1, dtype=np.float32),)
     tokenised = [TokenisedEssay(name, one, counted) for name in essays.essays.ids]
-    return Lessons.of(essays, tokenised, scale, np.ones(len(essays)))
+    return TrainingDataset.of(essays, tokenised, scale, np.ones(len(essays)))
 
 
 def _standardised(corpus: ScoredEssays, states: Matrix, fit: IntArray) -> dict[str, Tensor]:

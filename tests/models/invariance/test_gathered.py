@@ -13,9 +13,9 @@ from essay_scoring.models.invariance.coral import Coral, covariance
 from essay_scoring.models.invariance.invariance_settings import InvarianceSettings
 from essay_scoring.models.invariance.step import Invariance
 from essay_scoring.models.invariance.vrex import VRex
-from essay_scoring.models.transformer.learner import Moment
+from essay_scoring.models.transformer.learner import StepPosition
 from tests.models.invariance.steps import made_step
-from tests.models.transformer.bag import PLACE, learner, made_lessons, settings
+from tests.models.transformer.bag import PLACE, learner, made_dataset, settings
 
 
 def built(method: InvarianceSettings) -> Invariance:
@@ -71,23 +71,23 @@ METHODS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("method", METHODS)
 def test_a_gathered_step_has_the_gradient_of_the_whole_graph(method: str) -> None:
     """One optimiser step cut into micro-batches, beside autograd on all essays at once."""
-    lessons = made_lessons(24)
-    taught = learner(lessons, settings(invariance=METHODS[method], batch_size=4, clip_norm=1e9))
+    dataset = made_dataset(24)
+    taught = learner(dataset, settings(invariance=METHODS[method], batch_size=4, clip_norm=1e9))
     taught.network.train()
-    output = taught.network(lessons.essays)
-    weights = torch.tensor(lessons.weights, dtype=torch.float32)
-    errors = (output.values[:, 0] - torch.tensor(lessons.labels[:, 0])) ** 2 * weights
+    output = taught.network(dataset.essays)
+    weights = torch.tensor(dataset.weights, dtype=torch.float32)
+    errors = (output.values[:, 0] - torch.tensor(dataset.labels[:, 0])) ** 2 * weights
     step = made_step(
         errors,
-        lessons.groups.tolist(),
+        dataset.groups.tolist(),
         representations=output.representations,
-        n_groups=len(lessons.group_sizes),
+        n_groups=len(dataset.group_sizes),
     )
     loss = taught.invariance.loss(step)
     assert float(loss.detach()) > float(errors.detach().mean()) + 1e-3
     parameters = [value for _, value in taught.network.named_parameters() if value.requires_grad]
     expected = torch.autograd.grad(loss, parameters)
-    taught.step(lessons, np.arange(24), Moment(0, 1, PLACE))
+    taught.step(dataset, np.arange(24), StepPosition(0, 1, PLACE))
     for parameter, gradient in zip(parameters, expected, strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)

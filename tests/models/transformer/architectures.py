@@ -24,7 +24,7 @@ from essay_scoring.features.chunking import (
 from essay_scoring.features.encoder_loading import quiet_transformers
 from essay_scoring.features.encoders import EncoderFolder, verify_encoder
 from essay_scoring.models.scorer_settings import TransformerSettings
-from essay_scoring.models.transformer.frozen_layers import Trunk
+from essay_scoring.models.transformer.frozen_layers import FrozenLayerCache
 from essay_scoring.models.transformer.network import EssayNetwork, build_network
 
 ARCHITECTURES = ("bert", "roberta", "mpnet", "deberta-v2", "deberta-v3", "modernbert")
@@ -82,11 +82,14 @@ def stir(network: EssayNetwork, seed: int = 0) -> EssayNetwork:
 
 
 def made_network(
-    encoder: EncoderFolder, heads: int = 2, trunk: Trunk | None = None, **changes: Any
+    encoder: EncoderFolder,
+    heads: int = 2,
+    frozen_layers: FrozenLayerCache | None = None,
+    **changes: Any,
 ) -> EssayNetwork:
     """Return a stirred network in evaluation mode, its dropout being 0."""
     settings = transformer_settings(encoder, **changes)
-    return stir(build_network(settings, encoder, heads, 0, trunk=trunk)).eval()
+    return stir(build_network(settings, encoder, heads, 0, frozen_layers=frozen_layers)).eval()
 
 
 def make_architecture(folder: Path, kind: str, seed: int = 0) -> EncoderFolder:

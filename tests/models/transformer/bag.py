@@ -20,7 +20,7 @@ from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.learner import Learner
 from essay_scoring.models.transformer.network import EssayNetwork, Output
-from essay_scoring.models.transformer.training_dataset import Lessons
+from essay_scoring.models.transformer.training_dataset import TrainingDataset
 from essay_scoring.models.transformer.training_loop import Training
 
 VOCABULARY, WIDTH = 30, 6
@@ -64,7 +64,7 @@ class BagNetwork(EssayNetwork):
         self.load_state_dict(state, strict=False)
 
 
-def made_lessons(n: int, seed: int = 0, traits: int = 0, groups: int = 3) -> Lessons:
+def made_dataset(n: int, seed: int = 0, traits: int = 0, groups: int = 3) -> TrainingDataset:
     """Return n essays of 5 to 40 tokens whose label grows with their share of token 1."""
     rng = np.random.default_rng(seed)
     labels = rng.normal(size=(n, 1 + traits)).astype(np.float32)
@@ -79,7 +79,7 @@ def made_lessons(n: int, seed: int = 0, traits: int = 0, groups: int = 3) -> Les
     numbers[:groups] = range(groups)
     prompts = tuple(f"prompt {number}" for number in numbers)
     bands: IntArray = rng.integers(0, 4, size=n)
-    return Lessons(essays, prompts, labels, rng.uniform(0.5, 1.5, size=n), numbers, bands)
+    return TrainingDataset(essays, prompts, labels, rng.uniform(0.5, 1.5, size=n), numbers, bands)
 
 
 def settings(**changes: Any) -> TransformerSettings:
@@ -95,16 +95,16 @@ def settings(**changes: Any) -> TransformerSettings:
     return TransformerSettings(**(given | changes))
 
 
-def learner(lessons: Lessons, chosen: TransformerSettings, seed: int = 0) -> Learner:
+def learner(dataset: TrainingDataset, chosen: TransformerSettings, seed: int = 0) -> Learner:
     """Return a learner on a fresh network and the invariance method of the settings."""
     invariance = build_invariance(
         chosen.invariance,
-        group_sizes=lessons.group_sizes,
+        group_sizes=dataset.group_sizes,
         n_bands=4,
         width=WIDTH,
         seed=seed,
     )
-    network = BagNetwork(lessons.labels.shape[1], seed)
+    network = BagNetwork(dataset.labels.shape[1], seed)
     return Learner(network, invariance, chosen, CPU)
 
 
@@ -117,7 +117,7 @@ def network_of(taught: Learner) -> BagNetwork:
 def training(
     chosen: TransformerSettings, work: Path | None = None, *, n: int = 44, seed: int = 0
 ) -> Training:
-    """Return a training on made lessons, ready to run."""
-    lessons, dev = made_lessons(n), made_lessons(20, seed=1)
+    """Return a training on made dataset, ready to run."""
+    dataset, dev = made_dataset(n), made_dataset(20, seed=1)
     job = Job("fold-1", work)
-    return Training(learner(lessons, chosen, seed), lessons, dev, seed, job, Progress())
+    return Training(learner(dataset, chosen, seed), dataset, dev, seed, job, Progress())

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from essay_scoring.core.progress import ProgressEvent
-from essay_scoring.models.transformer.torch_settings import surroundings
+from essay_scoring.models.transformer.torch_settings import torch_settings
 
 from .bag import settings, training
 
@@ -40,7 +40,7 @@ def train(work: Path, out: Path) -> None:
             begun.append(event.stage)
 
     taught.progress.listeners.append(note)
-    with surroundings(1, "cpu"):
+    with torch_settings(1, "cpu"):
         standing = taught.run("the same")
     digest = hashlib.sha256(json.dumps([standing.best, dict(standing.curve)]).encode())
     for name, value in sorted(taught.learner.network.trained_state().items()):

@@ -23,7 +23,7 @@ from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.lp_ft import start_at_ridge
 from essay_scoring.models.transformer.network import EssayNetwork
 from essay_scoring.models.transformer.scorer import TransformerScorer
-from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
 from tests.models.made import context, error, made_essays
 from tests.models.transformer.architectures import made_network, transformer_settings
 from tests.models.transformer.bag import CPU
@@ -40,13 +40,13 @@ def rated(essays: ScoredEssays) -> ScoredEssays:
     return replace(essays, traits={"Syntax": trait})
 
 
-def lessons(bert: EncoderFolder, cache: Path) -> tuple[Lessons, Lessons]:
-    """Return lessons on scores and a trait, later essays weighing more."""
+def dataset(bert: EncoderFolder, cache: Path) -> tuple[TrainingDataset, TrainingDataset]:
+    """Return dataset on scores and a trait, later essays weighing more."""
     train, dev = rated(TRAIN), rated(DEV)
     scale = LabelScale.of(train, with_traits=True)
     settings = transformer_settings(bert)
     return tuple(  # type: ignore[return-value]
-        Lessons.of(
+        TrainingDataset.of(
             essays,
             tokenise(essays.essays.texts, bert, settings.encoder, cache),
             scale,
@@ -56,13 +56,13 @@ def lessons(bert: EncoderFolder, cache: Path) -> tuple[Lessons, Lessons]:
     )
 
 
-def read(network: EssayNetwork, of: Lessons) -> tuple[Matrix, Matrix]:
+def read(network: EssayNetwork, of: TrainingDataset) -> tuple[Matrix, Matrix]:
     found = READER.read(network, of.essays, of.prompts)
     return found.values, found.representations
 
 
 def ridge_by_scikit_learn(
-    vectors: tuple[Matrix, Matrix], train: Lessons, dev: Lessons, column: int
+    vectors: tuple[Matrix, Matrix], train: TrainingDataset, dev: TrainingDataset, column: int
 ) -> FloatArray:
     """Return what the ridge that errs least on dev predicts of the training essays."""
     own, ahead = (~np.isnan(of.labels[:, column]) for of in (train, dev))
@@ -79,7 +79,7 @@ def ridge_by_scikit_learn(
 def test_it_is_the_ridge_of_every_label_on_the_essays_rated_for_it(
     bert: EncoderFolder, tmp_path: Path
 ) -> None:
-    train, dev = lessons(bert, tmp_path)
+    train, dev = dataset(bert, tmp_path)
     network = made_network(bert)
     vectors = (read(network, train)[1], read(network, dev)[1])
     start_at_ridge(network, train, dev, READER)
@@ -93,7 +93,7 @@ def test_it_is_the_ridge_of_every_label_on_the_essays_rated_for_it(
 def test_a_label_that_no_dev_essay_has_is_fitted_with_the_strongest_penalty(
     bert: EncoderFolder, tmp_path: Path
 ) -> None:
-    train, dev = lessons(bert, tmp_path)
+    train, dev = dataset(bert, tmp_path)
     labels = dev.labels.copy()
     labels[:, 1] = np.nan
     network = made_network(bert)
@@ -105,7 +105,7 @@ def test_a_label_that_no_dev_essay_has_is_fitted_with_the_strongest_penalty(
 def test_a_network_that_is_not_finite_says_so_before_training(
     bert: EncoderFolder, tmp_path: Path
 ) -> None:
-    train, dev = lessons(bert, tmp_path)
+    train, dev = dataset(bert, tmp_path)
     network = made_network(bert)
     with torch.no_grad():
         network.centring.mean[0] = float("nan")
@@ -118,7 +118,7 @@ def test_a_scorer_that_hardly_learns_is_the_ridge_it_started_from(
 ) -> None:
     def fitted(start: str) -> float:
         settings = transformer_settings(
-            bert, head_start=start, epochs=1, learning_rate=1e-9, head_learning_rate=1e-9
+            bert, lp_ft=start, epochs=1, learning_rate=1e-9, head_learning_rate=1e-9
         )
         made = TransformerScorer(settings, TrainingSettings(), replace(context(), cache=tmp_path))
         made.fit(TRAIN, DEV)

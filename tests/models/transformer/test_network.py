@@ -176,7 +176,7 @@ def test_packed_states_are_pooled_as_they_lie(bert: EncoderFolder) -> None:
         ({"layer": LAYERS + 1}, "scorer.layer"),
         ({"trained_layers": LAYERS + 1}, "scorer.trained_layers"),
         ({"layer": 2, "trained_layers": 3}, "scorer.trained_layers"),
-        ({"trained_layers": LAYERS, "cache_trunk": True}, "scorer.trained_layers"),
+        ({"trained_layers": LAYERS, "cache_frozen_layers": True}, "scorer.trained_layers"),
         ({"max_length": 65}, "scorer.max_length"),
         ({"lora": {"targets": ("nothing",)}}, "scorer.lora.targets"),
     ],

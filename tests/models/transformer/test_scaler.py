@@ -11,22 +11,22 @@ import torch
 
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.progress import Progress
-from essay_scoring.models.transformer.canary import send_canary
-from essay_scoring.models.transformer.learner import Learner, Moment
-from essay_scoring.models.transformer.training_dataset import Lessons
+from essay_scoring.models.transformer.learner import Learner, StepPosition
+from essay_scoring.models.transformer.smoke_step import take_smoke_step
+from essay_scoring.models.transformer.training_dataset import TrainingDataset
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.fine_tuning import run_canary
+from essay_scoring.runs.fine_tuning import run_smoke_step
 from tests.conftest import smoke_config
 
-from .bag import PLACE, learner, made_lessons, network_of, settings
+from .bag import PLACE, learner, made_dataset, network_of, settings
 
 NAN = float("nan")
 ROWS = np.arange(8)
 
 
-def scaled(lessons: Lessons, scale: float) -> Learner:
+def scaled(dataset: TrainingDataset, scale: float) -> Learner:
     """Return a learner whose losses are scaled."""
-    taught = learner(lessons, settings(clip_norm=0.1))
+    taught = learner(dataset, settings(clip_norm=0.1))
     taught.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
     return taught
 
@@ -44,40 +44,40 @@ def overflow(taught: Learner, times: int) -> None:
 
 def test_gradients_are_clipped_as_they_are_without_the_scale() -> None:
     """Clipping scaled gradients would make every step as long as the clip."""
-    lessons = made_lessons(8)
-    plain, other = learner(lessons, settings(clip_norm=0.1)), scaled(lessons, 1024.0)
+    dataset = made_dataset(8)
+    plain, other = learner(dataset, settings(clip_norm=0.1)), scaled(dataset, 1024.0)
     for taught in (plain, other):
-        taught.step(lessons, ROWS, Moment(0, 2, PLACE))
+        taught.step(dataset, ROWS, StepPosition(0, 2, PLACE))
     for name, value in plain.network.trained_state().items():
         torch.testing.assert_close(other.network.trained_state()[name], value)
 
 
 def test_a_step_whose_scaled_gradient_overflows_is_left_out() -> None:
-    lessons = made_lessons(8)
-    taught = scaled(lessons, 1024.0)
+    dataset = made_dataset(8)
+    taught = scaled(dataset, 1024.0)
     before = taught.network.trained_state()
     overflow(taught, 1)
-    taught.step(lessons, ROWS, Moment(0, 2, PLACE))
+    taught.step(dataset, ROWS, StepPosition(0, 2, PLACE))
     assert taught.scaler.get_scale() == 512.0
     after = taught.network.trained_state()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    fresh = scaled(lessons, 4.0)
+    fresh = scaled(dataset, 4.0)
     fresh.load_state(taught.state())
     assert fresh.scaler.get_scale() == 512.0
 
 
 def test_gradients_that_overflow_unscaled_stop_training() -> None:
-    lessons = made_lessons(8)
-    taught = scaled(lessons, 2.0)
+    dataset = made_dataset(8)
+    taught = scaled(dataset, 2.0)
     overflow(taught, 9)
-    taught.step(lessons, ROWS, Moment(0, 2, PLACE))
+    taught.step(dataset, ROWS, StepPosition(0, 2, PLACE))
     with pytest.raises(NotFiniteError, match="the gradient of the network is not finite"):
-        taught.step(lessons, ROWS, Moment(1, 2, PLACE))
+        taught.step(dataset, ROWS, StepPosition(1, 2, PLACE))
 
 
 def test_a_canary_goes_on_until_a_step_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    lessons = made_lessons(8)
-    taught = learner(lessons, settings(batch_size=8))
+    dataset = made_dataset(8)
+    taught = learner(dataset, settings(batch_size=8))
     overflow(taught, 2)
     make = Learner.__init__
 
@@ -94,7 +94,7 @@ def test_a_canary_goes_on_until_a_step_counts(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Learner, "__init__", made)
     monkeypatch.setattr(Learner, "step", watched)
-    send_canary(taught, lessons, ROWS, PLACE)
+    take_smoke_step(taught, dataset, ROWS, PLACE)
     # The first two steps changed nothing but the scale.
     assert scales == [16.0, 8.0, 4.0]
 
@@ -105,6 +105,6 @@ def test_the_canary_comes_back_on_a_gpu(precision: str, tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("there is no GPU")
     config = smoke_config("transformer", f"scorer.mixed_precision={precision}")
-    report = run_canary(config, Workspace(tmp_path, tmp_path / "cache", tmp_path), Progress())
+    report = run_smoke_step(config, Workspace(tmp_path, tmp_path / "cache", tmp_path), Progress())
     assert report.arithmetic.device == "cuda"
     assert np.isfinite(report.loss)

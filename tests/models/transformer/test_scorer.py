@@ -78,7 +78,7 @@ CASES: dict[str, dict[str, Any]] = {
     "lora": {},
     "full": {"use_lora": False},
     "mix": {"reading": "mix", "pooling": "attention", "trained_layers": 1},
-    "trunk": {"trained_layers": 1, "cache_trunk": True},
+    "frozen_layers": {"trained_layers": 1, "cache_frozen_layers": True},
     "bf16": {"mixed_precision": "bf16"},
     "dro": {"invariance": {"method": "group_dro"}},
 }

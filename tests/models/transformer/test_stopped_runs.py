@@ -79,9 +79,9 @@ def test_the_labels_of_one_batch(space: Workspace, monkeypatch: pytest.MonkeyPat
 
     def poisoned(training: Training, fingerprint: str) -> Any:
         rows = training._steps(0)[2]
-        training.lessons.labels[rows] = NAN
+        training.dataset.labels[rows] = NAN
         # The longest essays of a step come first, as many as fit.
-        expected.append(f"up to {max(training.lessons.tokens[row] for row in rows)} tokens: ")
+        expected.append(f"up to {max(training.dataset.tokens[row] for row in rows)} tokens: ")
         return run(training, fingerprint)
 
     monkeypatch.setattr(Training, "run", poisoned)
@@ -95,8 +95,8 @@ def test_the_embedding_of_one_essay(space: Workspace, monkeypatch: pytest.Monkey
     run = Training.run
 
     def poisoned(training: Training, fingerprint: str) -> Any:
-        lessons = training.lessons
-        essays = [set(np.concatenate(essay.ids).tolist()) for essay in lessons.essays]
+        dataset = training.dataset
+        essays = [set(np.concatenate(essay.ids).tolist()) for essay in dataset.essays]
         spread = Counter(token for tokens in essays for token in tokens)
         row = next(
             int(row)
@@ -107,7 +107,7 @@ def test_the_embedding_of_one_essay(space: Workspace, monkeypatch: pytest.Monkey
         words = training.learner.network.backbone.model.get_input_embeddings()
         with torch.no_grad():
             words.weight[token] = NAN
-        expected.append(f"prompt {lessons.prompts[row]!r}, up to {lessons.tokens[row]} tokens: ")
+        expected.append(f"prompt {dataset.prompts[row]!r}, up to {dataset.tokens[row]} tokens: ")
         return run(training, fingerprint)
 
     monkeypatch.setattr(Training, "run", poisoned)
@@ -120,7 +120,7 @@ def test_the_command_exits_1_with_one_line(
     space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def poisoned(training: Training) -> Any:
-        training.lessons.labels[:] = NAN
+        training.dataset.labels[:] = NAN
         return canary(training)
 
     canary = Training.canary

@@ -8,7 +8,7 @@ import pytest
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.features.chunking import TokenisedEssay
-from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
 from tests.models.made import SHARED
 
 NAN = float("nan")
@@ -39,14 +39,14 @@ def test_labels_are_standardised_on_the_training_fold() -> None:
 
 def test_weights_have_mean_one_and_prompts_and_bands_are_numbered() -> None:
     scale = LabelScale.of(SCORED, with_traits=False)
-    lessons = Lessons.of(SCORED, TOKENS, scale, np.array([1.0, 1.0, 2.0, 4.0]))
-    assert lessons.weights.tolist() == [0.5, 0.5, 1.0, 2.0]
-    assert lessons.groups.tolist() == [0, 1, 0, 1]
+    dataset = TrainingDataset.of(SCORED, TOKENS, scale, np.array([1.0, 1.0, 2.0, 4.0]))
+    assert dataset.weights.tolist() == [0.5, 0.5, 1.0, 2.0]
+    assert dataset.groups.tolist() == [0, 1, 0, 1]
     # The labels 1, 2, 3 and 4 are bands 0, 2, 4 and 6 of the scale: the four that are present.
-    assert lessons.bands.tolist() == [0, 1, 2, 3]
-    assert lessons.group_sizes.tolist() == [2, 2]
-    assert lessons.tokens == [1, 2, 3, 4]
-    assert lessons.labels.shape == (4, 1)
+    assert dataset.bands.tolist() == [0, 1, 2, 3]
+    assert dataset.group_sizes.tolist() == [2, 2]
+    assert dataset.tokens == [1, 2, 3, 4]
+    assert dataset.labels.shape == (4, 1)
 
 
 def test_traits_of_a_corpus_without_any_are_refused() -> None:

@@ -10,7 +10,7 @@ from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.progress import ProgressEvent
 from essay_scoring.models.transformer.checkpoints import Standing
 from essay_scoring.models.transformer.inference import Reader
-from essay_scoring.models.transformer.torch_settings import surroundings
+from essay_scoring.models.transformer.torch_settings import torch_settings
 from essay_scoring.models.transformer.training_loop import Training
 
 from .bag import PLACE, network_of, settings, training
@@ -71,7 +71,7 @@ def test_two_runs_have_the_same_bytes_whatever_the_global_random_state() -> None
     states = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        with surroundings(1, "cpu"):
+        with torch_settings(1, "cpu"):
             taught = training(settings(epochs=2))
             taught.run("x")
         states.append(taught.learner.state())
@@ -81,7 +81,7 @@ def test_two_runs_have_the_same_bytes_whatever_the_global_random_state() -> None
 def test_global_random_state_threads_and_denormals_are_left_alone() -> None:
     before, threads = torch.random.get_rng_state(), torch.get_num_threads()
     denormal = torch.tensor([1e-40])
-    with surroundings(1, "cpu"):
+    with torch_settings(1, "cpu"):
         assert (denormal * 1.0).item() == 0.0
         training(settings(epochs=1)).run("x")
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -105,7 +105,7 @@ def test_a_number_on_dev_that_is_not_finite_stops_training(tmp_path: Path) -> No
     taught = training(settings(), tmp_path)
     essay = taught.dev.essays[7]
     essay.ids[0][:] = 29
-    for lesson in (taught.lessons, taught.dev):
+    for lesson in (taught.dataset, taught.dev):
         for other in lesson.essays:
             if other is not essay:
                 other.ids[0][other.ids[0] == 29] = 2
@@ -120,6 +120,6 @@ def test_a_number_on_dev_that_is_not_finite_stops_training(tmp_path: Path) -> No
 def test_a_message_names_the_epoch_and_the_step() -> None:
     taught = training(settings(epochs=1))
     rows = taught._steps(0)
-    taught.lessons.labels[rows[2][1], 0] = float("nan")
+    taught.dataset.labels[rows[2][1], 0] = float("nan")
     with pytest.raises(NotFiniteError, match="fold-1, training, epoch 1, step 3, prompt 'prompt"):
         taught.run("x")

@@ -54,7 +54,7 @@ class Checkpoints:
 
     `fingerprint` says what is trained on what: a checkpoint of anything else is left aside. The
     index is replaced last and names whole files with their hashes, so that a process killed at
-    any moment leaves the checkpoint before or the one after.
+    any position leaves the checkpoint before or the one after.
     """
 
     def __init__(self, folder: Path | None, fingerprint: str) -> None:

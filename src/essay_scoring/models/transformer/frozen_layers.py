@@ -20,16 +20,16 @@ from essay_scoring.features.tensor_store import TensorStore
 from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.layer_selection import backbone_settings
 from essay_scoring.models.transformer.mixed_linear import quicken
-from essay_scoring.models.transformer.thread_pool import ALONE, Crew
+from essay_scoring.models.transformer.thread_pool import INLINE, ThreadPool
 
 
-class Trunk:
-    """Hidden states of essays after the layers that do not learn, kept below `cache`/trunks.
+class FrozenLayerCache:
+    """Hidden states of essays after the layers that do not learn, kept below `cache`/frozen layers.
 
     `precision` is the resolved one of training: "fp32", "bf16" or "fp16". States are computed as
     training would compute them, and stored in bf16 under bf16, else in fp32. Each chunk is computed
     alone, so that its states are the same bytes whenever and by whomever they are computed. Use it
-    within `surroundings`, which flush denormals.
+    within `torch_settings`, which flush denormals.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Trunk:
     ) -> None:
         self._settings, self._encoder, self._precision = settings, encoder, precision
         self._backbone_settings = backbone_settings(settings, encoder)
-        self._store = TensorStore(cache / "trunks", self._identity(), "torch")
+        self._store = TensorStore(cache / "frozen layers", self._identity(), "torch")
 
     def prepare(
-        self, essays: Sequence[TokenisedEssay], progress: Progress, crew: Crew = ALONE
+        self, essays: Sequence[TokenisedEssay], progress: Progress, pool: ThreadPool = INLINE
     ) -> None:
         """Compute and store what is not there yet; call it before training and predicting.
 
@@ -60,7 +60,7 @@ class Trunk:
         def computed(group: str, keys: list[str]) -> dict[str, Tensor]:
             # Before the workers ask for it: a model is not loaded by several threads at once.
             lower, lacking = self._lower, [waiting[group][key] for key in keys]
-            states = crew.each(lambda essay, _: self._compute(essay, lower), lacking)
+            states = pool.each(lambda essay, _: self._compute(essay, lower), lacking)
             return dict(zip(keys, states, strict=True))
 
         total = sum(map(len, waiting.values()))

@@ -13,7 +13,7 @@ from essay_scoring.features.chunking import TokenisedEssay, batches_by_length
 from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.network import EssayNetwork, Output
-from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
+from essay_scoring.models.transformer.thread_pool import INLINE, InOrder, ThreadPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Reader:
 
     most_tokens: int
     place: Place
-    crew: Crew = ALONE
+    pool: ThreadPool = INLINE
 
     def read(
         self, network: EssayNetwork, essays: Sequence[TokenisedEssay], prompts: Sequence[str]
@@ -43,13 +43,13 @@ class Reader:
         tokens = [essay.tokens for essay in essays]
         network.eval()
 
-        def read(part: list[int], _: Turn) -> Output:
+        def read(part: list[int], _: InOrder) -> Output:
             with torch.no_grad(), self.place.arithmetic.autocast():
                 output: Output = network([essays[i] for i in part])
             return output
 
         parts = batches_by_length(tokens, self.most_tokens)
-        outputs = list(self.crew.each(read, parts))
+        outputs = list(self.pool.each(read, parts))
         back = np.argsort([position for part in parts for position in part])
         readings = Readings(
             torch.cat([output.values for output in outputs]).float().cpu().numpy()[back],

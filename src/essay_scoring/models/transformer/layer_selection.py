@@ -21,9 +21,11 @@ def backbone_settings(settings: TransformerSettings, encoder: EncoderFolder) -> 
             mend=f"set it to at most {total}",
         )
     trained = settings.trained_layers or depth
-    most = depth - 1 if settings.cache_trunk else depth
+    most = depth - 1 if settings.cache_frozen_layers else depth
     if trained > most:
-        why = ", and a cache of frozen layers needs one below" if settings.cache_trunk else ""
+        why = (
+            ", and a cache of frozen layers needs one below" if settings.cache_frozen_layers else ""
+        )
         raise InputError(
             f"{trained} layers cannot learn of {depth} that are kept{why}",
             where="scorer.trained_layers",

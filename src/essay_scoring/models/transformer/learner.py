@@ -26,15 +26,15 @@ from essay_scoring.models.transformer.optimiser import (
     rate_factor,
     set_rates,
 )
-from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
-from essay_scoring.models.transformer.training_dataset import Lessons
+from essay_scoring.models.transformer.thread_pool import INLINE, InOrder, ThreadPool
+from essay_scoring.models.transformer.training_dataset import TrainingDataset
 
 State = dict[str, Tensor]
 _PARTS = ("network", "invariance", "optimiser", "scaler")
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepPosition:
     """Which optimiser step of training is at hand, from 0 of `total`, and where that is."""
 
     step: int
@@ -43,7 +43,7 @@ class Moment:
 
 
 @dataclass(frozen=True, eq=False)
-class Pass:
+class MicroBatchGradients:
     """What one pass adds to a step: its losses together, and a gradient of each parameter."""
 
     loss: float
@@ -73,10 +73,10 @@ class Learner:
         invariance: Invariance,
         settings: TransformerSettings,
         arithmetic: Arithmetic,
-        crew: Crew = ALONE,
+        pool: ThreadPool = INLINE,
     ) -> None:
         self.network, self.invariance = network, invariance
-        self.settings, self.arithmetic, self.crew = settings, arithmetic, crew
+        self.settings, self.arithmetic, self.pool = settings, arithmetic, pool
         learnt = network.parameter_groups()
         method = list(invariance.named_parameters())
         self.optimiser = build_optimiser({**learnt, "invariance": method}, settings)
@@ -91,7 +91,7 @@ class Learner:
             arithmetic.device, enabled=arithmetic.precision == "fp16"
         )
 
-    def step(self, lessons: Lessons, rows: IntArray, moment: Moment) -> float:
+    def step(self, dataset: TrainingDataset, rows: IntArray, position: StepPosition) -> float:
         """Learn from these essays and return the mean of their weighted losses.
 
         The step is cut into passes; how does not change it. Raises NotFiniteError for a value, loss
@@ -101,21 +101,21 @@ class Learner:
         self.invariance.train()
         self.optimiser.zero_grad(set_to_none=True)
         settings, total = self.settings, 0.0
-        set_rates(self.optimiser, rate_factor(moment.step, moment.total, settings))
-        sizes = np.bincount(lessons.groups[rows], minlength=len(lessons.group_sizes))
+        set_rates(self.optimiser, rate_factor(position.step, position.total, settings))
+        sizes = np.bincount(dataset.groups[rows], minlength=len(dataset.group_sizes))
         step_groups = torch.as_tensor(sizes, device=self.arithmetic.device)
 
-        parts = cut_step(rows, lessons.tokens, settings.batch_size, settings.tokens_per_pass)
-        micro = _MicroBatches(self, lessons, moment, step_groups)
+        parts = cut_step(rows, dataset.tokens, settings.batch_size, settings.tokens_per_micro_batch)
+        micro = _MicroBatches(self, dataset, position, step_groups)
         if self.invariance.gathered:
             upstream = micro.gathered(parts)
-            results = self.crew.each(partial(micro.gradients_of_gathered, upstream), parts)
+            results = self.pool.each(partial(micro.gradients_of_gathered, upstream), parts)
         else:
-            results = self.crew.each(micro.gradients, parts)
+            results = self.pool.each(micro.gradients, parts)
         for done in results:
             total += done.loss
             self._add(done.gradients)
-        self._descend(lessons, rows, moment.place)
+        self._descend(dataset, rows, position.place)
         self.invariance.end_step()
         return total / len(rows)
 
@@ -126,7 +126,7 @@ class Learner:
             elif gradient is not None:
                 parameter.grad += gradient
 
-    def _descend(self, lessons: Lessons, rows: IntArray, place: Place) -> None:
+    def _descend(self, dataset: TrainingDataset, rows: IntArray, place: Place) -> None:
         """Clip the gradients and change the weights.
 
         fp16 gradients overflow now and then: the scaler then leaves the step out and scales less,
@@ -137,7 +137,7 @@ class Learner:
             norm = nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
             overflows = self.scaler.is_enabled() and self.scaler.get_scale() > 1.0
             if not bool(torch.isfinite(norm)) and not overflows:
-                raise _stop(f"the gradient of the {name} is", lessons, rows, place)
+                raise _stop(f"the gradient of the {name} is", dataset, rows, place)
         self.scaler.step(self.optimiser)
         self.scaler.update()
 
@@ -176,15 +176,15 @@ class _MicroBatches:
     """The micro-batches of one optimiser step: what each computes, and its gradients."""
 
     learner: Learner
-    lessons: Lessons
-    moment: Moment
+    dataset: TrainingDataset
+    position: StepPosition
     step_groups: Tensor
 
-    def gradients(self, part: IntArray, turn: Turn) -> Pass:
+    def gradients(self, part: IntArray, in_order: InOrder) -> MicroBatchGradients:
         """Return what a micro-batch adds to a step whose loss is a sum over essays."""
         output = self._forward(part)
         # The method keeps count of what it sees.
-        with turn:
+        with in_order:
             step = self._step(output, part)
             loss = self.learner.invariance.loss(step)
         self._require_finite((output.values, step.losses, loss), part)
@@ -224,8 +224,8 @@ class _MicroBatches:
         return _by_part(parts, of_losses, of_representations)
 
     def gradients_of_gathered(
-        self, upstream: dict[int, tuple[Tensor, Tensor]], part: IntArray, _: Turn
-    ) -> Pass:
+        self, upstream: dict[int, tuple[Tensor, Tensor]], part: IntArray, _: InOrder
+    ) -> MicroBatchGradients:
         """Return a micro-batch's share of the gathered loss's gradient."""
         step = self._step(self._forward(part), part)
         at_losses, at_representations = upstream[int(part[0])]
@@ -235,28 +235,28 @@ class _MicroBatches:
 
     def _forward(self, part: IntArray) -> Output:
         with self.learner.arithmetic.autocast():
-            output: Output = self.learner.network([self.lessons.essays[row] for row in part])
+            output: Output = self.learner.network([self.dataset.essays[row] for row in part])
         return output
 
-    def _pass(self, step: Step, loss: Tensor, *, scaled: bool = False) -> Pass:
+    def _pass(self, step: Step, loss: Tensor, *, scaled: bool = False) -> MicroBatchGradients:
         scaled_loss = loss if scaled else self.learner.scaler.scale(loss)
         gradients = torch.autograd.grad(scaled_loss, self.learner.learnt, allow_unused=True)
-        return Pass(float(step.losses.detach().sum()), gradients)
+        return MicroBatchGradients(float(step.losses.detach().sum()), gradients)
 
     def _step(self, output: Output, part: IntArray) -> Step:
         """Return what the invariance method sees of one forward pass."""
-        lessons, device = self.lessons, self.learner.arithmetic.device
-        labels = torch.as_tensor(lessons.labels[part], device=device)
-        weights = torch.as_tensor(lessons.weights[part], dtype=torch.float32, device=device)
+        dataset, device = self.dataset, self.learner.arithmetic.device
+        labels = torch.as_tensor(dataset.labels[part], device=device)
+        weights = torch.as_tensor(dataset.weights[part], dtype=torch.float32, device=device)
         trait_weight = self.learner.settings.trait_weight
         return Step(
             losses=essay_losses(output.values, labels, weights, trait_weight),
             representations=output.representations,
-            groups=torch.as_tensor(lessons.groups[part], device=device),
-            bands=torch.as_tensor(lessons.bands[part], device=device),
+            groups=torch.as_tensor(dataset.groups[part], device=device),
+            bands=torch.as_tensor(dataset.bands[part], device=device),
             step_essays=int(self.step_groups.sum()),
             step_groups=self.step_groups,
-            progress=self.moment.step / self.moment.total,
+            progress=self.position.step / self.position.total,
         )
 
     def _require_finite(self, numbers: tuple[Tensor, Tensor, Tensor], part: IntArray) -> None:
@@ -272,13 +272,13 @@ class _MicroBatches:
             what, suspects = "the value that the network gives", part[bad_values.cpu().numpy()]
             guilty = not_finite_alone(
                 self.learner.network,
-                self.lessons.essays,
+                self.dataset.essays,
                 suspects.tolist(),
                 self.learner.arithmetic,
             )
             rows = np.array(guilty)
-        place = self.moment.place
-        raise _stop(f"{what} of {len(rows)} of {len(part)} essays is", self.lessons, rows, place)
+        place = self.position.place
+        raise _stop(f"{what} of {len(rows)} of {len(part)} essays is", self.dataset, rows, place)
 
 
 def _by_part(
@@ -294,6 +294,6 @@ def _copied(state: Mapping[str, Tensor]) -> State:
     return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
 
-def _stop(what: str, lessons: Lessons, rows: IntArray, place: Place) -> NotFiniteError:
-    prompts = [lessons.prompts[row] for row in rows]
-    return place.stop(what, prompts, [lessons.essays[row].tokens for row in rows])
+def _stop(what: str, dataset: TrainingDataset, rows: IntArray, place: Place) -> NotFiniteError:
+    prompts = [dataset.prompts[row] for row in rows]
+    return place.stop(what, prompts, [dataset.essays[row].tokens for row in rows])

@@ -14,23 +14,25 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.linear import LinearModel, fit_ridge_path
 from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.network import EssayNetwork
-from essay_scoring.models.transformer.training_dataset import Lessons
+from essay_scoring.models.transformer.training_dataset import TrainingDataset
 
 _ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
-def start_at_ridge(network: EssayNetwork, train: Lessons, dev: Lessons, reader: Reader) -> None:
+def start_at_ridge(
+    network: EssayNetwork, train: TrainingDataset, dev: TrainingDataset, reader: Reader
+) -> None:
     """Set the head to ridge regressions on the representations the network has now, one a label.
 
     Each is fitted on `train` with its weights, at the strength that errs least on `dev`, where
     labels (n, 1 + traits) are not NaN. Raises NotFiniteError where a representation is not finite.
     """
     own, ahead = (
-        reader.read(network, lessons.essays, lessons.prompts).representations
-        for lessons in (train, dev)
+        reader.read(network, dataset.essays, dataset.prompts).representations
+        for dataset in (train, dev)
     )
     for row in range(train.labels.shape[1]):
-        rated, judged = (~np.isnan(lessons.labels[:, row]) for lessons in (train, dev))
+        rated, judged = (~np.isnan(dataset.labels[:, row]) for dataset in (train, dev))
         labels = train.labels[rated, row].astype(np.float64)
         path = fit_ridge_path(own[rated], labels, train.weights[rated], _ALPHAS)
         model = _best(path, ahead[judged], dev.labels[judged, row].astype(np.float64))

@@ -24,10 +24,10 @@ from essay_scoring.models.transformer.chunk_pooling import (
     MeanPooling,
     counted_tokens,
 )
-from essay_scoring.models.transformer.frozen_layers import Trunk
+from essay_scoring.models.transformer.frozen_layers import FrozenLayerCache
 from essay_scoring.models.transformer.layer_selection import backbone_settings
 from essay_scoring.models.transformer.lora import make_trainable
-from essay_scoring.models.transformer.thread_pool import ALONE, Crew, Turn
+from essay_scoring.models.transformer.thread_pool import INLINE, InOrder, ThreadPool
 
 Named = list[tuple[str, nn.Parameter]]
 
@@ -59,11 +59,11 @@ class EssayNetwork(nn.Module):
         self.centring = Centring(self.width)
         self.pooler = nn.Sequential(nn.Linear(self.width, self.width), nn.Tanh())
         self.head = nn.Linear(self.width, n_heads)
-        self._trunk: Trunk | None = None
+        self._frozen_layers: FrozenLayerCache | None = None
 
-    def read_from(self, trunk: Trunk | None) -> None:
-        """Take the states below the layers that learn from a trunk, or compute them."""
-        self._trunk = trunk
+    def read_from(self, frozen_layers: FrozenLayerCache | None) -> None:
+        """Read the states below the layers that learn from a cache, or compute them."""
+        self._frozen_layers = frozen_layers
 
     def forward(self, essays: Sequence[TokenisedEssay]) -> Output:
         """Return values and representations of n > 0 essays; run it inside autocast, or not.
@@ -80,24 +80,24 @@ class EssayNetwork(nn.Module):
         essays: Sequence[TokenisedEssay],
         most_tokens: int,
         arithmetic: Arithmetic,
-        crew: Crew = ALONE,
+        pool: ThreadPool = INLINE,
     ) -> None:
         """Measure what the pooled states of these essays share, to be taken away from all."""
 
-        def pooled(part: list[int], _: Turn) -> Tensor:
+        def pooled(part: list[int], _: InOrder) -> Tensor:
             with torch.no_grad(), arithmetic.autocast():
                 return self._pooled([essays[i] for i in part])
 
         parts = batches_by_length([essay.tokens for essay in essays], most_tokens)
-        self.centring.measure(torch.cat(list(crew.each(pooled, parts))))
+        self.centring.measure(torch.cat(list(pool.each(pooled, parts))))
 
     def _pooled(self, essays: Sequence[TokenisedEssay]) -> Tensor:
         """Return the pooled states of n > 0 essays, (n, width)."""
         device = self.head.weight.device
         chunks = [chunk for essay in essays for chunk in essay.ids]
         given = None
-        if self._trunk is not None:
-            stored = (part for essay in essays for part in self._trunk.states(essay))
+        if self._frozen_layers is not None:
+            stored = (part for essay in essays for part in self._frozen_layers.states(essay))
             given = [part.to(device) for part in stored]
         states = self.backbone(chunks, given)
         with torch.autocast(device.type, enabled=False):
@@ -154,16 +154,16 @@ def build_network(
     seed: int,
     *,
     device: str = "cpu",
-    trunk: Trunk | None = None,
+    frozen_layers: FrozenLayerCache | None = None,
 ) -> EssayNetwork:
     """Return the network on `device`, in training mode, the same for the same seed.
 
-    `trunk` is needed with, and only with, settings.cache_trunk. Global random state stays as it is.
-    Raises InputError where the encoder does not fit the settings.
+    `frozen_layers` goes with settings.cache_frozen_layers, and only with it. Global random state
+    stays as it is. Raises InputError where the encoder does not fit the settings.
     """
-    if settings.cache_trunk != (trunk is not None):
-        raise ValueError("a trunk goes with settings.cache_trunk")
-    part: Literal["whole", "above"] = "whole" if trunk is None else "above"
+    if settings.cache_frozen_layers != (frozen_layers is not None):
+        raise ValueError("a frozen-layer cache goes with settings.cache_frozen_layers")
+    part: Literal["whole", "above"] = "whole" if frozen_layers is None else "above"
     backbone = load_backbone(backbone_settings(settings, encoder), encoder, device, part)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "init"))
@@ -171,5 +171,5 @@ def build_network(
         network = EssayNetwork(backbone, settings, n_heads, adapter)
     if settings.gradient_checkpointing:
         backbone.checkpoint_layers()
-    network.read_from(trunk)
+    network.read_from(frozen_layers)
     return network.to(device).train()

@@ -29,12 +29,12 @@ from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.finite import Place
 
 if TYPE_CHECKING:
-    from essay_scoring.models.transformer.canary import CanaryReport
-    from essay_scoring.models.transformer.frozen_layers import Trunk
+    from essay_scoring.models.transformer.frozen_layers import FrozenLayerCache
     from essay_scoring.models.transformer.inference import Readings
     from essay_scoring.models.transformer.network import EssayNetwork
-    from essay_scoring.models.transformer.thread_pool import Crew
-    from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+    from essay_scoring.models.transformer.smoke_step import SmokeStepReport
+    from essay_scoring.models.transformer.thread_pool import ThreadPool
+    from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
     from essay_scoring.models.transformer.training_loop import Training
 
 _STATE, _RECORD, _ADAPTER = "trained.safetensors", "training.json", "adapter"
@@ -48,7 +48,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     """A pretrained encoder fine-tuned on `train`, kept as it was at the epoch best on `dev`."""
 
     network: EssayNetwork | None = None
-    _trunk: Trunk | None = None
+    _frozen_layers: FrozenLayerCache | None = None
 
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Train; `rounds` is the epoch kept, `curve` holds the losses of all epochs on both."""
@@ -56,9 +56,9 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         from essay_scoring.models.transformer.torch_settings import note_allocator
 
         note_allocator(self.arithmetic.device)
-        with self._surroundings() as crew:
-            training, scale = self._prepare(train, dev, crew)
-            standing = training.run(self._identity(training.lessons, training.dev))
+        with self._torch_settings() as pool:
+            training, scale = self._prepare(train, dev, pool)
+            standing = training.run(self._identity(training.dataset, training.dev))
         self.network = training.learner.network
         self.facts = {
             "mean": float(scale.standardiser.mean[0]),
@@ -68,14 +68,14 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         }
         return FitReport(standing.best, dict(standing.curve))
 
-    def canary(self, train: ScoredEssays, dev: ScoredEssays) -> CanaryReport:
+    def canary(self, train: ScoredEssays, dev: ScoredEssays) -> SmokeStepReport:
         """Take one step of this model on the first batch of `train`; learn nothing from it.
 
         Raises NotFiniteError if the loss, a gradient, a weight or an output is not finite.
         """
         require_packages()
-        with self._surroundings() as crew:
-            return self._prepare(train, dev, crew)[0].canary()
+        with self._torch_settings() as pool:
+            return self._prepare(train, dev, pool)[0].canary()
 
     def predict_targets(self, essays: Essays) -> FloatArray:
         """Return predictions on the training scale, shape (n,), not clipped to it."""
@@ -120,69 +120,71 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         cache = self.context.cache / "encoders"
         return resolve_encoder(self.settings.encoder, cache, "scorer.sha256")
 
-    def _surroundings(self) -> AbstractContextManager[Crew]:
+    def _torch_settings(self) -> AbstractContextManager[ThreadPool]:
         """Return a context in which torch computes as this scorer asks, with who computes."""
-        from essay_scoring.models.transformer.torch_settings import surroundings
+        from essay_scoring.models.transformer.torch_settings import torch_settings
 
         draws = self.settings.dropout > 0 or self.settings.lora.dropout > 0
-        return surroundings(self.context.threads, self.arithmetic.device, draws=draws)
+        return torch_settings(self.context.threads, self.arithmetic.device, draws=draws)
 
     def _build(self, heads: int) -> EssayNetwork:
-        """Return the untrained network of this scorer's seed, its trunk at hand."""
-        from essay_scoring.models.transformer.frozen_layers import Trunk
+        """Return the untrained network of this scorer's seed, its frozen-layer cache at hand."""
+        from essay_scoring.models.transformer.frozen_layers import FrozenLayerCache
         from essay_scoring.models.transformer.network import build_network
 
         settings, precision = self.settings, self.arithmetic.precision
-        if settings.cache_trunk:
-            self._trunk = Trunk(settings, self._encoder, precision, self.context.cache)
+        if settings.cache_frozen_layers:
+            self._frozen_layers = FrozenLayerCache(
+                settings, self._encoder, precision, self.context.cache
+            )
         return build_network(
             settings,
             self._encoder,
             heads,
             self.context.seed,
             device=self.arithmetic.device,
-            trunk=self._trunk,
+            frozen_layers=self._frozen_layers,
         )
 
-    def _tokenise(self, essays: Essays, crew: Crew) -> list[TokenisedEssay]:
-        """Return essays as the network reads them, the trunk's states prepared."""
+    def _tokenise(self, essays: Essays, pool: ThreadPool) -> list[TokenisedEssay]:
+        """Return essays as the network reads them, the frozen-layer cache's states prepared."""
         tokenised = tokenise(essays.texts, self._encoder, self.settings.encoder, self.context.cache)
-        if self._trunk is not None:
-            self._trunk.prepare(tokenised, self.context.progress, crew)
+        if self._frozen_layers is not None:
+            self._frozen_layers.prepare(tokenised, self.context.progress, pool)
         return tokenised
 
     def _prepare(
-        self, train: ScoredEssays, dev: ScoredEssays, crew: Crew
+        self, train: ScoredEssays, dev: ScoredEssays, pool: ThreadPool
     ) -> tuple[Training, LabelScale]:
         """Return the training of these essays, ready to run, and the scale of its labels."""
         from essay_scoring.models.invariance.build import build_invariance
         from essay_scoring.models.transformer.inference import Reader
         from essay_scoring.models.transformer.learner import Learner
         from essay_scoring.models.transformer.lp_ft import start_at_ridge
-        from essay_scoring.models.transformer.training_dataset import LabelScale, Lessons
+        from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
         from essay_scoring.models.transformer.training_loop import Training
 
         settings, context = self.settings, self.context
         scale = LabelScale.of(train, with_traits=settings.trait_weight > 0)
         network = self._build(1 + len(scale.traits))
-        tokenised = self._tokenise(train.essays, crew)
-        lessons = Lessons.of(train, tokenised, scale, self.weights(train))
-        ahead = Lessons.of(dev, self._tokenise(dev.essays, crew), scale, np.ones(len(dev)))
+        tokenised = self._tokenise(train.essays, pool)
+        dataset = TrainingDataset.of(train, tokenised, scale, self.weights(train))
+        ahead = TrainingDataset.of(dev, self._tokenise(dev.essays, pool), scale, np.ones(len(dev)))
         invariance = build_invariance(
             settings.invariance,
-            group_sizes=lessons.group_sizes,
-            n_bands=int(lessons.bands.max()) + 1,
+            group_sizes=dataset.group_sizes,
+            n_bands=int(dataset.bands.max()) + 1,
             width=network.width,
             seed=context.seed,
         ).to(self.arithmetic.device)
         some = tokenised[:: max(1, len(tokenised) // _CENTRED_ON)]
-        network.centre_on(some, settings.tokens_per_pass, self.arithmetic, crew)
-        if settings.head_start == "ridge":
+        network.centre_on(some, settings.tokens_per_micro_batch, self.arithmetic, pool)
+        if settings.lp_ft == "ridge":
             place = Place(context.job.name, "starting the head", self.arithmetic)
-            reader = Reader(settings.tokens_per_pass, place, crew)
-            start_at_ridge(network, lessons, ahead, reader)
-        learner = Learner(network, invariance, settings, self.arithmetic, crew)
-        training = Training(learner, lessons, ahead, context.seed, context.job, context.progress)
+            reader = Reader(settings.tokens_per_micro_batch, place, pool)
+            start_at_ridge(network, dataset, ahead, reader)
+        learner = Learner(network, invariance, settings, self.arithmetic, pool)
+        training = Training(learner, dataset, ahead, context.seed, context.job, context.progress)
         return training, scale
 
     def _read(self, essays: Essays, doing: str) -> Readings:
@@ -190,12 +192,12 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         from essay_scoring.models.transformer.inference import Reader
 
         place = Place(self.context.job.name, doing, self.arithmetic)
-        with self._surroundings() as crew:
-            tokenised = self._tokenise(essays, crew)
-            reader = Reader(self.settings.tokens_per_pass, place, crew)
+        with self._torch_settings() as pool:
+            tokenised = self._tokenise(essays, pool)
+            reader = Reader(self.settings.tokens_per_micro_batch, place, pool)
             return reader.read(fitted(self.network), tokenised, essays.prompts)
 
-    def _identity(self, train: Lessons, dev: Lessons) -> str:
+    def _identity(self, train: TrainingDataset, dev: TrainingDataset) -> str:
         """Return the hash of all that decides what training comes to."""
         return fingerprint(
             {
@@ -225,10 +227,10 @@ def require_packages() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _digest(lessons: Lessons) -> str:
+def _digest(dataset: TrainingDataset) -> str:
     """Return a hash of the essays and of everything that is learnt from them."""
     digest = hashlib.sha256()
-    digest.update("\n".join(essay.key for essay in lessons.essays).encode())
-    for array in (lessons.labels, lessons.weights, lessons.groups, lessons.bands):
+    digest.update("\n".join(essay.key for essay in dataset.essays).encode())
+    for array in (dataset.labels, dataset.weights, dataset.groups, dataset.bands):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

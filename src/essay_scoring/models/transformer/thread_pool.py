@@ -17,25 +17,27 @@ import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Turn = AbstractContextManager[None]
+InOrder = AbstractContextManager[None]
 
 MOST_WORKERS = 4
 """An optimiser step has few passes; further processors join in each of them."""
 
 
-class Crew:
+class ThreadPool:
     """Workers that each do one item at a time; close it when nothing more is to be done."""
 
     def __init__(self, workers: int = 1, threads_each: int = 1) -> None:
         self._workers, self._pool = workers, None
         if workers > 1:
             # Both are settings of the thread that calls.
-            self._pool = ThreadPoolExecutor(workers, "crew", _settle, (threads_each,))
+            self._pool = ThreadPoolExecutor(workers, "pool", _settle, (threads_each,))
 
-    def each(self, work: Callable[[Item, Turn], Result], items: Iterable[Item]) -> Iterator[Result]:
+    def each(
+        self, work: Callable[[Item, InOrder], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
         """Yield what `work` returns of each item, in their order, with a few more under way.
 
-        What is done `with turn:`, the second argument, is done in their order too. The first
+        What is done `with in_order:`, the second argument, is done in their order too. The first
         failure in that order is raised, once nothing is under way any more.
         """
         if self._pool is None:
@@ -65,7 +67,7 @@ class Crew:
             self._pool.shutdown()
 
 
-ALONE = Crew()
+INLINE = ThreadPool()
 """No workers: everything is done where it is asked for, with all the threads that torch has."""
 
 
@@ -75,20 +77,20 @@ def _settle(threads: int) -> None:
 
 
 def _in_turn(
-    work: Callable[[Item, Turn], Result],
+    work: Callable[[Item, InOrder], Result],
     item: Item,
     before: threading.Event,
     own: threading.Event,
 ) -> Result:
     """Do an item; whatever becomes of it, those that wait for its turn go on."""
     try:
-        return work(item, _turn(before, own))
+        return work(item, _in_order(before, own))
     finally:
         own.set()
 
 
 @contextmanager
-def _turn(before: threading.Event, own: threading.Event) -> Iterator[None]:
+def _in_order(before: threading.Event, own: threading.Event) -> Iterator[None]:
     before.wait()
     try:
         yield

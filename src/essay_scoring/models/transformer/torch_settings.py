@@ -11,13 +11,13 @@ import torch
 
 from essay_scoring.core.machine import allocator
 from essay_scoring.features.precision import Device, flushed_denormals
-from essay_scoring.models.transformer.thread_pool import ALONE, MOST_WORKERS, Crew
+from essay_scoring.models.transformer.thread_pool import INLINE, MOST_WORKERS, ThreadPool
 
 log = logging.getLogger("essay_scoring")
 
 
 @contextlib.contextmanager
-def surroundings(threads: int, device: Device, *, draws: bool = False) -> Iterator[Crew]:
+def torch_settings(threads: int, device: Device, *, draws: bool = False) -> Iterator[ThreadPool]:
     """Compute with so many threads, without denormals, and leave global random state as it was.
 
     Yields who computes passes: on a CPU several workers that share the threads. With `draws`,
@@ -27,12 +27,12 @@ def surroundings(threads: int, device: Device, *, draws: bool = False) -> Iterat
     gpus = [torch.cuda.current_device()] if device == "cuda" else []
     workers = 1 if draws or device == "cuda" else min(threads, MOST_WORKERS)
     torch.set_num_threads(threads // workers)
-    crew = Crew(workers, threads // workers) if workers > 1 else ALONE
+    pool = ThreadPool(workers, threads // workers) if workers > 1 else INLINE
     try:
         with torch.random.fork_rng(devices=gpus), flushed_denormals():
-            yield crew
+            yield pool
     finally:
-        crew.close()
+        pool.close()
         torch.set_num_threads(before)
 
 

@@ -74,7 +74,7 @@ def _require_finite_scores(train: ScoredEssays) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
+class TrainingDataset:
     """Tokenised essays, what they should be read as, and how much each counts.
 
     `labels` (n, 1 + traits) are standardised, NaN where a trait was not rated; `weights` (n,) have
@@ -95,8 +95,8 @@ class Lessons:
         essays: Sequence[TokenisedEssay],
         scale: LabelScale,
         weights: FloatArray,
-    ) -> Lessons:
-        """Return the lessons of scored essays, tokenised in the same order."""
+    ) -> TrainingDataset:
+        """Return the dataset of scored essays, tokenised in the same order."""
         _, groups = np.unique(scored.prompts, return_inverse=True)
         _, bands = np.unique(scored.bands, return_inverse=True)
         mean_one = weights / weights.mean()

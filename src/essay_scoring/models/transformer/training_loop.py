@@ -1,4 +1,4 @@
-"""Training: epochs over lessons, stopped early on dev, and kept after each to go on from."""
+"""Training: epochs over dataset, stopped early on dev, and kept after each to go on from."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import IntArray
 from essay_scoring.models.context import Job
 from essay_scoring.models.transformer.batching import epoch_steps
-from essay_scoring.models.transformer.canary import CanaryReport, send_canary
 from essay_scoring.models.transformer.checkpoints import Checkpoint, Checkpoints, Standing
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.inference import Reader
-from essay_scoring.models.transformer.learner import Learner, Moment
+from essay_scoring.models.transformer.learner import Learner, StepPosition
 from essay_scoring.models.transformer.optimiser import rate_factor
-from essay_scoring.models.transformer.training_dataset import Lessons
+from essay_scoring.models.transformer.smoke_step import SmokeStepReport, take_smoke_step
+from essay_scoring.models.transformer.training_dataset import TrainingDataset
 
 log = logging.getLogger("essay_scoring")
 
@@ -31,8 +31,8 @@ class Training:
     """One fit: who learns, from what, what it is stopped on, and everything random's seed."""
 
     learner: Learner
-    lessons: Lessons
-    dev: Lessons
+    dataset: TrainingDataset
+    dev: TrainingDataset
     seed: int
     job: Job
     progress: Progress
@@ -61,10 +61,10 @@ class Training:
         self.learner.network.load_trained_state(best)
         return standing
 
-    def canary(self) -> CanaryReport:
+    def canary(self) -> SmokeStepReport:
         """Take one step on the first batch there is and undo it; NotFiniteError if it fails."""
         rows = self._steps(0)[0][: self.learner.settings.batch_size]
-        return send_canary(self.learner, self.lessons, rows, self._place)
+        return take_smoke_step(self.learner, self.dataset, rows, self._place)
 
     @property
     def _epochs(self) -> int:
@@ -78,7 +78,7 @@ class Training:
         """Return the rows of every optimiser step of an epoch, from 0."""
         settings = self.learner.settings
         return epoch_steps(
-            self.lessons.groups,
+            self.dataset.groups,
             settings.batch_size * settings.accumulation,
             derive_seed(self.seed, "epoch", epoch),
             balanced=self.learner.invariance.balanced,
@@ -93,15 +93,15 @@ class Training:
         torch.manual_seed(derive_seed(self.seed, "noise", epoch))
         steps, began, total = self._steps(epoch), time.perf_counter(), 0.0
         name = f"{self.job.name} epoch {epoch + 1}"
-        with self.progress.stage(name, len(self.lessons.essays)) as advance:
+        with self.progress.stage(name, len(self.dataset.essays)) as advance:
             for number, rows in enumerate(steps):
                 place = replace(self._place, epoch=epoch + 1, step=number + 1)
-                at = Moment(epoch * len(steps) + number, self._epochs * len(steps), place)
-                total += self.learner.step(self.lessons, rows, at) * len(rows)
+                at = StepPosition(epoch * len(steps) + number, self._epochs * len(steps), place)
+                total += self.learner.step(self.dataset, rows, at) * len(rows)
                 advance(len(rows))
         seconds = time.perf_counter() - began
-        tokens = sum(self.lessons.tokens[row] for rows in steps for row in rows)
-        losses = {"train": total / len(self.lessons.essays), "dev": self._dev_loss(epoch)}
+        tokens = sum(self.dataset.tokens[row] for rows in steps for row in rows)
+        losses = {"train": total / len(self.dataset.essays), "dev": self._dev_loss(epoch)}
         figures = self.learner.invariance.epoch_figures()
         said = (
             f"loss {losses['train']:.4f}, dev {losses['dev']:.4f}, {tokens / seconds:.0f} tokens/s"
@@ -115,7 +115,7 @@ class Training:
     def _dev_loss(self, epoch: int) -> float:
         """Return the unweighted mean squared error of the standardised scores of dev."""
         place = replace(self._place, doing="reading dev", epoch=epoch + 1)
-        reader = Reader(self.learner.settings.tokens_per_pass, place, self.learner.crew)
+        reader = Reader(self.learner.settings.tokens_per_micro_batch, place, self.learner.pool)
         values = reader.read(self.learner.network, self.dev.essays, self.dev.prompts).values
         errors = values[:, 0].astype(np.float64) - self.dev.labels[:, 0]
         return float(np.mean(errors**2))
