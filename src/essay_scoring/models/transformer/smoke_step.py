@@ -1,4 +1,4 @@
-"""The finite-value check: one real smoke step of this model, here and in this precision, then undone."""
+"""The smoke step: one real step of this model, here and in this precision, then undone."""
 
 from __future__ import annotations
 
