@@ -114,7 +114,7 @@ def test_compare_works(bare: BareEnvironment, finished: Path) -> None:
 def test_report_and_status_work(bare: BareEnvironment, finished: Path) -> None:
     done = bare.python(MAIN, "report", str(finished))
     assert done.returncode == 0, done.stderr
-    page = (finished / "reports" / "report.html").read_text(encoding="utf-8")
+    page = (finished / "views" / "report.html").read_text(encoding="utf-8")
     assert "pip install 'essay-scoring[figures]'" in page.replace("&#39;", "'")
     assert bare.python(MAIN, "status", str(finished)).stdout.startswith("complete")
 

@@ -54,9 +54,9 @@ def test_the_run_folder_is_whole(finished: tuple[str, Path, Workspace]) -> None:
         "artifacts/cv_metrics.json",
         "artifacts/residuals_cv_val_oof.csv",
         "artifacts/residuals_cv_val_oof.jsonl",
-        "reports/cv_report.md",
+        "views/cv_report.md",
         "reports/residual_diagnostics.md",
-        "reports/report.html",
+        "views/report.html",
     ):
         assert (folder / name).stat().st_size > 0, name
     metrics = read_json(folder / "artifacts" / "cv_metrics.json")

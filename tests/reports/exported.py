@@ -53,7 +53,8 @@ def finished_run(
     write_json(folder / "provenance.json", {"schema": 1, "git": {"commit": "c" * 40}})
     sessions = [{"started": STARTED, "host": "a"}, {"started": ENDED, "host": "b"}]
     write_json(folder / "status.json", {"sessions": sessions, "finished": ENDED})
-    write_text(folder / "reports" / "cv_report.md", "# made\n")
+    write_text(folder / "reports" / "residual_diagnostics.md", "# made\n")
+    write_text(folder / "views" / "cv_report.md", "# made\n")
     write_text(folder / "models" / "fold-0" / "job.json", "{}")
     write_text(folder / "run.log", "a line\n")
     write_manifest(folder)

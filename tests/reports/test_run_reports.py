@@ -45,9 +45,9 @@ def test_three_reports_are_written_and_repeat_themselves(tmp_path: Path) -> None
     hostile_run(tmp_path)
     paths = write_run_reports(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
-        "reports/cv_report.md",
         "reports/residual_diagnostics.md",
-        "reports/report.html",
+        "views/cv_report.md",
+        "views/report.html",
     ]
     first = [path.read_bytes() for path in paths]
     assert [path.read_bytes() for path in write_run_reports(tmp_path)] == first
@@ -131,7 +131,7 @@ def test_the_inner_fit_is_shown_beside_the_other(tmp_path: Path) -> None:
     over = metrics["summary"]["mean_over_folds"]
     metrics["mapping"]["inner_vs_lfo"] = {"inner": over, "lfo": over}
     write_json(tmp_path / "artifacts" / "cv_metrics.json", metrics)
-    report, _, page = (path.read_text(encoding="utf-8") for path in write_run_reports(tmp_path))
+    _, report, page = (path.read_text(encoding="utf-8") for path in write_run_reports(tmp_path))
     assert f"| inner | {over['qwk']['mean']:.3f} | {over['mae']['mean']:.3f} |" in report
     assert "leaving out one fold" in page
 

@@ -184,7 +184,8 @@ def test_a_run_stands_in_mlflow_once_with_its_folds(
     assert [(one.step, one.value) for one in history] == [(1, 0.8), (2, 0.6), (3, 0.7)]
     assert child.data.metrics["held_out/qwk"] == metrics["summary"]["folds"][1]["qwk"]
     kept = {path.path for path in mlflow_client.list_artifacts(parent.info.run_id)}
-    assert kept == {"artifacts", "config.json", "manifest.json", "provenance.json", "reports"}
+    folders = {"artifacts", "reports", "views"}
+    assert kept == {"config.json", "manifest.json", "provenance.json", *folders}
 
 
 @pytest.mark.filterwarnings("ignore")

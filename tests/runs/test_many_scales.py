@@ -75,7 +75,7 @@ def test_agreement_is_computed_on_each_prompts_own_scale(folder: Path) -> None:
             low, high = RANGES[line["prompt"]]
             assert low <= float(line["y_pred"]) <= high
             assert float(line["y_pred"]).is_integer()
-    assert "own score scale" in (run / "reports" / "report.html").read_text(encoding="utf-8")
+    assert "own score scale" in (run / "views" / "report.html").read_text(encoding="utf-8")
 
 
 def test_cut_points_over_many_scales_are_refused_in_one_line(folder: Path) -> None:

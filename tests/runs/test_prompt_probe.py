@@ -49,7 +49,7 @@ def test_a_run_under_an_adversary_says_what_its_representations_tell(probed: Pat
 
 def test_the_report_shows_the_probe_with_its_intervals(probed: Path) -> None:
     record = read_json(probed / "artifacts" / "prompt_probe.json")
-    report = (probed / "reports" / "cv_report.md").read_text(encoding="utf-8")
+    report = (probed / "views" / "cv_report.md").read_text(encoding="utf-8")
     section = report.split("## Prompt probe")[1].split("\n## ")[0]
     assert section.count("| prompts held out |") == section.count("| prompts trained on |") == 3
     found = record["held_out"]["learnt"]

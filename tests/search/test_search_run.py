@@ -47,7 +47,7 @@ def test_the_folder_is_whole(flat: tuple[Path, Workspace]) -> None:
     for name in (
         *(f"artifacts/{name}" for name in ARTIFACTS),
         "reports/optuna_summary.md",
-        "reports/report.html",
+        "views/report.html",
         "config.json",
         "provenance.json",
         "progress.json",
@@ -118,7 +118,7 @@ def test_the_same_command_finds_the_finished_search(flat: tuple[Path, Workspace]
 def test_reports_are_written_again_from_the_artifacts(
     flat: tuple[Path, Workspace], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = flat[0] / "reports" / "report.html"
+    page = flat[0] / "views" / "report.html"
     before = page.read_bytes()
     assert run(["report", str(flat[0])]) == 0
     assert str(page) in capsys.readouterr().out

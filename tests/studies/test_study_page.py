@@ -41,8 +41,8 @@ def test_the_page_needs_no_network_and_no_script(study: StudyRecord) -> None:
 
 def test_the_page_links_to_every_run_and_every_attempt(study: StudyRecord) -> None:
     links = Page(study_page(study)).values("href")
-    assert "../../r-1/reports/report.html" in links
-    assert "../../r-0/" in links
+    assert "../../../r-1/views/report.html" in links
+    assert "../../../r-0/" in links
 
 
 def test_the_record_keeps_its_tables_whole(study: StudyRecord) -> None:

@@ -77,7 +77,8 @@ def test_an_arm_whose_training_is_not_finite_is_unstable_and_stays_listed(
     [attempt] = study["attempts"]
     assert "NotFiniteError" in attempt["reason"]
     assert attempt["run"] in (folder / "decision.md").read_text(encoding="utf-8")
-    assert f'href="../../{attempt["run"]}/"' in (folder / "report.html").read_text(encoding="utf-8")
+    page = (folder / "views" / "report.html").read_text(encoding="utf-8")
+    assert f'href="../../../{attempt["run"]}/"' in page
     monkeypatch.undo()
     again = outcome_of(path, space)
     assert endings(again) == {"a": "unstable", "b": "fail"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from essay_scoring.core.files import read_json
+from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
 
@@ -29,7 +30,7 @@ def print_run(folder: Path) -> None:
         f"mapping {metrics['mapping']['name']}\n"
     )
     typer.echo(plain_table(HEADER, rows))
-    typer.echo(f"\nrun: {folder}\nreport: {folder / 'reports' / 'report.html'}")
+    typer.echo(f"\nrun: {folder}\nreport: {folder / VIEWS / 'report.html'}")
 
 
 def print_judgement(judgement: Judgement) -> None:
@@ -80,7 +81,7 @@ def print_study(folder: Path, study: StudyRecord) -> None:
         if arm.ending == "not_run":
             typer.echo(f"{arm.arm} not run: {arm.reason}")
     typer.echo(f"decision: {study.outcome}. {study.reason}")
-    typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / 'report.html'}")
+    typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / VIEWS / 'report.html'}")
 
 
 def _print_gate(gate: Gate) -> None:

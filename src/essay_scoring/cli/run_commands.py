@@ -65,8 +65,8 @@ def cv(
 
     Writes RUNS/<name>-<fingerprint>/: config.json, provenance.json, status.json, progress.json,
     run.log, models/, artifacts/ (cv_metrics.json, residuals_cv_val_oof.csv and .jsonl,
-    truncation_coverage.json), reports/ (cv_report.md, residual_diagnostics.md, report.html) and,
-    last, manifest.json. The same command resumes what was interrupted. With --part it leaves its
+    truncation_coverage.json), reports/ (residual_diagnostics.md), views/ (report.html,
+    cv_report.md) and, last, manifest.json. The same command resumes what was interrupted. With --part it leaves its
     fits alone in models/, for the whole command to find.
     """
     from essay_scoring.records.config import load_run_config
@@ -167,22 +167,25 @@ def final_test(
 
 
 def report(run: RunFolder) -> None:
-    """Write the reports of a finished run, study or search again, and its manifest."""
-    from essay_scoring.records.manifest import require_intact, write_manifest
-    from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.reports.search_report import write_grid_reports, write_search_reports
-    from essay_scoring.reports.study_reports import write_study_reports
+    """Make the pages of a finished run, study or search again.
+
+    Writes views/ of the folder (of a run report.html and cv_report.md, else report.html) and
+    nothing else: a folder whose evidence was changed since it ended is refused.
+    """
+    from essay_scoring.records.manifest import require_intact
+    from essay_scoring.reports.run_reports import write_run_views
+    from essay_scoring.reports.search_report import write_grid_views, write_search_views
+    from essay_scoring.reports.study_reports import write_study_views
 
     require_intact(run)
     writers = {
-        "study.json": write_study_reports,
-        "artifacts/search.json": write_search_reports,
-        "artifacts/sweep.json": write_grid_reports,
+        "study.json": write_study_views,
+        "artifacts/search.json": write_search_views,
+        "artifacts/sweep.json": write_grid_views,
     }
     kinds = (write for name, write in writers.items() if (run / name).is_file())
-    for path in next(kinds, write_run_reports)(run):
+    for path in next(kinds, write_run_views)(run):
         typer.echo(str(path))
-    write_manifest(run)
 
 
 def status(run: RunFolder) -> None:

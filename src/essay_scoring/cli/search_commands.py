@@ -68,8 +68,8 @@ def xgb_sweep(
 
     Without --grid: max_depth 3, 4, 5 x min_child_weight 5, 10, 20 x reg_lambda 2, 5, 10 x reg_alpha
     0, 1. Writes RUNS/searches/<name>-grid-<fingerprint>/: trials/ (each cell as soon as it is
-    finished), artifacts/ (sweep.json, selected_params.json), reports/ (sweep_summary.md,
-    report.html). The same command resumes, and started twice it shares the work.
+    finished), artifacts/ (sweep.json, selected_params.json), reports/ (sweep_summary.md), views/
+    (report.html). The same command resumes, and started twice it shares the work.
     """
     from essay_scoring.records.config import load_run_config
     from essay_scoring.reports.search_report import grid_summary, write_grid_reports
@@ -114,8 +114,8 @@ def optuna_sweep(
 
     Each outer fold is reported by what a search on the other folds selects; --flat leaves that out.
     Writes RUNS/searches/<name>-<fingerprint>/: journal.log (Optuna's), trials/, artifacts/
-    (optuna_trials.json, selected_params.json, search.json), reports/ (optuna_summary.md,
-    report.html), progress.json; and the stability runs. The same command resumes, and started
+    (optuna_trials.json, selected_params.json, search.json), reports/ (optuna_summary.md),
+    views/ (report.html), progress.json; and the stability runs. The same command resumes, and started
     twice, here or on another machine that shares the folder, it shares the work. Exits 3 when no
     trial kept the guardrails.
     """
@@ -147,12 +147,12 @@ def optuna_sweep(
 
 def _print(folder: Path, summary: Callable[[Path], str]) -> bool:
     """Print what was found, and where to read on; tell whether the folder is complete."""
-    from essay_scoring.records.manifest import is_complete
+    from essay_scoring.records.manifest import VIEWS, is_complete
 
     complete = is_complete(folder)
     if complete:
         typer.echo(f"{summary(folder)}\n")
-        typer.echo(f"report: {folder / 'reports' / 'report.html'}")
+        typer.echo(f"report: {folder / VIEWS / 'report.html'}")
     else:
         typer.echo("nothing is left to try here; the process that leads this search will end it")
     typer.echo(f"search: {folder}")

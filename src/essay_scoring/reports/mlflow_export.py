@@ -16,7 +16,7 @@ from typing import Any
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.manifest import VIEWS, require_intact
 from essay_scoring.records.run_folder import metrics_of
 from essay_scoring.reports.fold_scalars import FoldScalars, Scalar, folds_of, run_times
 
@@ -25,7 +25,7 @@ IDENTITY = "essay_scoring.metrics_sha256"
 """The tag by which a run is found again: the sha256 of its cv_metrics.json."""
 
 _FILES = ("config.json", "provenance.json", "manifest.json")
-_FOLDERS = ("artifacts", "reports")
+_FOLDERS = ("artifacts", "reports", VIEWS)
 _LONGEST = 6000
 """Characters of a parameter."""
 
@@ -46,7 +46,7 @@ class Exported:
 def export_mlflow(run: Path, uri: str, experiment: str = EXPERIMENT) -> Exported:
     """Write a finished run to MLflow, once: a run that stands there is left as it is.
 
-    No model, log or essay text goes there: config, provenance, artifacts and reports. Raises
+    No model, log or essay text goes there: config, provenance, artifacts, reports and views. Raises
     MissingExtraError without mlflow, InputError where MLflow refuses, and EvidenceError for a run
     that is not as it was written.
     """
@@ -103,7 +103,7 @@ class _Export:
             self._write_fold(parent, fold)
         for name in _FILES:
             self._client.log_artifact(parent, str(self._run / name))
-        for name in _FOLDERS:
+        for name in filter(lambda name: (self._run / name).is_dir(), _FOLDERS):
             self._client.log_artifacts(parent, str(self._run / name), name)
         self._end(parent)
         return Exported(parent, False)

@@ -1,9 +1,10 @@
-"""The reports of one run."""
+"""The reports of one run: the diagnostics that its seal covers, and pages that can be made again."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.run_folder import read_run_folder
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.html import run_page
@@ -12,15 +13,19 @@ from essay_scoring.reports.texts import write_texts
 
 
 def write_run_reports(folder: Path) -> list[Path]:
-    """Write `cv_report.md`, `residual_diagnostics.md` and `report.html` under reports/.
+    """Write `reports/residual_diagnostics.md` of a run that is not sealed yet, and its views.
 
     They are made from artifacts/ alone, the same artifacts giving the same bytes. Returns their
     paths; raises InputError for an artifact that is absent or faulty.
     """
     run = read_run_folder(folder)
-    reports = {
-        "cv_report.md": cv_report(run.metrics, run.probe),
-        "residual_diagnostics.md": residual_diagnostics(run.metrics, run.residuals.predictions),
-        "report.html": run_page(run),
-    }
-    return write_texts(folder / "reports", reports)
+    diagnostics = residual_diagnostics(run.metrics, run.residuals.predictions)
+    sealed = write_texts(folder / "reports", {"residual_diagnostics.md": diagnostics})
+    return [*sealed, *write_run_views(folder)]
+
+
+def write_run_views(folder: Path) -> list[Path]:
+    """Write `cv_report.md` and `report.html` under views/, which no seal covers; their paths."""
+    run = read_run_folder(folder)
+    pages = {"cv_report.md": cv_report(run.metrics, run.probe), "report.html": run_page(run)}
+    return write_texts(folder / VIEWS, pages)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import write_text
+from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.search import (
     RULES,
     Figures,
@@ -32,20 +33,25 @@ from essay_scoring.reports.table_cells import markdown_table, number, plain_tabl
 
 
 def write_search_reports(path: Path) -> list[Path]:
-    """Write `optuna_summary.md` and `report.html` under reports/ from artifacts/ alone."""
-    folder = SearchFolder(path)
-    search, trials = folder.read_search(), folder.read_trials()
-    drawings = _drawings(search, trials.parts["all"])
-    tables, caveats = search_tables(search, trials), _caveats(search)
-    page = _Page(search.name, search_answer(search), caveats, tables, drawings)
-    return page.write(path, "optuna_summary.md")
+    """Write `reports/optuna_summary.md` of a search that is not sealed yet, and its view."""
+    page = _search_page(path)
+    return [page.write_summary(path, "optuna_summary.md"), page.write_view(path)]
+
+
+def write_search_views(path: Path) -> list[Path]:
+    """Write `views/report.html` of a search, which no seal covers, from artifacts/ alone."""
+    return [_search_page(path).write_view(path)]
 
 
 def write_grid_reports(path: Path) -> list[Path]:
-    """Write `sweep_summary.md` and `report.html` under reports/ from artifacts/ alone."""
-    sweep = SearchFolder(path).read_sweep()
-    page = _Page(sweep.name, grid_answer(sweep), [], grid_tables(sweep), _Drawings())
-    return page.write(path, "sweep_summary.md")
+    """Write `reports/sweep_summary.md` of a grid that is not sealed yet, and its view."""
+    page = _grid_page(path)
+    return [page.write_summary(path, "sweep_summary.md"), page.write_view(path)]
+
+
+def write_grid_views(path: Path) -> list[Path]:
+    """Write `views/report.html` of a grid, which no seal covers, from artifacts/ alone."""
+    return [_grid_page(path).write_view(path)]
 
 
 def search_summary(path: Path) -> str:
@@ -151,19 +157,35 @@ class _Page:
     tables: list[SearchTable]
     drawings: _Drawings
 
-    def write(self, path: Path, summary: str) -> list[Path]:
-        """Write the Markdown summary, by this name, and the page."""
+    def write_summary(self, path: Path, name: str) -> Path:
+        """Write the Markdown summary by this name, and return its path."""
+        write_text(path / "reports" / name, self._markdown())
+        return path / "reports" / name
+
+    def write_view(self, path: Path) -> Path:
+        """Write the page, and return its path."""
         page = environment().get_template("search.html.jinja").render(**vars(self))
-        paths = [path / "reports" / summary, path / "reports" / "report.html"]
-        for at, content in zip(paths, (self._markdown(), page), strict=True):
-            write_text(at, content)
-        return paths
+        write_text(path / VIEWS / "report.html", page)
+        return path / VIEWS / "report.html"
 
     def _markdown(self) -> str:
         parts = [f"# {self.name}", self.answer, *self.caveats]
         for table in self.tables:
             parts += [f"## {table.caption}", table.note, markdown_table(table.header, table.rows)]
         return "\n\n".join(parts) + "\n"
+
+
+def _search_page(path: Path) -> _Page:
+    folder = SearchFolder(path)
+    search, trials = folder.read_search(), folder.read_trials()
+    drawings = _drawings(search, trials.parts["all"])
+    tables, caveats = search_tables(search, trials), _caveats(search)
+    return _Page(search.name, search_answer(search), caveats, tables, drawings)
+
+
+def _grid_page(path: Path) -> _Page:
+    sweep = SearchFolder(path).read_sweep()
+    return _Page(sweep.name, grid_answer(sweep), [], grid_tables(sweep), _Drawings())
 
 
 def _drawings(search: SearchRecord, trials: list[TrialRow]) -> _Drawings:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.record import read_record
+from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.decision import (
@@ -40,14 +41,20 @@ CAPTIONS = {
 
 
 def write_study_reports(folder: Path) -> list[Path]:
-    """Write `decision.md` and `report.html` of a study folder from its study.json.
+    """Write `decision.md` of a study folder that is not sealed yet, and its views; their paths."""
+    study = read_record(StudyRecord, folder / STUDY)
+    sealed = write_texts(folder, {"decision.md": decision_record(study)})
+    return [*sealed, *write_study_views(folder)]
 
-    The page also shows what RUNS holds of the run decided for: its artifacts, and its audits.
+
+def write_study_views(folder: Path) -> list[Path]:
+    """Write `report.html` of a study under views/, which no seal covers; its path.
+
+    Besides study.json it shows what RUNS holds of the run decided for: artifacts and audits.
     """
     study = read_record(StudyRecord, folder / STUDY)
     page = study_page(study, read_beside(folder, study))
-    reports = {"decision.md": decision_record(study), "report.html": page}
-    return write_texts(folder, reports)
+    return write_texts(folder / VIEWS, {"report.html": page})
 
 
 def study_page(study: StudyRecord, beside: Beside = INLINE) -> str:
