@@ -66,8 +66,8 @@ def mlflow(
 ) -> None:
     """Put a run into MLflow, once: params, metrics, a nested run for each fold, artifacts.
 
-    Artifacts are config, provenance, manifest, artifacts/, reports/ and views/: no models, no essay text. A
-    run that stands there is left as it is.
+    Artifacts are config, provenance, manifest, artifacts/, reports/ and views/: no models, no essay
+    text. A run that stands there is left as it is.
     """
     from essay_scoring.reports.mlflow_export import export_mlflow
 

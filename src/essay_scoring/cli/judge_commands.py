@@ -160,8 +160,8 @@ def study(
 
     An arm runs only if the ones before it ended as the study says; none can be skipped. Plans are
     registered, and their power said, before any candidate starts. Writes the arms' run folders and
-    RUNS/studies/<name>-<fingerprint>/: study.json, decision.md, views/report.html. Exits 0 for proceed, 3
-    for defer, 4 for inconclusive or invalid evidence.
+    RUNS/studies/<name>-<fingerprint>/: study.json, decision.md, views/report.html. Exits 0
+    for proceed, 3 for defer, 4 for inconclusive or invalid evidence.
     """
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display

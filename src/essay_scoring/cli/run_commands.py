@@ -66,8 +66,8 @@ def cv(
     Writes RUNS/<name>-<fingerprint>/: config.json, provenance.json, status.json, progress.json,
     run.log, models/, artifacts/ (cv_metrics.json, residuals_cv_val_oof.csv and .jsonl,
     truncation_coverage.json), reports/ (residual_diagnostics.md), views/ (report.html,
-    cv_report.md) and, last, manifest.json. The same command resumes what was interrupted. With --part it leaves its
-    fits alone in models/, for the whole command to find.
+    cv_report.md) and, last, manifest.json. The same command resumes what was interrupted. With
+    --part it leaves its fits alone in models/, for the whole command to find.
     """
     from essay_scoring.records.config import load_run_config
     from essay_scoring.runs.parts import run_part

@@ -115,9 +115,9 @@ def optuna_sweep(
     Each outer fold is reported by what a search on the other folds selects; --flat leaves that out.
     Writes RUNS/searches/<name>-<fingerprint>/: journal.log (Optuna's), trials/, artifacts/
     (optuna_trials.json, selected_params.json, search.json), reports/ (optuna_summary.md),
-    views/ (report.html), progress.json; and the stability runs. The same command resumes, and started
-    twice, here or on another machine that shares the folder, it shares the work. Exits 3 when no
-    trial kept the guardrails.
+    views/ (report.html), progress.json; and the stability runs. The same command resumes, and
+    started twice, here or on another machine that shares the folder, it shares the work. Exits 3
+    when no trial kept the guardrails.
     """
     from essay_scoring.records.search import SearchFolder
     from essay_scoring.records.search_settings import load_search

@@ -1,4 +1,4 @@
-"""The reports of one run: the diagnostics that its seal covers, and pages that can be made again."""
+"""The reports of one run: diagnostics that its seal covers, pages that can be made again."""
 
 from __future__ import annotations
 
