@@ -120,8 +120,9 @@ class Bench:
         values = MADE_ON | FINE_TUNED | changes
 
         def change(metrics: Any) -> None:
-            metrics["training"] = {k: v for k, v in values.items() if k not in MADE_ON}
+            trained = {k: v for k, v in values.items() if k not in MADE_ON}
             for number, fit in enumerate(metrics["fits"]):
+                fit["execution"].update(trained)
                 own = fits[number] if number < len(fits) else {}
                 made_on(fit, **{k: (values | own)[k] for k in MADE_ON})
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from essay_scoring.core.progress import Progress
 from essay_scoring.judging.evidence import demands
 from essay_scoring.judging.plans import EvidenceRules
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import write_manifest
-from essay_scoring.runs.run import open_run
-from tests.conftest import smoke_config
 from tests.judging.registered import (
     LATER,
     METRICS,
@@ -139,16 +136,3 @@ def test_one_fit_made_otherwise_is_enough_to_miss_a_rule(
     assert [one.line() for one in demands(rules, read_run(bench.candidate)) if not one.met] == [
         said
     ]
-
-
-def test_a_fine_tuned_encoder_records_how_it_was_trained(bench: Bench) -> None:
-    config = smoke_config(
-        "length",
-        'scorer.family="transformer"',
-        'scorer.mixed_precision="none"',
-        "scorer.batch_size=4",
-        "scorer.accumulation=8",
-    )
-    run = open_run(config, bench.space, Progress())
-    training = config.scorer.evidence()
-    assert (run.precision, training["effective_batch"], training["chunked"]) == ("fp32", 32, True)

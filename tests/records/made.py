@@ -29,6 +29,7 @@ FIT: dict[str, Any] = {
     "seconds": 1.5,
     "peak_mib": None,
     "precisions": ["fp32"],
+    "execution": {},
     "finite": True,
     "environments": [ENVIRONMENT],
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from essay_scoring.core.contracts import FitReport, Scorer
+from essay_scoring.core.contracts import FitReport, Scorer, TrainingExecution
 from essay_scoring.core.errors import EvidenceError, NotFiniteError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.files import read_json, write_json, write_text
@@ -193,3 +193,12 @@ def test_dev_is_about_the_share_that_was_asked_for(space: Workspace, scheme: Sch
     for fold in design.folds:
         fit, dev = design.training_rows([fold])
         assert 0.08 < len(dev) / (len(fit) + len(dev)) < 0.25
+
+
+def test_a_fit_records_the_precision_of_networks_and_of_frozen_columns() -> None:
+    environment = Environment.model_validate(ENVIRONMENT)
+    reads, plain = (Origin("a", MeanSettings(), environment, one) for one in ("bf16", None))
+    network = TrainingExecution(precisions=("fp32",))
+    assert reads.precisions(network) == ("fp32", "bf16")
+    assert reads.precisions(TrainingExecution()) == ("bf16",)
+    assert plain.precisions(TrainingExecution()) == ("fp32",)

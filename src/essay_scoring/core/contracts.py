@@ -9,8 +9,10 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray, IntArray
 
 Matrix = npt.NDArray[np.float32]
@@ -59,16 +61,55 @@ class FeatureBlock(Protocol):
         """Return one row per essay; a row depends on its own essay and prompt name alone."""
 
 
+class TrainingExecution(Record):
+    """How a network was trained, as it was seen to be; all null for families without one."""
+
+    precisions: tuple[str, ...] = Field(
+        default=(), description="in which numbers networks computed: fp32, bf16, fp16"
+    )
+    gradient_checkpointing: bool | None = Field(
+        default=None, description="whether activations were computed again to save memory"
+    )
+    effective_batch: int | None = Field(
+        default=None, description="essays of the largest optimiser step"
+    )
+    length_bucketing: bool | None = Field(
+        default=None, description="whether every step was cut into essays of similar length"
+    )
+    chunked: bool | None = Field(
+        default=None,
+        description="whether essays were read whole, in chunks of the encoder's length",
+    )
+    pooled: bool | None = Field(
+        default=None, description="whether all chunks of an essay were pooled into one vector"
+    )
+
+
+def joined_execution(parts: Sequence[TrainingExecution]) -> TrainingExecution:
+    """Return how several scorers were trained as one: what a part denies, the whole denies."""
+    values: dict[str, object] = {
+        "precisions": tuple(dict.fromkeys(name for part in parts for name in part.precisions))
+    }
+    for name in ("gradient_checkpointing", "length_bucketing", "chunked", "pooled"):
+        known = [getattr(part, name) for part in parts if getattr(part, name) is not None]
+        values[name] = all(known) if known else None
+    batches = [part.effective_batch for part in parts if part.effective_batch is not None]
+    values["effective_batch"] = min(batches, default=None)
+    return TrainingExecution.model_validate(values)
+
+
 @dataclass(frozen=True)
 class FitReport:
     """What fitting tells besides the model itself.
 
     `rounds` is the number of boosting rounds or epochs kept (None where that has no meaning);
-    `curve` holds named per-round losses, on the training scale.
+    `curve` holds named per-round losses, on the training scale; `execution` is how networks were
+    trained.
     """
 
     rounds: int | None = None
     curve: dict[str, list[float]] = field(default_factory=dict)
+    execution: TrainingExecution = field(default_factory=TrainingExecution)
 
 
 class Scorer(Protocol):

@@ -89,14 +89,14 @@ def _answers(rule: str, run: RunRecord) -> tuple[JsonValue, ...]:
     if rule == "detached":
         return (True if (run.folder / RECEIPT).is_file() else None,)
     values: list[JsonValue] = [
-        value for fit in run.metrics.fits for value in _answers_of(rule, fit, run)
+        value for fit in run.metrics.fits for value in _answers_of(rule, fit)
     ]
     if rule == "host":
         values += sorted(hosts(run.folder))
     return tuple(value for at, value in enumerate(values) if value not in values[:at])
 
 
-def _answers_of(rule: str, fit: FitRow, run: RunRecord) -> list[JsonValue]:
+def _answers_of(rule: str, fit: FitRow) -> list[JsonValue]:
     if rule == "device":
         return [one.device for one in fit.environments]
     if rule == "host":
@@ -105,7 +105,7 @@ def _answers_of(rule: str, fit: FitRow, run: RunRecord) -> list[JsonValue]:
         return [*fit.precisions]
     if rule == "finite":
         return [fit.finite]
-    return [run.metrics.training.get(rule)]
+    return [getattr(fit.execution, rule)]
 
 
 def _met(rule: str, asked: JsonValue, answer: JsonValue) -> bool:

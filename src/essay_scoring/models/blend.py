@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, ColumnSource, FitReport
+from essay_scoring.core.contracts import Columns, ColumnSource, FitReport, joined_execution
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray
@@ -38,13 +38,13 @@ class BlendScorer(FamilyScorer[BlendSettings]):
 
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Fit all parts and then their weights; `curve["weights"]` holds those, in order."""
-        for part in self.parts:
-            part.fit(train, dev)
+        reports = [part.fit(train, dev) for part in self.parts]
         weights = np.full(len(self.parts), 1 / len(self.parts))
         if self.settings.weights == "dev":
             weights = convex_weights(self._parts_predict(dev.essays), dev.targets)
         self.facts = {_weight(number): float(value) for number, value in enumerate(weights)}
-        return FitReport(curve={"weights": weights.tolist()})
+        execution = joined_execution([report.execution for report in reports])
+        return FitReport(curve={"weights": weights.tolist()}, execution=execution)
 
     def predict_targets(self, essays: Essays) -> FloatArray:
         """Return predictions on the training scale, shape (n,), not clipped to it."""

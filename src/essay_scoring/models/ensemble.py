@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import FitReport, Scorer
+from essay_scoring.core.contracts import FitReport, Scorer, joined_execution
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import read_card, write_card
@@ -24,7 +25,8 @@ class EnsembleScorer:
     def fit(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Fit all members; return the report of the first, which has the base seed."""
         reports = [member.fit(train, dev) for member in self.members]
-        return reports[0]
+        execution = joined_execution([report.execution for report in reports])
+        return replace(reports[0], execution=execution)
 
     def predict(self, essays: Essays) -> FloatArray:
         """Return the mean of the members' raw predictions, shape (n,)."""

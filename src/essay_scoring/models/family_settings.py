@@ -50,7 +50,3 @@ class FamilySettings(Settings):
     def encoder(self) -> EncoderSettings | None:
         """The encoder that the family itself reads essays with, None where it reads columns."""
         return None
-
-    def evidence(self) -> dict[str, object]:
-        """Return what gate plans may ask of how the family was trained; {} where nothing is."""
-        return {}

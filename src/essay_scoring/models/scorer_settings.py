@@ -180,16 +180,6 @@ class TransformerSettings(FamilySettings):
             overlap=self.chunk_overlap_tokens,
         )
 
-    def evidence(self) -> dict[str, object]:
-        """Return how training was set up: batches of similar length, whole essays, pooled."""
-        return {
-            "gradient_checkpointing": self.gradient_checkpointing,
-            "effective_batch": self.batch_size * self.accumulation,
-            "length_bucketing": True,
-            "chunked": True,
-            "pooled": True,
-        }
-
 
 SingleSettings = (
     MeanSettings
@@ -233,10 +223,6 @@ class BlendSettings(FamilySettings):
     def encoder(self) -> EncoderSettings | None:
         """The encoder that its transformers read essays with, if there are any."""
         return next((m.scorer.encoder for m in self.members if m.scorer.encoder), None)
-
-    def evidence(self) -> dict[str, object]:
-        """Return what its first transformer says."""
-        return next((said for m in self.members if (said := m.scorer.evidence())), {})
 
 
 ScorerSettings = Annotated[SingleSettings | BlendSettings, Field(discriminator="family")]

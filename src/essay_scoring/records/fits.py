@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from essay_scoring.core.contracts import TrainingExecution
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.record import Record, Sha256, read_record, write_record
 from essay_scoring.records.manifest import require_intact, write_manifest
@@ -36,6 +37,7 @@ class Fit(Record):
     precisions: tuple[str, ...] = Field(
         description="in which numbers it computed: fp32, bf16, fp16; several for a mixed blend"
     )
+    execution: TrainingExecution = Field(description="how networks were trained")
     finite: bool = Field(description="whether all losses and predictions were finite numbers")
     environments: tuple[Environment, ...] = Field(
         description="what it ran with; several where members of an ensemble ran apart"

@@ -138,6 +138,3 @@ class CvMetrics(Record):
     covariates: list[CovariateCorrelation] = Field(description="what residuals go with")
     baselines: dict[str, Summary] = Field(description="the same figures of each baseline")
     fits: list[FitRow] = Field(description="of the scorer, by fold; empty for imported ones")
-    training: dict[str, JsonValue] = Field(
-        default_factory=dict, description="how the scorer trained; empty for most families"
-    )

@@ -99,7 +99,6 @@ def write_artifacts(
             for name, other in baselines.items()
         },
         fits=[_fit_row(fit) for fit in scored.fits],
-        training=run.config.scorer.evidence(),  # type: ignore[arg-type]
     )
     written.append(artifacts / "cv_metrics.json")
     write_record(written[-1], metrics)

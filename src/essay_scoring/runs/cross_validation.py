@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.contracts import Scorer, TrainingExecution
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed, fingerprint, rows_sha256
@@ -80,12 +80,20 @@ class Design:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the fits of one run come from: its identity, one scorer's settings, and the machine."""
+    """What the fits of one run come from: its identity, one scorer's settings, and the machine.
+
+    `columns_precision` is that of the encoder whose embeddings the scorer reads, None without any.
+    """
 
     run_identity: str
     settings: Settings
     environment: Environment
-    precision: str
+    columns_precision: str | None
+
+    def precisions(self, execution: TrainingExecution) -> tuple[str, ...]:
+        """Return in which numbers networks and frozen columns were computed; else fp32."""
+        columns = () if self.columns_precision is None else (self.columns_precision,)
+        return tuple(dict.fromkeys((*execution.precisions, *columns))) or ("fp32",)
 
     def identity(self, essays: Sequence[str], folds: Sequence[int], member: int | None) -> str:
         """Return the identity of a fit on these essays that leaves these folds out."""
@@ -152,7 +160,8 @@ class Fitter:
             n_dev=len(dev),
             seconds=round(time.perf_counter() - started, 3),
             peak_mib=peak_mib(),
-            precisions=(self.origin.precision,),
+            precisions=self.origin.precisions(report.execution),
+            execution=report.execution,
             finite=True,
             environments=(self.origin.environment,),
         )

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from essay_scoring.core.contracts import joined_execution
 from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import read_json, try_lock, wait_lock, write_json
 from essay_scoring.core.progress import Progress
@@ -202,6 +203,7 @@ def _joined(members: list[FitRecord], identity: str) -> FitRecord:
             "seconds": round(sum(member.seconds for member in members), 3),
             "peak_mib": max(peaks, default=None),
             "finite": all(member.finite for member in members),
+            "execution": joined_execution([member.execution for member in members]),
             "precisions": _distinct(member.precisions for member in members),
             "environments": _distinct(member.environments for member in members),
         }

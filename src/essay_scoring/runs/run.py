@@ -25,7 +25,6 @@ from essay_scoring.models.scorer_settings import (
     MeanSettings,
     RidgeSettings,
     ScorerSettings,
-    TransformerSettings,
 )
 from essay_scoring.records import provenance
 from essay_scoring.records.config import (
@@ -110,7 +109,10 @@ class Run:
     def origin(self, settings: ScorerSettings) -> Origin:
         """Return what this run's fits of a scorer with these settings come from, here and now."""
         environment = provenance.environment(*device())
-        return Origin(self.identity, settings, environment, self.precision)
+        reads = settings.reads_columns and "embeddings" in self.config.features.sets
+        encoder = self.config.features.encoder
+        precision = resolve(encoder.precision, device_in_use()) if reads else None
+        return Origin(self.identity, settings, environment, precision)
 
     @property
     def needs_columns(self) -> bool:
@@ -123,14 +125,6 @@ class Run:
         """Whether the scorer reads essays through an encoder, by itself or in its columns."""
         scorer, sets = self.config.scorer, self.config.features.sets
         return scorer.encoder is not None or (self.needs_columns and "embeddings" in sets)
-
-    @property
-    def precision(self) -> str:
-        """In which numbers the scorer's own network computes, or else the columns' encoder."""
-        scorer = self.config.scorer
-        if isinstance(scorer, TransformerSettings):
-            return resolve(scorer.mixed_precision, device_in_use())
-        return resolve(self.config.features.encoder.precision, device_in_use())
 
     def fitter(self, settings: ScorerSettings, design: Design | None = None) -> Fitter:
         """Return what fits a scorer with these settings, on this run's design or another."""

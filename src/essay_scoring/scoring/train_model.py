@@ -139,7 +139,8 @@ def _fit(run: Run, folder: Path) -> None:
         n_fit=len(fit),
         n_dev=len(dev),
         seconds=round(time.perf_counter() - started, 3),
-        precisions=(origin.precision,),
+        precisions=origin.precisions(report.execution),
+        execution=report.execution,
         finite=True,
         environments=(origin.environment,),
     )

@@ -8,6 +8,8 @@ import torch
 
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.progress import ProgressEvent
+from essay_scoring.core.scale import IntArray
+from essay_scoring.models.transformer import learner as learner_module
 from essay_scoring.models.transformer.checkpoints import Standing
 from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.torch_settings import torch_settings
@@ -47,6 +49,35 @@ def test_early_stopping_restores_the_best_epoch() -> None:
     assert standing.best == 1 + int(np.argmin(dev))
     assert dev_loss(taught) == pytest.approx(dev[standing.best - 1], rel=1e-6)
     assert dev_loss(taught) < dev[-1]
+
+
+def test_training_says_how_it_was_done() -> None:
+    chosen = settings(epochs=1, batch_size=4, accumulation=2, tokens_per_micro_batch=64)
+    taught = training(chosen, n=30)
+    taught.run("x")
+    execution = taught.execution()
+    assert (execution.precisions, execution.effective_batch) == (("fp32",), 8)
+    assert (execution.length_bucketing, execution.chunked, execution.pooled) == (True, True, False)
+    assert execution.gradient_checkpointing is chosen.gradient_checkpointing
+
+
+def test_steps_cut_without_regard_to_length_are_not_said_to_be_bucketed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def by_order(rows: IntArray, *_: object) -> list[IntArray]:
+        return [rows[start : start + 2] for start in range(0, len(rows), 2)]
+
+    monkeypatch.setattr(learner_module, "cut_step", by_order)
+    taught = training(settings(epochs=1, batch_size=4, accumulation=2), n=30)
+    taught.run("x")
+    assert taught.execution().length_bucketing is False
+
+
+def test_essays_longer_than_a_chunk_are_not_said_to_be_chunked() -> None:
+    taught = training(settings(epochs=1), n=30)
+    shorter = taught.learner.settings.model_copy(update={"max_length": 2})
+    taught.learner.settings = shorter
+    assert taught.execution().chunked is False
 
 
 def test_training_learns() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -77,6 +78,7 @@ class Learner:
     ) -> None:
         self.network, self.invariance = network, invariance
         self.settings, self.arithmetic, self.pool = settings, arithmetic, pool
+        self.largest_step, self.bucketed = 0, True
         learnt = network.parameter_groups()
         method = list(invariance.named_parameters())
         self.optimiser = build_optimiser({**learnt, "invariance": method}, settings)
@@ -106,6 +108,7 @@ class Learner:
         step_groups = torch.as_tensor(sizes, device=self.arithmetic.device)
 
         parts = cut_step(rows, dataset.tokens, settings.batch_size, settings.tokens_per_micro_batch)
+        self._note(rows, [[dataset.tokens[row] for row in part] for part in parts])
         micro = _MicroBatches(self, dataset, position, step_groups)
         if self.invariance.gathered:
             upstream = micro.gathered(parts)
@@ -118,6 +121,12 @@ class Learner:
         self._descend(dataset, rows, position.place)
         self.invariance.end_step()
         return total / len(rows)
+
+    def _note(self, rows: IntArray, lengths: Sequence[Sequence[int]]) -> None:
+        """Take note of a step's size, and whether no micro-batch overlaps another in length."""
+        self.largest_step = max(self.largest_step, len(rows))
+        pairs = pairwise(sorted((min(part), max(part)) for part in lengths))
+        self.bucketed &= all(longest <= shortest for (_, longest), (shortest, _) in pairs)
 
     def _add(self, gradients: Sequence[Tensor | None]) -> None:
         for parameter, gradient in zip(self.learnt, gradients, strict=True):

@@ -66,7 +66,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
             "heads": 1 + len(scale.traits),
             "epochs": standing.best,
         }
-        return FitReport(standing.best, dict(standing.curve))
+        return FitReport(standing.best, dict(standing.curve), training.execution())
 
     def canary(self, train: ScoredEssays, dev: ScoredEssays) -> SmokeStepReport:
         """Take one step of this model on the first batch of `train`; learn nothing from it.

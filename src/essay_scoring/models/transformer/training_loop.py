@@ -10,12 +10,14 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from essay_scoring.core.contracts import TrainingExecution
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import IntArray
 from essay_scoring.models.context import Job
 from essay_scoring.models.transformer.batching import epoch_steps
 from essay_scoring.models.transformer.checkpoints import Checkpoint, Checkpoints, Standing
+from essay_scoring.models.transformer.chunk_pooling import AttentionPooling, MeanPooling
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.inference import Reader
 from essay_scoring.models.transformer.learner import Learner, StepPosition
@@ -65,6 +67,20 @@ class Training:
         """Take one step on the first batch there is and undo it; NotFiniteError if it fails."""
         rows = self._steps(0)[0][: self.learner.settings.batch_size]
         return take_smoke_step(self.learner, self.dataset, rows, self._place)
+
+    def execution(self) -> TrainingExecution:
+        """Return how the network was trained, as this process saw it."""
+        learner = self.learner
+        pooling = getattr(learner.network, "pooling", None)
+        longest = (len(chunk) for essay in self.dataset.essays for chunk in essay.ids)
+        return TrainingExecution(
+            precisions=(learner.arithmetic.precision,),
+            gradient_checkpointing=learner.settings.gradient_checkpointing,
+            effective_batch=learner.largest_step or len(self._steps(0)[0]),
+            length_bucketing=learner.bucketed,
+            chunked=max(longest) <= learner.settings.max_length,
+            pooled=isinstance(pooling, MeanPooling | AttentionPooling),
+        )
 
     @property
     def _epochs(self) -> int:
