@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.resamples import Limit, Resamples
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.summary import summarise
 from tests.statistics.made import made_predictions
 

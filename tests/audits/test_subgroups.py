@@ -5,8 +5,8 @@ import pytest
 
 from essay_scoring.audits.subgroups import conditional_differences, subgroups
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.statistics import psychometrics as rsm
 from tests.audits.made_evidence import evidence_of, figure, made_evidence
+from tests.statistics import oracle
 from tests.statistics.made import MIXED
 
 
@@ -43,8 +43,8 @@ def test_the_figures_are_those_of_rsmtool() -> None:
     true, final, _ = evidence.common
     for group in evidence.groups[:2]:
         members = group.members
-        dsm = rsm.standardised_means_difference(true, final, members)
-        smd = rsm.smd_in_human_deviations(true[members], final[members])
+        dsm = oracle.dsm(true, final, members)
+        smd = oracle.smd(true[members], final[members])
         assert figure(section, "DSM", group.name).estimate == pytest.approx(dsm, abs=1e-9)
         assert figure(section, "SMD", group.name).estimate == pytest.approx(smd, abs=1e-9)
         assert figure(section, "SMD", group.name).n == int(members.sum())

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.statistics import agreement, metrics, slices
-from essay_scoring.statistics.counts import observed, sums_of, tabulate
+from essay_scoring.statistics import metrics, slices, weighted
+from essay_scoring.statistics.counts import Mask, observed, sums_of, tabulate
 from essay_scoring.statistics.figures import (
     fold_qwk,
     mean_of_lowest,
     overall_figures,
     prompt_qwk,
     rank_figures,
-    weighted_pearson,
 )
 from essay_scoring.statistics.predictions import Predictions
+from tests.statistics import oracle
 from tests.statistics.made import HALVES, MIXED, made_predictions, of_scores, rescored
 
 CASES = {
@@ -30,18 +30,28 @@ def test_figures_of_sums_equal_those_of_the_essays(predictions: Predictions) -> 
     tables = tabulate([predictions], with_raw=True)
     figures = {k: v[0, 0] for k, v in overall_figures(sums_of(tables, observed(tables))).items()}
     figures |= {k: v[0] for k, v in rank_figures(tables, observed(tables)).items()}
-    for name, figure in agreement.overall(predictions).items():
-        assert figures[name] == pytest.approx(figure.estimate, abs=1e-10), name
+    by_essay = oracle.figures(predictions)
+    assert set(by_essay) == set(figures) - {"mean_qwk"}
+    for name, value in by_essay.items():
+        assert figures[name] == pytest.approx(value, abs=1e-10), name
 
 
 @pytest.mark.parametrize("predictions", CASES.values(), ids=CASES.keys())
 def test_slices_of_sums_equal_those_of_the_essays(predictions: Predictions) -> None:
     tables = tabulate([predictions])
     sums = sums_of(tables, observed(tables))
-    large, _ = slices.by_prompt(predictions, 0)
-    assert prompt_qwk(sums)[0, 0] == pytest.approx([row.qwk for row in large], abs=1e-12)
-    folds = [row.qwk for row in slices.by_fold(predictions)]
-    assert fold_qwk(sums)[0, 0] == pytest.approx(folds, abs=1e-12)
+    names = np.array(predictions.prompts)
+    prompts = [oracle.kappa(part(predictions, names == name)) for name in sorted(set(names))]
+    assert prompt_qwk(sums)[0, 0] == pytest.approx(prompts, abs=1e-12)
+    folds = predictions.folds
+    by_fold = [oracle.kappa(part(predictions, folds == fold)) for fold in np.unique(folds)]
+    assert fold_qwk(sums)[0, 0] == pytest.approx(by_fold, abs=1e-12)
+    assert [row.qwk for row in slices.by_prompt(predictions, 0)[0]] == pytest.approx(prompts)
+    assert [row.qwk for row in slices.by_fold(predictions)] == pytest.approx(by_fold)
+
+
+def part(run: Predictions, mask: Mask) -> Predictions:
+    return run.take(np.flatnonzero(mask))
 
 
 def test_two_runs_stand_side_by_side() -> None:
@@ -49,7 +59,7 @@ def test_two_runs_stand_side_by_side() -> None:
     candidate = rescored(reference, seed=3)
     tables = tabulate([reference, candidate])
     both = overall_figures(sums_of(tables, observed(tables)))["qwk"][0]
-    alone = [agreement.kappa(reference), agreement.kappa(candidate)]
+    alone = [oracle.kappa(reference), oracle.kappa(candidate)]
     assert both == pytest.approx(alone, abs=1e-12)
 
 
@@ -117,7 +127,7 @@ def test_weighted_correlations_equal_those_of_repeated_essays() -> None:
 
 def test_weighted_correlation_with_a_constant_is_undefined() -> None:
     ones: FloatArray = np.ones((2, 4))
-    assert np.isnan(weighted_pearson(ones, np.arange(4.0), np.full(4, 3.0))).all()
+    assert np.isnan(weighted.pearson(ones, np.arange(4.0), np.full(4, 3.0))).all()
 
 
 def test_prompt_names_may_be_hostile() -> None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import cohen_kappa_score
 
-from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.statistics import metrics
+from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
+from essay_scoring.statistics import metrics, weighted
+from essay_scoring.statistics.agreement import overall
+from tests.statistics.made import of_scores
 
 
 def ints(*values: int) -> IntArray:
@@ -95,11 +97,8 @@ def test_confusion_has_true_labels_in_rows() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        metrics.mean_absolute_error,
-        metrics.root_mean_squared_error,
         metrics.pearson,
         metrics.spearman,
-        metrics.standardised_mean_difference,
     ],
 )
 def test_an_empty_slice_has_no_figure(figure: object) -> None:
@@ -107,9 +106,8 @@ def test_an_empty_slice_has_no_figure(figure: object) -> None:
     assert figure(floats(), floats()) is None
 
 
-def test_an_empty_slice_has_no_kappa_and_no_share() -> None:
+def test_an_empty_slice_has_no_kappa() -> None:
     assert metrics.qwk(ints(), ints(), 4) is None
-    assert metrics.share_within(floats(), 1) is None
 
 
 def test_kappa_of_one_constant_label_is_undefined_not_zero() -> None:
@@ -118,16 +116,17 @@ def test_kappa_of_one_constant_label_is_undefined_not_zero() -> None:
 
 
 def test_errors_by_hand() -> None:
-    true, predicted = floats(1, 2, 4), floats(2, 2, 2)  # errors 1, 0, -2
-    assert metrics.mean_absolute_error(true, predicted) == pytest.approx(1.0)
-    assert metrics.root_mean_squared_error(true, predicted) == pytest.approx(math.sqrt(5 / 3))
-    assert metrics.share_within(predicted - true, 1) == pytest.approx(2 / 3)
-    assert metrics.share_within(predicted - true, 0) == pytest.approx(1 / 3)
+    run = of_scores([1, 2, 4], [2, 2, 2], scales=ScoreScales(shared=ScoreScale(low=1, high=5)))
+    found = overall(run)  # errors 1, 0, -2
+    assert found["mae"].estimate == pytest.approx(1.0)
+    assert found["rmse"].estimate == pytest.approx(math.sqrt(5 / 3))
+    assert found["adjacent"].estimate == pytest.approx(2 / 3)
+    assert found["exact"].estimate == pytest.approx(1 / 3)
 
 
 def test_smd_by_hand() -> None:
     # Means 2 and 3; sample variances 1 and 4; pooled deviation sqrt(2.5).
-    smd = metrics.standardised_mean_difference(floats(1, 2, 3), floats(1, 3, 5))
+    smd = weighted.pooled_smd(metrics.once(3), floats(1, 2, 3), floats(1, 3, 5))[0]
     assert smd == pytest.approx(1 / math.sqrt(2.5))
 
 
@@ -140,7 +139,8 @@ def test_correlation_with_a_constant_is_undefined() -> None:
 @settings(max_examples=50, deadline=None)
 def test_ranks_and_spearman_equal_scipy(rows: list[tuple[int, int]]) -> None:
     x, y = np.array(rows, dtype=np.float64).T
-    assert metrics.mean_ranks(x).tolist() == rankdata(x).tolist()
+    ranks = weighted.midranks(metrics.once(len(x)), x)[0] + 0.5
+    assert ranks.tolist() == rankdata(x).tolist()
     ours = metrics.spearman(x, y)
     if ours is not None:
         assert ours == pytest.approx(float(spearmanr(x, y).statistic), abs=1e-12)

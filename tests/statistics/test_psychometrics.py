@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.statistics import agreement
 from essay_scoring.statistics.comparison import compare
-from essay_scoring.statistics.metrics import standardised_mean_difference
-from essay_scoring.statistics.psychometrics import (
+from essay_scoring.statistics.metrics import finite_or_none, once
+from essay_scoring.statistics.weighted import (
     continuous_qwk,
-    smd_in_human_deviations,
+    pooled_smd,
+    smd,
     standardised_means_difference,
 )
 from tests.statistics.made import of_scores
@@ -29,6 +31,14 @@ def mean(values: list[float]) -> float:
 def covariance(a: list[float], b: list[float], ddof: int) -> float:
     together = [(x - mean(a)) * (y - mean(b)) for x, y in zip(a, b, strict=True)]
     return math.fsum(together) / (len(a) - ddof)
+
+
+def of_data(statistic: Callable[..., FloatArray], *columns: object, **how: int) -> float | None:
+    """Return a statistic of the data as they are, None where it has no meaning."""
+    values = [np.asarray(column) for column in columns]
+    found = statistic(once(len(values[0])), *values, **how)
+    assert found.shape == (1,)
+    return finite_or_none(float(found[0]))
 
 
 def random_scores(seed: int) -> tuple[list[float], list[float], list[bool]]:
@@ -48,7 +58,7 @@ def test_continuous_qwk_is_rsmtools(seed: int, ddof: int) -> None:
     h, m, _ = random_scores(seed)
     spread = covariance(h, h, ddof) + covariance(m, m, ddof) + (mean(m) - mean(h)) ** 2
     expected = 2 * covariance(h, m, ddof) / spread
-    found = continuous_qwk(np.array(h), np.array(m), ddof=ddof)
+    found = of_data(continuous_qwk, h, m, ddof=ddof)
     assert found == pytest.approx(expected, abs=1e-9)
 
 
@@ -57,9 +67,9 @@ def test_continuous_qwk_is_rsmtools(seed: int, ddof: int) -> None:
 def test_smd_is_rsmtools(seed: int) -> None:
     h, m, _ = random_scores(seed)
     expected = (mean(m) - mean(h)) / math.sqrt(covariance(h, h, 1))
-    assert smd_in_human_deviations(np.array(h), np.array(m)) == pytest.approx(expected, abs=1e-9)
+    assert of_data(smd, h, m) == pytest.approx(expected, abs=1e-9)
     pooled = math.sqrt((covariance(h, h, 1) + covariance(m, m, 1)) / 2)
-    own = standardised_mean_difference(np.array(h), np.array(m))
+    own = of_data(pooled_smd, h, m)
     assert own == pytest.approx((mean(m) - mean(h)) / pooled, abs=1e-9)
 
 
@@ -73,34 +83,34 @@ def test_dsm_is_rsmtools(seed: int) -> None:
         for x, y, member in zip(h, m, members, strict=True)
         if member
     ]
-    found = standardised_means_difference(np.array(h), np.array(m), np.array(members))
+    found = of_data(standardised_means_difference, h, m, np.array(members))
     assert found == pytest.approx(mean(z), abs=1e-9)
 
 
 def test_the_figures_by_hand() -> None:
     # H = 1, 2, 3 and M = 2, 3, 4: covariance and both variances 2/3 by n, the means 1 apart.
     h, m = np.array([1.0, 2, 3]), np.array([2.0, 3, 4])
-    assert continuous_qwk(h, m) == pytest.approx((4 / 3) / (4 / 3 + 1))
-    assert continuous_qwk(h, m, ddof=1) == pytest.approx(2 / 3)
-    assert smd_in_human_deviations(h, m) == pytest.approx(1.0)
+    assert of_data(continuous_qwk, h, m) == pytest.approx((4 / 3) / (4 / 3 + 1))
+    assert of_data(continuous_qwk, h, m, ddof=1) == pytest.approx(2 / 3)
+    assert of_data(smd, h, m) == pytest.approx(1.0)
     # A constant shift is no difference between subgroups.
-    assert standardised_means_difference(h, m, h == 1) == pytest.approx(0.0)
+    assert of_data(standardised_means_difference, h, m, h == 1) == pytest.approx(0.0)
     # M = 3, 2, 4: z(M) of the first is 0, z(H) is -1.
     turned = np.array([3.0, 2, 4])
-    assert standardised_means_difference(h, turned, h == 1) == pytest.approx(1.0)
+    assert of_data(standardised_means_difference, h, turned, h == 1) == pytest.approx(1.0)
 
 
 def test_what_has_no_meaning_is_missing() -> None:
     one, same, other = np.array([2.0]), np.full(3, 2.0), np.array([1.0, 2, 3])
     nobody = np.zeros(3, dtype=bool)
-    assert continuous_qwk(same, same) is None
-    assert continuous_qwk(one, one, ddof=1) is None
-    assert continuous_qwk(np.empty(0), np.empty(0)) is None
-    assert smd_in_human_deviations(same, other) is None
-    assert smd_in_human_deviations(one, one) is None
-    assert standardised_means_difference(other, other, nobody) is None
-    assert standardised_means_difference(other, same, ~nobody) is None
-    assert standardised_means_difference(one, one, np.array([True])) is None
+    assert of_data(continuous_qwk, same, same) is None
+    assert of_data(continuous_qwk, one, one, ddof=1) is None
+    assert of_data(continuous_qwk, np.empty(0), np.empty(0)) is None
+    assert of_data(smd, same, other) is None
+    assert of_data(smd, one, one) is None
+    assert of_data(standardised_means_difference, other, other, nobody) is None
+    assert of_data(standardised_means_difference, other, same, ~nobody) is None
+    assert of_data(standardised_means_difference, one, one, np.array([True])) is None
 
 
 @given(st.integers(0, 10**6), st.integers(2, 12))
@@ -115,6 +125,6 @@ def test_every_qwk_is_scikit_learns_on_the_full_label_list(seed: int, n_labels: 
     scales = ScoreScales(shared=ScoreScale(low=0, high=n_labels - 1))
     run = of_scores(true.tolist(), final.tolist(), scales=scales)
     pooled = compare(run, run, replicates=0).deltas["pooled_qwk"].reference
-    assert agreement.kappa(run) == pytest.approx(oracle, abs=1e-12)
+    assert agreement.overall(run)["qwk"].estimate == pytest.approx(oracle, abs=1e-12)
     assert pooled == pytest.approx(oracle, abs=1e-12)
-    assert continuous_qwk(run.true, run.final) == pytest.approx(oracle, abs=1e-9)
+    assert of_data(continuous_qwk, run.true, run.final) == pytest.approx(oracle, abs=1e-9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.scale import ScoreScales
-from essay_scoring.statistics.agreement import kappa, overall
+from essay_scoring.statistics.agreement import overall
 from essay_scoring.statistics.figures import overall_figures, prompt_qwk
 from essay_scoring.statistics.power_population import Population, fit_population
 from essay_scoring.statistics.simulation import (
@@ -23,6 +23,7 @@ from essay_scoring.statistics.simulation import (
     true_sums,
 )
 from tests.statistics.made import HALVES, MIXED, made_predictions, of_scores
+from tests.statistics.oracle import kappa
 
 RUN = made_predictions(600, n_prompts=12, noise=0.7)
 PLACES = Places.of(RUN)

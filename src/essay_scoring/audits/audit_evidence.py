@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.resamples import Resamples
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import common_values
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.predictions import Predictions

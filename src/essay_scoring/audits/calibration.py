@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence
 from essay_scoring.audits.findings import Cell, Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.subgroups import differs
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.slices import by_band, by_predicted_band, rows_by_prompt
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.true_scores import TrueScores, true_scores
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Mask
 
 NAME, TITLE = "ceilings", "Human ceilings"

@@ -35,7 +35,7 @@ FAR = 0.5
 class CardMaterial:
     """What cards are drawn from: predictions, and words (n,) and columns of the same essays.
 
-    `prompts` are the recorded figures of each prompt large enough, as `evaluation.summary` gives
+    `prompts` are the recorded figures of each prompt large enough, as `statistics.summary` gives
     them; `columns` None tells nothing of features.
     """
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.audit_evidence import Evidence, Group
 from essay_scoring.audits.findings import Figure, Section, Table
-from essay_scoring.audits.resamples import Draws
+from essay_scoring.audits.resamples import Resampled
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.hypothesis_tests import holm
 
 NAME, TITLE = "feature_functioning", "Differential feature functioning"
@@ -100,7 +100,7 @@ def _effects(
         members = group.members & known
         figure = evidence.resamples.figure_of(
             f"{name}, against {groups[0].label}",
-            Draws(float(whole[0, place]), drawn[:, place]),
+            Resampled(float(whole[0, place]), drawn[:, place]),
             group=group.name,
             members=members,
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.findings import Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.predictions import Predictions
 
 NAME, TITLE = "length", "Length"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.audit_evidence import Evidence, Group
 from essay_scoring.audits.ceilings import degradation
 from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.audits.resamples import Limit
+from essay_scoring.statistics import weighted
 
 NAME, TITLE = "limits", "Limits of Williamson, Xi and Breyer (2012)"
 

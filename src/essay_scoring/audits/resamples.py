@@ -1,6 +1,6 @@
 """One set of resampled essays for a whole audit, and figures with intervals from it.
 
-Prompts are drawn within folds and essays within prompts, as `evaluation.bootstrap` does for the
+Prompts are drawn within folds and essays within prompts, as `statistics.bootstrap` does for the
 figures of a run, so that an audit's intervals mean what a run's do.
 """
 
@@ -41,7 +41,7 @@ class Limit:
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class Resampled:
     """A statistic of the data, and of each resample, (R,); NaN where it has no meaning."""
 
     estimate: float
@@ -85,13 +85,13 @@ class Resamples:
         `members` (n,) are the essays that it rests on: all unless told.
         """
         whole = np.ones((1, len(self.prompt_of)))
-        found = Draws(float(statistic(whole)[0]), statistic(self.weights))
+        found = Resampled(float(statistic(whole)[0]), statistic(self.weights))
         return self.figure_of(name, found, group=group, members=members, limit=limit)
 
     def figure_of(
         self,
         name: str,
-        found: Draws,
+        found: Resampled,
         *,
         group: str = "",
         members: Mask | None = None,

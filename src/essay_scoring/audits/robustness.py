@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.attacks import ATTACKS, Attack, attacked, keywords_of, swapped_prompts
 from essay_scoring.audits.findings import Cell, Figure, Section, Table
 from essay_scoring.audits.resamples import Limit, Resamples
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.counts import Mask, unit_width
 from essay_scoring.statistics.predictions import Predictions

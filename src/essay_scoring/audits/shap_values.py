@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from essay_scoring.audits import weighted
 from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import construct_of, positions_by_construct
 from essay_scoring.audits.contributions import Contributions, contributions_of
@@ -19,6 +18,7 @@ from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.metrics import spearman
 from essay_scoring.statistics.predictions import Predictions

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray
-from essay_scoring.statistics import metrics
-from essay_scoring.statistics.counts import exactly_tied
+from essay_scoring.statistics.bootstrap import figure_weights
+from essay_scoring.statistics.counts import exactly_tied, observed, sums_of, tabulate
+from essay_scoring.statistics.figures import overall_figures, rank_figures
+from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 
 METRICS = (
@@ -67,50 +69,19 @@ def step_errors(predictions: Predictions) -> FloatArray:
     return out
 
 
-def kappa(predictions: Predictions, scores: FloatArray | None = None) -> float | None:
-    """Return QWK of `scores` (final ones by default), each scale on its full label list.
-
-    Over several scales: their mean weighted by essays, scales without a defined QWK left out.
-    """
-    p, scores = predictions, predictions.final if scores is None else scores
-    total, weight = 0.0, 0
-    for scale, rows in p.scales.for_prompts(p.prompts).items():
-        value = metrics.qwk(scale.index(p.true[rows]), scale.index(scores[rows]), scale.n_labels)
-        if value is not None:
-            total, weight = total + value * len(rows), weight + len(rows)
-    return total / weight if weight else None
-
-
 def overall(predictions: Predictions) -> dict[str, Estimate]:
     """Return every figure of METRICS, without intervals; an empty slice gives None, never 0."""
-    true, final, raw = common_values(predictions)
-    steps, n = step_errors(predictions), len(predictions)
-    low, high = predictions.scales.tails(predictions.true, predictions.prompts)
-    values = {
-        **core_figures(predictions),
-        "pearson": metrics.pearson(true, final),
-        "spearman": metrics.spearman(true, final),
-        "pearson_raw": metrics.pearson(true, raw),
-        "spearman_raw": metrics.spearman(true, raw),
-        "smd": metrics.standardised_mean_difference(true, final),
-    }
-    tails = {f"{name}_tail_adjacent": at for name, at in (("low", low), ("high", high))}
-    values |= {name: metrics.share_within(steps[at], 1) for name, at in tails.items()}
-    sizes = {name: int(at.sum()) for name, at in tails.items()}
+    tables = tabulate([predictions], with_raw=True)
+    once = observed(tables)
+    values = {name: row[:, 0] for name, row in overall_figures(sums_of(tables, once)).items()}
+    values |= rank_figures(tables, once)
+    held = figure_weights(tables)
     return {
-        name: Estimate(estimate=value, low=None, high=None, n=sizes.get(name, n))
-        for name, value in values.items()
-    }
-
-
-def core_figures(predictions: Predictions) -> dict[str, float | None]:
-    """Return the figures that every slice of several prompts has."""
-    true, final, _ = common_values(predictions)
-    steps = step_errors(predictions)
-    return {
-        "qwk": kappa(predictions),
-        "mae": metrics.mean_absolute_error(true, final),
-        "rmse": metrics.root_mean_squared_error(true, final),
-        "exact": metrics.share_within(steps, 0),
-        "adjacent": metrics.share_within(steps, 1),
+        name: Estimate(
+            estimate=finite_or_none(float(values[name][0])),
+            low=None,
+            high=None,
+            n=int(held.get(name, held["all"]).sum()),
+        )
+        for name in METRICS
     }

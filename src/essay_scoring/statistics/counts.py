@@ -160,21 +160,21 @@ def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
 def sums_of(tables: Tables, draws: Draws) -> Sums:
     """Return the sums of every resample; two runs with equal labels get equal sums, bit for bit."""
     layout, runs = tables.layout, tables.moments.shape[1]
-    flat = tables.moments.reshape(len(tables.counts), -1)
-    ends = np.append(tables.cell_starts[1:], len(flat))
+    flat = tables.moments.reshape(len(tables.counts), runs * N_MOMENTS)
+    ends = np.append(tables.cell_starts, len(flat))[1:]
     cells = np.empty((len(draws.counts), len(ends), flat.shape[1]))
     for cell, (start, end) in enumerate(zip(tables.cell_starts, ends, strict=True)):
         cells[:, cell] = draws.counts[:, start:end] @ flat[start:end]
     cells /= draws.times[layout.cell_prompt, None]
     n_scales = len(layout.widths)
     group = layout.cell_fold * n_scales + layout.scale_of_prompt[layout.cell_prompt]
-    groups = _summed_by(group, cells, len(layout.folds) * n_scales)
+    n_prompts, n_folds = len(layout.prompts), len(layout.folds)
+    prompts = _summed_by(layout.cell_prompt, cells, n_prompts)
+    groups = _summed_by(group, cells, n_folds * n_scales)
     return Sums(
         layout,
-        _summed_by(layout.cell_prompt, cells, len(layout.prompts)).reshape(
-            len(cells), -1, runs, N_MOMENTS
-        ),
-        groups.reshape(len(cells), -1, n_scales, runs, N_MOMENTS),
+        prompts.reshape(len(cells), n_prompts, runs, N_MOMENTS),
+        groups.reshape(len(cells), n_folds, n_scales, runs, N_MOMENTS),
         draws.drawn,
     )
 

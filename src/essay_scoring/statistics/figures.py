@@ -8,32 +8,27 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.statistics import counts as c
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Draws, Sums, Tables
+from essay_scoring.statistics.moments import Moments, pearson, pooled_qwk, qwk, ratio, smd
 
 
-def qwk_of_sums(sums: FloatArray) -> FloatArray:
-    """Return QWK, shape (..., N_MOMENTS) to (...), over the full label list.
-
-    n * sum (i - j)^2 / (n * sum(i^2 + j^2) - 2 * sum i * sum j) is observed over expected
-    disagreement: the marginals enter the expected one only through their first two moments.
-    """
-    n, true, final = sums[..., c.N], sums[..., c.TRUE], sums[..., c.FINAL]
-    squares = sums[..., c.TRUE2] + sums[..., c.FINAL2]
-    expected = n * squares - 2 * true * final
-    observed = n * (squares - 2 * sums[..., c.PRODUCT])
-    return 1 - _ratio(observed, np.where(expected > 1e-10 * n * squares, expected, np.nan))
+def sides(sums: FloatArray) -> Moments:
+    """Return the sums of true and final scores among (..., N_MOMENTS), each (...)."""
+    return Moments(*(sums[..., at] for at in (c.N, c.TRUE, c.FINAL, c.TRUE2, c.FINAL2, c.PRODUCT)))
 
 
 def qwk_variance(sums: FloatArray) -> FloatArray:
     """Return the asymptotic variance of QWK, shape (..., N_MOMENTS) to (...).
 
     The delta method for quadratic weights (Fleiss, Cohen and Everitt 1969, the variance of weighted
-    kappa that is not zero): with 1 - QWK = A / B of `qwk_of_sums`, an essay moves QWK by h / B less
-    a constant, h = 2 i j - QWK (i^2 + j^2) - 2 (1 - QWK) (i mean(j) + j mean(i)), so that the
-    variance is that of h / B over n. Zero where all essays agree, NaN where QWK is undefined.
+    kappa that is not zero): with 1 - QWK = A / B, observed over expected disagreement, an essay
+    moves QWK by h / B less a constant, h = 2 i j - QWK (i^2 + j^2) - 2 (1 - QWK) (i mean(j) + j
+    mean(i)), so that the variance is that of h / B over n. Zero where all essays agree, NaN where
+    QWK is undefined.
     """
-    kappa, n = qwk_of_sums(sums), sums[..., c.N]
-    mean = _ratio(sums, n[..., None])
+    kappa, n = qwk(sides(sums)), sums[..., c.N]
+    mean = ratio(sums, n[..., None])
     true, final = mean[..., c.TRUE], mean[..., c.FINAL]
     squares = mean[..., c.TRUE2] + mean[..., c.FINAL2]
     pull = -2 * (1 - kappa)
@@ -51,17 +46,6 @@ def qwk_variance(sums: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(h_squared - h**2, 0) / (n * expected**2))
 
 
-def pooled_qwk(groups: FloatArray) -> FloatArray:
-    """Return QWK of essays of several scales, (..., S, runs, N_MOMENTS) to (..., runs).
-
-    The mean of each scale's QWK weighted by its essays: a label means nothing on another scale.
-    Scales whose QWK is undefined are left out.
-    """
-    kappa, n = qwk_of_sums(groups), groups[..., c.N]
-    n = np.where(np.isnan(kappa), 0.0, n)
-    return _ratio((np.nan_to_num(kappa) * n).sum(axis=-2), n.sum(axis=-2))
-
-
 def to_common(groups: FloatArray, widths: FloatArray) -> FloatArray:
     """Return sums over all scales in the common unit, (..., S, runs, N_MOMENTS) to (..., runs, .).
 
@@ -77,40 +61,39 @@ def to_common(groups: FloatArray, widths: FloatArray) -> FloatArray:
 
 def plain_figures(sums: FloatArray) -> dict[str, FloatArray]:
     """Return the figures that need no scale, each (...), from sums in one unit (..., N_MOMENTS)."""
-    n = sums[..., c.N]
-    squared = sums[..., c.TRUE2] + sums[..., c.FINAL2] - 2 * sums[..., c.PRODUCT]
-    true_spread = n * sums[..., c.TRUE2] - sums[..., c.TRUE] ** 2
-    final_spread = n * sums[..., c.FINAL2] - sums[..., c.FINAL] ** 2
-    true_spread, final_spread = _positive(true_spread, n), _positive(final_spread, n)
-    together = n * sums[..., c.PRODUCT] - sums[..., c.TRUE] * sums[..., c.FINAL]
-    deviation = np.sqrt(_ratio(np.nansum([true_spread, final_spread], axis=0), 2 * n * (n - 1)))
+    n, m = sums[..., c.N], sides(sums)
     return {
-        "mae": _ratio(sums[..., c.ABSOLUTE], n),
-        "rmse": np.sqrt(np.maximum(_ratio(squared, n), 0)),
-        "exact": _ratio(sums[..., c.EXACT], n),
-        "adjacent": _ratio(sums[..., c.ADJACENT], n),
-        "pearson": _ratio(together, np.sqrt(true_spread * final_spread)),
-        "smd": _ratio(_ratio(sums[..., c.FINAL] - sums[..., c.TRUE], n), deviation),
-        "low_tail_adjacent": _ratio(sums[..., c.LOW_ADJACENT], sums[..., c.LOW]),
-        "high_tail_adjacent": _ratio(sums[..., c.HIGH_ADJACENT], sums[..., c.HIGH]),
+        "mae": ratio(sums[..., c.ABSOLUTE], n),
+        "rmse": np.sqrt(np.maximum(ratio(m.xx + m.yy - 2 * m.xy, n), 0)),
+        "exact": ratio(sums[..., c.EXACT], n),
+        "adjacent": ratio(sums[..., c.ADJACENT], n),
+        "pearson": pearson(m),
+        "smd": smd(m),
+        "low_tail_adjacent": ratio(sums[..., c.LOW_ADJACENT], sums[..., c.LOW]),
+        "high_tail_adjacent": ratio(sums[..., c.HIGH_ADJACENT], sums[..., c.HIGH]),
     }
+
+
+def group_figures(groups: FloatArray, widths: FloatArray) -> dict[str, FloatArray]:
+    """Return QWK and the plain figures, (..., S, runs, N_MOMENTS) to (..., runs) each."""
+    kappa = pooled_qwk(sides(groups), axis=-2)
+    return {"qwk": kappa, **plain_figures(to_common(groups, widths))}
 
 
 def overall_figures(sums: Sums) -> dict[str, FloatArray]:
     """Return each figure over all essays, each (R, runs), and `mean_qwk`, the mean over folds."""
-    pooled = sums.groups.sum(axis=1)
-    figures = plain_figures(to_common(pooled, sums.layout.widths))
-    return {"qwk": pooled_qwk(pooled), "mean_qwk": mean_of_defined(fold_qwk(sums)), **figures}
+    figures = group_figures(sums.groups.sum(axis=1), sums.layout.widths)
+    return {**figures, "mean_qwk": mean_of_defined(fold_qwk(sums))}
 
 
 def fold_qwk(sums: Sums) -> FloatArray:
     """Return QWK of each fold, shape (R, runs, F)."""
-    return np.moveaxis(pooled_qwk(sums.groups), 1, -1)
+    return np.moveaxis(pooled_qwk(sides(sums.groups), axis=-2), 1, -1)
 
 
 def prompt_qwk(sums: Sums) -> FloatArray:
     """Return QWK of each prompt on its own scale, shape (R, runs, P)."""
-    return np.moveaxis(qwk_of_sums(sums.prompts), 1, -1)
+    return np.moveaxis(qwk(sides(sums.prompts)), 1, -1)
 
 
 def prompt_variance(sums: Sums) -> FloatArray:
@@ -130,7 +113,7 @@ def mean_of_lowest(values: FloatArray, drawn: IntArray, k: int) -> FloatArray:
     times = np.take_along_axis(drawn, order, axis=-1)
     before = np.cumsum(times, axis=-1) - times
     taken = np.clip(k - before, 0, times)
-    return _ratio((taken * ordered).sum(axis=-1), taken.sum(axis=-1))
+    return ratio((taken * ordered).sum(axis=-1), taken.sum(axis=-1))
 
 
 def shrunken_lowest(values: FloatArray, variance: FloatArray, drawn: IntArray) -> FloatArray:
@@ -147,11 +130,11 @@ def shrunken_lowest(values: FloatArray, variance: FloatArray, drawn: IntArray) -
     drawn = np.where(np.isnan(values), 0, drawn)
     values, variance = np.nan_to_num(values), np.nan_to_num(variance)
     n = drawn.sum(axis=-1, keepdims=True)
-    mean = _ratio((drawn * values).sum(axis=-1, keepdims=True), n)
-    spread = _ratio((drawn * (values - mean) ** 2).sum(axis=-1, keepdims=True), n - 1.0)
-    within = _ratio((drawn * variance).sum(axis=-1, keepdims=True), n)
+    mean = ratio((drawn * values).sum(axis=-1, keepdims=True), n)
+    spread = ratio((drawn * (values - mean) ** 2).sum(axis=-1, keepdims=True), n - 1.0)
+    within = ratio((drawn * variance).sum(axis=-1, keepdims=True), n)
     between = np.maximum(np.nan_to_num(spread - within), 0)
-    kept = np.nan_to_num(_ratio(between, between + variance))
+    kept = np.nan_to_num(ratio(between, between + variance))
     shrunk = np.where(drawn > 0, mean + kept * (values - mean), np.inf).min(axis=-1)
     return np.where(n[..., 0] > 0, shrunk, np.nan)
 
@@ -172,47 +155,11 @@ def rank_figures(tables: Tables, draws: Draws) -> dict[str, FloatArray]:
     weights = draws.counts / np.repeat(draws.times, rows)
     true, final, *raw = tables.values.T
     pairs, pair = np.unique(np.column_stack([true, final]), axis=0, return_inverse=True)
-    held = _held(weights, pair)
-    true_ranks, final_ranks = (midranks(held, column) for column in pairs.T)
-    figures = {"spearman": weighted_pearson(held, true_ranks, final_ranks)}
+    held = weighted.summed_by(pair, weights)
+    true_ranks, final_ranks = (weighted.midranks(held, column) for column in pairs.T)
+    figures = {"spearman": weighted.pearson(held, true_ranks, final_ranks)}
     for values in raw:
-        figures["pearson_raw"] = weighted_pearson(weights, true, values)
-        ranks = midranks(weights, values)
-        figures["spearman_raw"] = weighted_pearson(weights, true_ranks[:, pair], ranks)
+        figures["pearson_raw"] = weighted.pearson(weights, true, values)
+        ranks = weighted.midranks(weights, values)
+        figures["spearman_raw"] = weighted.pearson(weights, true_ranks[:, pair], ranks)
     return figures
-
-
-def midranks(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Return ranks (R, u), less a half, of values (u,) that count `weights` (R, u) times each."""
-    _, category = np.unique(values, return_inverse=True)
-    held = _held(weights, category)
-    return np.asarray((np.cumsum(held, axis=1) - held / 2)[:, category])
-
-
-def weighted_pearson(weights: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return Pearson's r of x and y, each (u,) or (R, u), under each row of weights: (R,)."""
-    n, weighted_x, weighted_y = weights.sum(axis=1), weights * x, weights * y
-    sum_x, sum_y = weighted_x.sum(axis=1), weighted_y.sum(axis=1)
-    x, y = np.broadcast_to(x, weights.shape), np.broadcast_to(y, weights.shape)
-    spread_x = _positive(n * np.einsum("ru,ru->r", weighted_x, x) - sum_x**2, n)
-    spread_y = _positive(n * np.einsum("ru,ru->r", weighted_y, y) - sum_y**2, n)
-    together = n * np.einsum("ru,ru->r", weighted_x, y) - sum_x * sum_y
-    return _ratio(together, np.sqrt(spread_x * spread_y))
-
-
-def _held(weights: FloatArray, category: IntArray) -> FloatArray:
-    """Return the weights (R, u) summed by category, (R, categories)."""
-    order = np.argsort(category, kind="stable")
-    starts = np.searchsorted(category[order], np.arange(category.max() + 1))
-    return np.asarray(np.add.reduceat(weights[:, order], starts, axis=1))
-
-
-def _positive(spread: FloatArray, n: FloatArray) -> FloatArray:
-    """Return spreads, NaN where they are zero but for rounding."""
-    return np.where(spread > 1e-9 * n * n, spread, np.nan)
-
-
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Return part / whole, NaN where the whole is zero: a missing figure is never 0."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(whole == 0, np.nan, part / np.where(whole == 0, np.nan, whole))

@@ -7,10 +7,14 @@ from pydantic import Field
 
 from essay_scoring.core.record import Record, Share
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.statistics import metrics
-from essay_scoring.statistics.agreement import common_values, core_figures, kappa, step_errors
-from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics import counts as c
+from essay_scoring.statistics.agreement import common_values, step_errors
+from essay_scoring.statistics.counts import Mask, observed, sums_of, tabulate
+from essay_scoring.statistics.figures import group_figures, prompt_qwk
+from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
+
+FOLD_METRICS = ("qwk", "mae", "rmse", "exact", "adjacent")
 
 
 class FoldRow(Record):
@@ -67,11 +71,17 @@ class PredictedBand(Record):
 
 def by_fold(predictions: Predictions) -> list[FoldRow]:
     """Return the figures of each fold, in order."""
-    rows = []
-    for fold in np.unique(predictions.folds):
-        part = predictions.take(np.flatnonzero(predictions.folds == fold))
-        rows.append(FoldRow(fold=int(fold), n=len(part), **core_figures(part)))
-    return rows
+    tables = tabulate([predictions])
+    groups = sums_of(tables, observed(tables)).groups[0]
+    figures = group_figures(groups, tables.layout.widths)
+    return [
+        FoldRow(
+            fold=int(fold),
+            n=int(groups[at, ..., c.N].sum()),
+            **{name: finite_or_none(float(figures[name][at, 0])) for name in FOLD_METRICS},
+        )
+        for at, fold in enumerate(tables.layout.folds)
+    ]
 
 
 def by_prompt(
@@ -82,23 +92,26 @@ def by_prompt(
     Errors are in points of each prompt's own scale; there are no intervals. On a small prompt a
     figure would be noise.
     """
+    tables = tabulate([predictions])
+    sums = sums_of(tables, observed(tables))
+    kappa = prompt_qwk(sums)[0, 0]
     large: list[PromptRow] = []
     small: list[SmallPrompt] = []
-    for prompt, at in rows_by_prompt(predictions.prompts).items():
-        if len(at) < min_prompt_n:
-            small.append(SmallPrompt(prompt=prompt, n=len(at)))
+    for at, (prompt, n) in enumerate(zip(sums.layout.prompts, sums.layout.sizes, strict=True)):
+        if n < min_prompt_n:
+            small.append(SmallPrompt(prompt=prompt, n=int(n)))
             continue
-        part = predictions.take(at)
-        residual = part.final - part.true
+        mean = sums.prompts[0, at, 0] / n
+        step = predictions.scales.of(prompt).step
         row = PromptRow(
             prompt=prompt,
-            n=len(at),
-            qwk=kappa(part),
+            n=int(n),
+            qwk=finite_or_none(float(kappa[at])),
             low=None,
             high=None,
-            mae=float(np.abs(residual).mean()),
-            mean_residual=float(residual.mean()),
-            adjacent=float((np.abs(step_errors(part)) <= 1 + 1e-9).mean()),
+            mae=float(mean[c.ABSOLUTE]) * step,
+            mean_residual=float(mean[c.FINAL] - mean[c.TRUE]) * step,
+            adjacent=float(mean[c.ADJACENT]),
         )
         large.append(row)
     return large, small
@@ -112,9 +125,9 @@ def by_band(predictions: Predictions) -> list[Band]:
         Band(
             band=name,
             n=int(at.sum()),
-            mae=metrics.mean_absolute_error(true[at], final[at]),
+            mae=_mean(np.abs(final[at] - true[at])),
             mean_residual=_mean(final[at] - true[at]),
-            adjacent=metrics.share_within(steps[at], 1),
+            adjacent=_mean(np.abs(steps[at]) <= 1 + 1e-9),
         )
         for name, at in _each_band(predictions, predictions.true)
     ]
@@ -153,6 +166,6 @@ def _each_band(predictions: Predictions, scores: FloatArray) -> list[tuple[str, 
     return [(name, band == position) for position, name in enumerate(names)]
 
 
-def _mean(values: FloatArray) -> float | None:
+def _mean(values: FloatArray | Mask) -> float | None:
     """Return the mean, None of nothing."""
     return float(values.mean()) if len(values) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from pydantic import Field
@@ -17,15 +18,20 @@ from essay_scoring.statistics.bootstrap import (
     interval,
     resample,
 )
-from essay_scoring.statistics.counts import sums_of, tabulate
+from essay_scoring.statistics.counts import observed, sums_of, tabulate
 from essay_scoring.statistics.figures import overall_figures, prompt_qwk, rank_figures
 from essay_scoring.statistics.predictions import Predictions
-from essay_scoring.statistics.slices import Band, FoldRow, PredictedBand, PromptRow, SmallPrompt
+from essay_scoring.statistics.slices import (
+    FOLD_METRICS,
+    Band,
+    FoldRow,
+    PredictedBand,
+    PromptRow,
+    SmallPrompt,
+)
 
 RAW_REPLICATES = 500
 """Raw predictions rarely tie, so their resamples cost as much as there are essays: fewer do."""
-
-FOLD_METRICS = ("qwk", "mae", "rmse", "exact", "adjacent")
 
 
 class OverFolds(Record):
@@ -142,20 +148,14 @@ def mapping_figures(predictions: Predictions) -> dict[str, dict[str, float | Non
     Both always stand together: cut-points that raise one may cost the other.
     """
     p = predictions
-    true, final, _ = agreement.common_values(p)
-    rounded = p.scales.round(p.raw, p.prompts)
-    _, common, _ = agreement.common_values(
-        Predictions(p.ids, p.prompts, p.folds, p.true, p.raw, rounded, p.scales)
-    )
+    rounded = replace(p, final=p.scales.round(p.raw, p.prompts))
+    tables = tabulate([p, rounded])
+    figures = overall_figures(sums_of(tables, observed(tables)))
     return {
-        "final": {
-            "qwk": agreement.kappa(p),
-            "mae": metrics.mean_absolute_error(true, final),
-        },
-        "round_half_band": {
-            "qwk": agreement.kappa(p, rounded),
-            "mae": metrics.mean_absolute_error(true, common),
-        },
+        mapping: {
+            name: metrics.finite_or_none(float(figures[name][0, run])) for name in ("qwk", "mae")
+        }
+        for run, mapping in enumerate(("final", "round_half_band"))
     }
 
 

@@ -9,42 +9,45 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.statistics import moments as m
 from essay_scoring.statistics.counts import Mask
-from essay_scoring.statistics.figures import midranks, weighted_pearson
-
-FLAT = 1e-14
-"""Variances up to this are none: the square of RSMTool's tolerance for constant scores."""
+from essay_scoring.statistics.moments import Moments, moments, ratio
 
 _SINGULAR = 1e-10
 
 
 def mean(weights: FloatArray, values: FloatArray) -> FloatArray:
     """Return the mean of values (n,)."""
-    return _ratio(weights @ values, weights.sum(axis=1))
-
-
-def covariance(weights: FloatArray, x: FloatArray, y: FloatArray, *, ddof: int = 0) -> FloatArray:
-    """Return the covariance of x and y, each (n,), over the essays less `ddof`."""
-    x, y = x - x.mean(), y - y.mean()  # A shift costs no covariance and saves digits.
-    n = weights.sum(axis=1)
-    about = weights @ (x * y) - _ratio((weights @ x) * (weights @ y), n)
-    return _ratio(about, np.where(n > ddof, n - ddof, 0.0))
+    return ratio(weights @ values, weights.sum(axis=1))
 
 
 def deviation(weights: FloatArray, values: FloatArray) -> FloatArray:
     """Return the sample deviation (n - 1) of values (n,); NaN without spread."""
-    spread = covariance(weights, values, values, ddof=1)
-    return np.sqrt(np.where(spread > FLAT, spread, np.nan))
+    return m.deviation(moments(weights, values, values))
 
 
 def pearson(weights: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return Pearson's r of x and y, each (n,)."""
-    return weighted_pearson(weights, x - x.mean(), y - y.mean())
+    """Return Pearson's r of x and y, both (n,) or both (R, n)."""
+    return m.pearson(moments(weights, x, y))
 
 
 def spearman(weights: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
     """Return Spearman's rank correlation of x and y, each (n,); ties share their mean rank."""
-    return weighted_pearson(weights, midranks(weights, x), midranks(weights, y))
+    return pearson(weights, midranks(weights, x), midranks(weights, y))
+
+
+def midranks(weights: FloatArray, values: FloatArray) -> FloatArray:
+    """Return ranks (R, n), less a half, of values (n,) that count `weights` (R, n) times each."""
+    _, category = np.unique(values, return_inverse=True)
+    held = summed_by(category, weights)
+    return np.asarray((np.cumsum(held, axis=1) - held / 2)[:, category])
+
+
+def summed_by(category: IntArray, weights: FloatArray) -> FloatArray:
+    """Return the weights (R, n) summed by category (n,), (R, categories)."""
+    order = np.argsort(category, kind="stable")
+    starts = np.searchsorted(category[order], np.arange(category.max(initial=-1) + 1))
+    return np.asarray(np.add.reduceat(weights[:, order], starts, axis=1))
 
 
 def partial_correlation(
@@ -54,21 +57,17 @@ def partial_correlation(
     xy = pearson(weights, x, y)
     xg, yg = pearson(weights, x, given), pearson(weights, y, given)
     rest = (1 - xg**2) * (1 - yg**2)
-    return _ratio(xy - xg * yg, np.sqrt(np.where(rest > 1e-12, rest, 0.0)))
+    return ratio(xy - xg * yg, np.sqrt(np.where(rest > 1e-12, rest, 0.0)))
 
 
 def smd(weights: FloatArray, true: FloatArray, predicted: FloatArray) -> FloatArray:
-    """Return (mean(M) - mean(H)) / SD(H), as `evaluation.rsm.smd_in_human_deviations`."""
-    difference = mean(weights, predicted) - mean(weights, true)
-    return _ratio(difference, deviation(weights, true))
+    """Return (mean(M) - mean(H)) / SD(H), RSMTool's SMD."""
+    return m.smd_in_deviations_of_x(moments(weights, true, predicted))
 
 
 def pooled_smd(weights: FloatArray, true: FloatArray, predicted: FloatArray) -> FloatArray:
     """Return (mean(M) - mean(H)) / root of the mean variance (Williamson, Xi and Breyer 2012)."""
-    both = sum(covariance(weights, side, side, ddof=1) for side in (true, predicted))
-    spread = np.asarray(both) / 2
-    pooled = np.sqrt(np.where(spread > FLAT, spread, np.nan))
-    return _ratio(mean(weights, predicted) - mean(weights, true), pooled)
+    return m.smd(moments(weights, true, predicted))
 
 
 def standardised_means_difference(
@@ -77,27 +76,24 @@ def standardised_means_difference(
     """Return DSM of `members` (n,): their mean of z(M) - z(H), each side standardised over all."""
     held = weights * members
     machine, human = (
-        _ratio(mean(held, side) - mean(weights, side), deviation(weights, side))
+        ratio(mean(held, side) - mean(weights, side), deviation(weights, side))
         for side in (predicted, true)
     )
     return machine - human
 
 
 def qwk(weights: FloatArray, true: FloatArray, final: FloatArray, scale_of: IntArray) -> FloatArray:
-    """Return QWK of label positions; over several scales their mean weighted by essays.
+    """Return QWK of label positions (n,); over several scales their mean weighted by essays."""
+    rows = [scale_of == scale for scale in np.unique(scale_of)]
+    parts = [moments(weights[:, at], true[at], final[at]) for at in rows]
+    return m.pooled_qwk(Moments(*map(np.stack, zip(*parts, strict=True))), axis=0)
 
-    On one scale it is 2 Cov(H, M) / (Var(H) + Var(M) + (mean(M) - mean(H))^2) (Haberman 2019).
-    Scales without a defined QWK are left out.
-    """
-    total, essays = np.zeros(len(weights)), np.zeros(len(weights))
-    for scale in np.unique(scale_of):
-        held = weights * (scale_of == scale)
-        away = (mean(held, final) - mean(held, true)) ** 2
-        spread = covariance(held, true, true) + covariance(held, final, final) + away
-        kappa = _ratio(2 * covariance(held, true, final), np.where(spread > FLAT, spread, 0.0))
-        n = np.where(np.isnan(kappa), 0.0, held.sum(axis=1))
-        total, essays = total + np.nan_to_num(kappa) * n, essays + n
-    return _ratio(total, essays)
+
+def continuous_qwk(
+    weights: FloatArray, true: FloatArray, predicted: FloatArray, *, ddof: int = 0
+) -> FloatArray:
+    """Return QWK of scores that need not be whole steps, as RSMTool reports it with `ddof` 1."""
+    return m.qwk(moments(weights, true, predicted), ddof=ddof)
 
 
 def regression(weights: FloatArray, design: FloatArray, outcomes: FloatArray) -> FloatArray:
@@ -120,9 +116,3 @@ def regression(weights: FloatArray, design: FloatArray, outcomes: FloatArray) ->
 def share(weights: FloatArray, marks: Mask) -> FloatArray:
     """Return the share of the essays that are marked, (n,)."""
     return mean(weights, marks.astype(np.float64))
-
-
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Return part / whole, NaN where the whole is zero: a missing figure is never 0."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(whole == 0, np.nan, part / np.where(whole == 0, np.nan, whole)))
