@@ -25,7 +25,7 @@ COMMANDS = {
         "--canary",
     ],
     "import-predictions": ["run folder"],
-    "final-test": ["locked_test_ledger.jsonl", "final_test.json"],
+    "final-test": ["DATA/locked_test_ledger.jsonl", "opening.json", "final_test.json"],
     "report": ["views/", "report.html", "cv_report.md", "refused"],
     "status": ["Writes nothing"],
     "register": ["plan_register.jsonl"],

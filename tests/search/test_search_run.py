@@ -241,7 +241,7 @@ def test_a_search_never_touches_the_locked_test(tmp_path: Path, warm_cache: Path
     )
     folder, loaded = json.loads(done.stdout.splitlines()[-1])
     assert not loaded
-    assert not (tmp_path / "runs" / "locked_test_ledger.jsonl").exists()
+    assert not list(tmp_path.rglob("locked_test_ledger.jsonl"))
     space = Workspace(tmp_path, warm_cache, tmp_path)
     locked = open_run(small_search().base, space, Progress()).prepared.locked_ids
     assert locked

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from essay_scoring.judging.compare_runs import Judgement
     from essay_scoring.records.judgements import CandidatesRecord, Gate, Registration
     from essay_scoring.records.study_results import StudyRecord
+    from essay_scoring.statistics.comparison import Delta
 
 
 def print_run(folder: Path) -> None:
@@ -104,15 +105,32 @@ def _print_noise(rule: str, within: list[bool]) -> None:
 
 
 def print_final(folder: Path) -> None:
-    """Print the figures of the locked test."""
-    final = read_json(folder / "artifacts" / "final_test.json")
-    typer.echo(f"locked test, {final['n']} essays, opened because: {final['reason']}\n")
-    for name, figure in final["summary"]["overall"].items():
-        value, low, high = (figure[key] for key in ("estimate", "low", "high"))
-        if value is not None:
-            interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
-            typer.echo(f"{name:<20} {value:.3f}{interval}  n={figure['n']}")
+    """Print the locked test's figures of both runs, and their paired differences."""
+    from essay_scoring.core.record import read_record
+    from essay_scoring.records.locked_test import FinalTest
+
+    final = read_record(FinalTest, folder / "artifacts" / "final_test.json")
+    typer.echo(f"locked test, {final.n} essays, opened because: {final.reason}\n")
+    arms = {"decided": final.decided, "reference": final.reference}
+    rows = [
+        summary_row(f"{role}: {arm.run}", arm.summary)
+        for role, arm in arms.items()
+        if arm is not None
+    ]
+    typer.echo(plain_table(HEADER, rows))
+    if final.comparison is not None:
+        typer.echo("\ndecided minus reference, paired (95%)")
+        for delta in final.comparison.rows:
+            typer.echo(f"{delta.metric:<20} {_delta_text(delta)}  n={delta.n}")
     typer.echo(f"\nrun: {folder}")
+
+
+def _delta_text(delta: Delta) -> str:
+    """Return a difference with its interval, as far as there is one."""
+    if delta.estimate is None:
+        return "-"
+    interval = "" if delta.low is None else f" [{delta.low:+.3f}, {delta.high:+.3f}]"
+    return f"{delta.estimate:+.3f}{interval}"
 
 
 def print_status(status: dict[str, Any]) -> None:

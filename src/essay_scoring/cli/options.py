@@ -50,6 +50,15 @@ DataFolder = Annotated[
         show_default="../shared/data",
     ),
 ]
+LedgerFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger-dir",
+        envvar="ESSAY_SCORING_LEDGER",
+        help="Where openings of locked tests are recorded, if not in the data folder.",
+        show_default="the data folder",
+    ),
+]
 
 RUNS = Path("runs")
 CACHE = Path("cache")
@@ -66,9 +75,9 @@ def resume_command(arguments: Sequence[str] | None = None) -> str:
     return shlex.join(["essay-scoring", *(sys.argv[1:] if arguments is None else arguments)])
 
 
-def workspace(runs: Path, cache: Path, data: Path | None) -> Workspace:
+def workspace(runs: Path, cache: Path, data: Path | None, ledgers: Path | None = None) -> Workspace:
     """Return the folders of a command."""
     from essay_scoring.data.corpora import data_folder
     from essay_scoring.records.workspace import Workspace
 
-    return Workspace(runs, cache, data or data_folder())
+    return Workspace(runs, cache, data or data_folder(), ledgers)

@@ -14,6 +14,7 @@ from essay_scoring.cli.options import (
     CacheFolder,
     ConfigFile,
     DataFolder,
+    LedgerFolder,
     Overrides,
     RunsFolder,
     SchemeName,
@@ -148,18 +149,21 @@ def final_test(
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
+    ledger_dir: LedgerFolder = None,
 ) -> None:
-    """Score the locked test with the decided run, once.
+    """Score the locked test with the decided run and the study's reference, once.
 
-    Appends the opening to RUNS/locked_test_ledger.jsonl before any locked score is read, then
-    writes RUNS/<run>-final-<number>/ with artifacts/final_test.json and the residual files.
+    Appends the opening to DATA/locked_test_ledger.jsonl before any locked score is read, then
+    writes RUNS/<run>-final-<number>/ with opening.json, artifacts/final_test.json and the residual
+    files of both runs. Exits 4 where any of the essays was opened before, whatever runs folder it
+    was for, and 5 while another process scores them.
     """
     from essay_scoring.cli.display import print_final
-    from essay_scoring.runs.final_test import Opening, run_final_test
+    from essay_scoring.runs.final_test import Decided, run_final_test
 
     folder = run_final_test(
-        Opening(run, decision, again),
-        workspace(runs_dir, cache_dir, data_dir),
+        Decided(run, decision, again),
+        workspace(runs_dir, cache_dir, data_dir, ledger_dir),
         progress_display(),
         resume=resume_command(),
     )

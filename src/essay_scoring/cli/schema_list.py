@@ -6,9 +6,9 @@ from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_plan import StudySettings
 from essay_scoring.launch.profile import Profile
 from essay_scoring.models.card import Card
+from essay_scoring.records import locked_test, search
 from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
-from essay_scoring.records import search
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
@@ -28,7 +28,8 @@ SCHEMAS = (
         "truncation_coverage", "RUN/artifacts/truncation_coverage.json", more.TruncationCoverage
     ),
     Schema("prompt_probe", "RUN/artifacts/prompt_probe.json", more.PromptProbe),
-    Schema("final_test", "RUN/artifacts/final_test.json", more.FinalTest),
+    Schema("final_test", "RUN/artifacts/final_test.json", locked_test.FinalTest),
+    Schema("opening", "RUN/opening.json", locked_test.Opening),
     Schema("job", "RUN/models/fold-K/job.json", FitRecord),
     Schema("scorer", "RUN/models/fold-K/model/scorer.json", Card),
     Schema("receipt", "RUN/receipt.json", more.Receipt),
@@ -43,7 +44,7 @@ SCHEMAS = (
     Schema("power", "power.json", PowerRecord),
     Schema("plan_register", "RUNS/plan_register.jsonl", more.RegisterEntry),
     Schema("attempts", "RUNS/attempts.jsonl", more.AttemptEntry),
-    Schema("locked_test_ledger", "RUNS/locked_test_ledger.jsonl", more.OpeningEntry),
+    Schema("locked_test_ledger", "DATA/locked_test_ledger.jsonl", locked_test.OpeningEntry),
     Schema("splits", "PREPARED/splits.json", more.SplitsRecord),
     Schema("gate_plan", "configs/gates/*.toml", GatePlan),
     Schema("study", "configs/studies/*.toml", StudySettings),

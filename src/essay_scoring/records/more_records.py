@@ -7,8 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
-from essay_scoring.records.provenance import GitState, Machine
-from essay_scoring.statistics.summary import Summary
+from essay_scoring.records.provenance import GitState
 
 
 class ResidualRow(Record):
@@ -62,21 +61,6 @@ class PromptProbe(Record):
     training: dict[str, ProbeFigure] = Field(description="prompts trained on: the same")
 
 
-class FinalTest(Record):
-    """artifacts/final_test.json: the locked test, opened for a decided run."""
-
-    schema_: Literal[1] = Field(alias="schema", description="version of this record")
-    decided_run: str = Field(description="the run's folder")
-    study: str = Field(description="the study that decided for it")
-    reason: str = Field(description="why the locked test was opened")
-    n: int = Field(description="essays")
-    locked_sha256: Sha256 = Field(description="of the locked essays")
-    summary: Summary = Field(description="the figures")
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
-    versions: dict[str, str] = Field(description="versions of Python and of packages")
-    machine: Machine = Field(description="where it ran")
-
-
 class LedgerEntry(Record):
     """What every line of a ledger holds besides its own fields."""
 
@@ -107,17 +91,6 @@ class AttemptEntry(LedgerEntry):
     plan: str | None = Field(description="the gate plan it was judged under")
     plan_sha256: Sha256 | None = Field(description="of that plan")
     reason: str = Field(description="why it is refused from then on")
-
-
-class OpeningEntry(LedgerEntry):
-    """A line of locked_test_ledger.jsonl: the locked test was opened."""
-
-    locked_sha256: Sha256 = Field(description="of the locked essays")
-    run: str = Field(description="the decided run's folder")
-    study: str = Field(description="the study that decided for it")
-    opening: int = Field(ge=1, description="how often it was opened by then")
-    reason: str = Field(description="why")
-    git: GitState = Field(description="the checkout")
 
 
 class Checks(Record):

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+LOCKED_LEDGER = "locked_test_ledger.jsonl"
+
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders a command works in: `runs` for results, `cache` for all that can be remade."""
+    """The folders a command works in: `runs` for results, `cache` for all that can be remade.
+
+    `ledgers` is where openings of locked tests are recorded: beside the `data` unless named.
+    """
 
     runs: Path
     cache: Path
     data: Path
+    ledgers: Path | None = None
 
     @property
     def prepared(self) -> Path:
@@ -32,7 +38,7 @@ class Workspace:
     @property
     def ledger(self) -> Path:
         """The record of every opening of a locked test."""
-        return self.runs / "locked_test_ledger.jsonl"
+        return (self.ledgers or self.data) / LOCKED_LEDGER
 
     @property
     def register(self) -> Path:

@@ -13,17 +13,19 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from essay_scoring.core.contracts import Scorer, TrainingExecution
 from essay_scoring.core.errors import NotFiniteError
-from essay_scoring.core.essays import ScoredEssays
+from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed, fingerprint, rows_sha256
 from essay_scoring.core.memory import watch_memory
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.settings import Settings
+from essay_scoring.core.text import text_hash
 from essay_scoring.data.splits import Fold, Scheme, cut_dev, groups_of
 from essay_scoring.models.context import Job
 from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
@@ -70,10 +72,11 @@ class Design:
         return np.flatnonzero(np.isin(self.fold_of, folds))
 
     def training_rows(self, folds: Sequence[int]) -> tuple[IntArray, IntArray]:
-        """Return the rows to fit on and the rows of `dev` when these folds are held out."""
+        """Return the rows to fit on and the rows of `dev` when these folds (or none) are out."""
         outside = np.flatnonzero(~np.isin(self.fold_of, folds))
         groups = [self.groups[i] for i in outside]
-        seed = derive_seed(self.seed, "dev", self.scheme, *folds)
+        parts = (self.scheme, *folds) if folds else ("final",)
+        seed = derive_seed(self.seed, "dev", *parts)
         fit, dev = cut_dev(self.train.take(outside), groups, self.dev_share, seed)
         return outside[fit], outside[dev]
 
@@ -108,6 +111,20 @@ class Origin:
         )
 
 
+Save = Callable[[Scorer, Path], None]
+"""Writes a fitted scorer into a folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What one fit leaves out and predicts, and the identity of its record."""
+
+    folds: tuple[int, ...]
+    essays: Essays
+    identity: str
+    member: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Fitter:
     """Fits one scorer of a run, leaving out some folds at a time, each fit in a folder."""
@@ -130,29 +147,40 @@ class Fitter:
         folder beside it until the fit is done. Raises EvidenceError for a fit that was changed
         after it was sealed, or that is not the one asked for.
         """
-        work = folder.with_name(f".{folder.name}-work")
+        essays = self.design.train.essays.take(self.design.held_out_rows(folds))
         identity = self.origin.identity(self.design.train.essays.ids, folds, member)
+        task = _Task(tuple(folds), essays, identity, member)
+        return self._finished(folder, task, _save if keep_model else None)
+
+    def fit_all(self, folder: Path, unseen: Essays, save: Save | None) -> FitRecord:
+        """Return the fit that leaves out no fold and predicts essays outside of training.
+
+        As `fit` otherwise; `save` writes the fitted model, None keeps none.
+        """
+        texts = map(text_hash, unseen.texts)
+        identity = self.origin.identity((*self.design.train.essays.ids, *texts), (), None)
+        return self._finished(folder, _Task((), unseen, identity), save)
+
+    def _finished(self, folder: Path, task: _Task, save: Save | None) -> FitRecord:
+        work = folder.with_name(f".{folder.name}-work")
         if has_fit(folder):
-            record = read_fit(folder, identity)
+            record = read_fit(folder, task.identity)
         else:
-            record = self._fit(Job(folder.name, work, member), folds, identity, folder, keep_model)
+            record = self._fit(Job(folder.name, work, task.member), task, folder, save)
         shutil.rmtree(work, ignore_errors=True)
         return record
 
-    def _fit(
-        self, job: Job, folds: Sequence[int], identity: str, folder: Path, keep_model: bool
-    ) -> FitRecord:
+    def _fit(self, job: Job, task: _Task, folder: Path, save: Save | None) -> FitRecord:
         started, peak_mib = time.perf_counter(), watch_memory()
-        train, (fit, dev) = self.design.train, self.design.training_rows(folds)
+        train, (fit, dev) = self.design.train, self.design.training_rows(task.folds)
         scorer = self.build(job)
         report = scorer.fit(train.take(fit), train.take(dev))
-        essays = train.essays.take(self.design.held_out_rows(folds))
-        raw = tuple(float(value) for value in scorer.predict(essays))
+        raw = tuple(float(y) for y in scorer.predict(task.essays)) if len(task.essays) else ()
         _require_finite((*itertools.chain(*report.curve.values()), *raw), job.name)
         record = FitRecord(
-            identity=identity,
-            folds=tuple(folds),
-            ids=essays.ids,
+            identity=task.identity,
+            folds=task.folds,
+            ids=task.essays.ids,
             raw=raw,
             rounds=report.rounds,
             curve=report.curve,
@@ -165,8 +193,12 @@ class Fitter:
             finite=True,
             environments=(self.origin.environment,),
         )
-        write_fit(folder, record, scorer.save if keep_model else None)
+        write_fit(folder, record, None if save is None else partial(save, scorer))
         return record
+
+
+def _save(scorer: Scorer, folder: Path) -> None:
+    scorer.save(folder)
 
 
 def _require_finite(values: Iterable[float], where: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +9,18 @@ from typing import Any
 from essay_scoring.core.contracts import Matrix, Scorer
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
-from essay_scoring.core.fingerprint import derive_seed, fingerprint
+from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
-from essay_scoring.data.splits import cut_dev
 from essay_scoring.models.blend import BlendScorer
 from essay_scoring.models.context import Job
 from essay_scoring.models.ensemble import EnsembleScorer
 from essay_scoring.models.family import FamilyScorer
-from essay_scoring.models.mapping import fit_cutpoints
 from essay_scoring.models.scorer_settings import BlendSettings, TransformerSettings
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import RunRecord, read_run
-from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
+from essay_scoring.runs.full_fit import final_cutpoints, fit_everything
 from essay_scoring.runs.run import Run, open_run, provenance_of
 from essay_scoring.runs.session import Session, finish
 from essay_scoring.scoring.conformal import fit_interval
@@ -78,7 +74,7 @@ def train_model(
             folder / PROVENANCE, provenance_of(run).model_dump(mode="json") | _comes_from(cv)
         )
         session.stage("training on all training essays")
-        _fit(run, folder / SCORER.parent)
+        fit_everything(run, folder / SCORER.parent, save=_save)
         session.stage("interval and flags")
         write_json(folder / RECORD, _record(run, cv).model_dump(mode="json"))
         interval = fit_interval(cv.predictions, run.design.groups, order.coverage)
@@ -109,43 +105,9 @@ def _comes_from(cv: RunRecord) -> dict[str, Any]:
     return {"cv_run": cv.folder.name, "cv_manifest_sha256": cv.manifest_sha256}
 
 
-def _fit(run: Run, folder: Path) -> None:
-    """Fit the scorer on all training essays but `dev`, unless that is done.
-
-    The cut of `dev` and the seed are those of the final test, so the model that is tested there is
-    the one that is used.
-    """
-    design, train = run.design, run.prepared.train
-    origin = run.origin(run.config.scorer)
-    identity = origin.identity(train.essays.ids, (), None)
-    if has_fit(folder):
-        read_fit(folder, identity)
-        return
-    started = time.perf_counter()
-    if run.needs_columns:
-        run.columns.warm(train.essays)
-    seed = derive_seed(run.config.seed, "dev", "final")
-    fit, dev = cut_dev(train, design.groups, design.dev_share, seed)
-    scorer = run.build(run.config.scorer, Job("final", folder.with_name(f".{folder.name}-work")))
-    report = scorer.fit(train.take(fit), train.take(dev))
+def _save(scorer: Scorer, folder: Path) -> None:
     _read_whole_essays(scorer)
-    record = FitRecord(
-        identity=identity,
-        folds=(),
-        ids=(),
-        raw=(),
-        rounds=report.rounds,
-        curve=report.curve,
-        n_fit=len(fit),
-        n_dev=len(dev),
-        seconds=round(time.perf_counter() - started, 3),
-        precisions=origin.precisions(report.execution),
-        execution=report.execution,
-        finite=True,
-        environments=(origin.environment,),
-    )
-    write_fit(folder, record, scorer.save)
-    shutil.rmtree(folder.with_name(f".{folder.name}-work"), ignore_errors=True)
+    scorer.save(folder)
 
 
 def _read_whole_essays(scorer: Scorer) -> None:
@@ -173,17 +135,13 @@ def _without_trunk(settings: Any) -> Any:
 
 def _record(run: Run, cv: RunRecord) -> ModelRecord:
     """Return how raw predictions become scores: as in the final test, by all held-out folds."""
-    train, mapping = run.prepared.train, run.config.training.mapping
-    scale, past, cuts = train.scales.shared, cv.predictions, None
-    if scale is not None and mapping != "round_half_band":
-        fitted = fit_cutpoints(past.raw, scale.index(past.true), scale.n_labels)
-        cuts = tuple(float(cut) for cut in fitted)
+    train, cuts = run.prepared.train, final_cutpoints(run, cv.predictions)
     return ModelRecord(
         name=run.config.name,
         family=run.config.scorer.family,
         scales=train.scales,
-        mapping=mapping,
-        cutpoints=cuts,
+        mapping=run.config.training.mapping,
+        cutpoints=None if cuts is None else tuple(map(float, cuts)),
         n_essays=len(train),
         n_prompts=len(set(train.prompts)),
         cv_run=cv.folder.name,

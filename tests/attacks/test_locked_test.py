@@ -1,0 +1,266 @@
+"""The locked test is opened once, whoever asks, from wherever, and whatever was edited before."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from essay_scoring.data.data_settings import SyntheticCorpus
+from essay_scoring.data.synthetic import generate
+from tests.attacks.commands import refusal, run_command, words
+from tests.attacks.edited import edit
+from tests.conftest import ROOT
+from tests.studies.made import arm, gates, study_file
+
+LEDGER = "locked_test_ledger.jsonl"
+CORPUS = """
+[data.corpus]
+kind = "table"
+path = "train.csv"
+locked = "locked.csv"
+columns = {id = "id", text = "text", prompt = "prompt", score = "score"}
+[data.corpus.scales.shared]
+low = 1.0
+high = 5.0
+step = 0.5
+[data.splits]
+n_splits = 3
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A study of a table corpus that decided for a candidate, all below one folder."""
+
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def study(self) -> Path:
+        [folder] = (self.runs / "studies").glob("small-*")
+        return folder
+
+    @property
+    def decided(self) -> Path:
+        record = json.loads((self.study / "study.json").read_text(encoding="utf-8"))
+        return self.runs / str(record["decided_run"])
+
+    @property
+    def entries(self) -> list[dict[str, object]]:
+        if not (self.data / LEDGER).exists():
+            return []
+        lines = (self.data / LEDGER).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    @property
+    def scored(self) -> list[Path]:
+        """Every final test that was scored in the runs folder."""
+        return sorted(self.runs.glob("*-final-*/artifacts/final_test.json"))
+
+    def line(self, *more: str, data: Path | None = None) -> list[str]:
+        """Return the command that opens the locked test."""
+        options = ["--decision", str(self.study), "--data-dir", str(data or self.data), *more]
+        return words("final-test", self.decided, self.home, self.home / "cache", options)
+
+    def final(self, *more: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return run_command(self.line(*more, data=data))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = Place(tmp_path_factory.mktemp("locked"))
+    place.data.mkdir()
+    corpus = SyntheticCorpus(n_essays=60, n_locked=12, n_prompts=6, seed=5)
+    for part in ("train", "locked"):
+        made = generate(corpus, part)
+        essays = made.essays
+        rows = zip(essays.ids, essays.texts, essays.prompts, made.scores.tolist(), strict=True)
+        write_rows(place.data / f"{part}.csv", [("id", "text", "prompt", "score"), *rows])
+    configs = {}
+    for name, family in (("reference", "mean"), ("candidate", "length")):
+        configs[name] = place.home / f"{name}.toml"
+        configs[name].write_text(
+            f'name = "{name}"\nbaselines = []\n[scorer]\nfamily = "{family}"\n'
+            f"[evaluation]\nreplicates = 100\nmin_prompt_n = 5\n{CORPUS}"
+        )
+    file = study_file(place.home, arm("candidate", gates("easy")))
+    text = file.read_text(encoding="utf-8")
+    for name, family in (("reference", "length"), ("candidate", "mean")):
+        text = text.replace(f"{ROOT}/configs/smoke/{family}.toml", str(configs[name]))
+    file.write_text(text, encoding="utf-8")
+    done = run_command(
+        words("study", file, place.home, place.home / "cache", ["--data-dir", str(place.data)])
+    )
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture
+def place(template: Place, tmp_path: Path) -> Place:
+    """The decided study, in a folder of the test's own."""
+    shutil.copytree(template.home, tmp_path / "home")
+    return Place(tmp_path / "home")
+
+
+def write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+
+
+def opened(place: Place) -> Path:
+    """Open the locked test once, as it should be, and return the folder."""
+    done = place.final()
+    assert done.returncode == 0, done.stderr
+    assert "decided minus reference" in done.stdout
+    assert len(place.entries) == 1
+    [path] = place.scored
+    return path.parent.parent
+
+
+def reverse_locked(place: Place, name: str = "locked.csv") -> None:
+    """Turn the rows of the locked test round."""
+    path = place.data / name
+    with path.open(encoding="utf-8", newline="") as stream:
+        head, *rows = csv.reader(stream)
+    write_rows(path, [head, *reversed(rows)])
+
+
+@pytest.mark.parametrize("more", [(), ("--again", "a wrong scale")], ids=["first", "again"])
+def test_of_four_at_once_one_scores(place: Place, more: tuple[str, ...]) -> None:
+    running = [
+        subprocess.Popen(
+            place.line(*more),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    ended = []
+    for process in running:
+        out, err = process.communicate(timeout=300)
+        ended.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+    assert len(place.entries) == 1
+    assert len(place.scored) == 1
+    assert 0 in [done.returncode for done in ended]
+    for done in ended:
+        if done.returncode:
+            refusal(done, done.returncode)
+            assert done.returncode in (4, 5)
+
+
+def test_reversed_rows_are_the_same_essays(place: Place) -> None:
+    opened(place)
+    reverse_locked(place)
+    assert "12 of 12 essays were opened on 2" in refusal(place.final())
+    assert len(place.scored) == 1
+
+
+def test_some_of_the_essays_are_enough(place: Place) -> None:
+    opened(place)
+    path = place.data / "locked.csv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    fresh = [[f"fresh{k}", row[1] + " Further words.", *row[2:]] for k, row in enumerate(rows[4:])]
+    write_rows(path, [*rows[:4], *fresh])
+    line = refusal(place.final())
+    assert "3 of 12 essays were opened on 2" in line
+    assert f"for {place.decided.name}" in line
+
+
+def test_another_runs_folder_is_the_same_locked_test(place: Place) -> None:
+    opened(place)
+    other = replace(place, home=place.home.parent / "other")
+    for name in ("runs", "cache"):
+        shutil.copytree(place.home / name, other.home / name)
+    for folder in other.runs.glob("*-final-*"):
+        shutil.rmtree(folder)
+    assert "12 of 12 essays" in refusal(other.final(data=place.data))
+    assert other.scored == []
+
+
+def test_an_opening_cut_short_is_not_taken_up_in_another_runs_folder(place: Place) -> None:
+    folder = opened(place)
+    for path in (folder / "manifest.json", folder / "artifacts"):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+    other = replace(place, home=place.home.parent / "other")
+    for name in ("runs", "cache"):
+        shutil.copytree(place.home / name, other.home / name)
+    assert "12 of 12 essays" in refusal(other.final(data=place.data))
+    assert other.scored == []
+
+
+def test_a_removed_ledger_is_missed(place: Place) -> None:
+    opened(place)
+    for path in place.data.glob("locked_test_ledger*"):
+        path.unlink()
+    line = refusal(place.final())
+    assert "12 of 12 essays were opened" in line
+    assert "the ledger lacks it" in line
+
+
+def test_a_removed_ledger_is_missed_whatever_its_folder_says(place: Place) -> None:
+    folder = opened(place)
+    for path in place.data.glob("locked_test_ledger*"):
+        path.unlink()
+    edit(folder / "opening.json", lambda record: record.update(locked=["0" * 64]))
+    line = refusal(place.final())
+    assert "12 of 12 essays may have been opened" in line
+    assert "the ledger lacks it" in line
+
+
+def test_a_line_cut_from_the_ledger_is_missed(place: Place) -> None:
+    opened(place)
+    (place.data / LEDGER).write_text("")
+    assert "line 1 was removed" in refusal(place.final())
+
+
+def test_another_ledger_does_not_hide_the_one_beside_the_data(place: Place) -> None:
+    opened(place)
+    shutil.rmtree(place.scored[0].parent.parent)
+    elsewhere = place.home / "elsewhere"
+    elsewhere.mkdir()
+    assert "12 of 12 essays" in refusal(place.final("--ledger-dir", str(elsewhere)))
+    assert not (elsewhere / LEDGER).exists()
+
+
+def test_a_data_folder_that_cannot_be_written_says_how_to_name_another(place: Place) -> None:
+    # A folder in the place of the lock stands for what a user may not write: root writes anywhere.
+    (place.data / "locked_test_ledger.lock").mkdir()
+    line = refusal(place.final(), 2)
+    assert "--ledger-dir" in line
+    assert "ESSAY_SCORING_LEDGER" in line
+    assert place.scored == []
+    elsewhere = place.home / "elsewhere"
+    elsewhere.mkdir()
+    done = run_command(place.line(), {"ESSAY_SCORING_LEDGER": str(elsewhere)})
+    assert done.returncode == 0, done.stderr
+    assert (elsewhere / LEDGER).is_file()
+
+
+def test_an_edited_study_opens_nothing(place: Place) -> None:
+    edit(place.study / "study.json", lambda record: record.update(reason="because"))
+    assert "checksum differs" in refusal(place.final())
+    assert place.entries == []
+
+
+def test_an_edited_reference_opens_nothing(place: Place) -> None:
+    [reference] = place.runs.glob("reference-*")
+    edit(reference / "config.json", lambda record: record.update(seed=7))
+    assert "checksum differs" in refusal(place.final())
+    assert place.entries == []
