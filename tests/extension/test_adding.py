@@ -116,3 +116,19 @@ def test_without_the_name_the_page_says_to_add_nothing_new_is_known(tmp_path: Pa
     )
     assert done.returncode == 2
     assert "'mine'" in done.stderr
+
+
+def test_an_invariance_method_of_one_file_and_one_name_is_trained_with(
+    extended: Path, tmp_path: Path
+) -> None:
+    """The probe of prompts is written for every run with a method, and for no other."""
+    main = "from essay_scoring.cli.main import main; main()"
+    config = ROOT / "configs" / "smoke" / "transformer.toml"
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(extended / "cache")]
+    arguments = ["transformer-finetune", str(config), "--invariance", "mine", "--no-require-gpu"]
+    more = ["--set", "baselines=[]", "--set", "evaluation.replicates=100"]
+    run(extended, main, *arguments, *folders, *more)
+    (folder,) = (tmp_path / "runs").glob("smoke-*")
+    metrics = json.loads((folder / "artifacts" / "cv_metrics.json").read_text(encoding="utf-8"))
+    assert metrics["hyperparameters"]["invariance"] == {"balanced": False, "method": "mine"}
+    assert (folder / "artifacts" / "prompt_probe.json").is_file()
