@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from essay_scoring.audits.prompt_signal import SCORE, prompt_signal
+from essay_scoring.records.probes import PromptProbe
+from essay_scoring.statistics.probe import Probe
 from tests.audits.made_evidence import evidence_of, made_evidence
 
 BETWEEN = "share of the errors' variance between prompts"
@@ -45,8 +47,9 @@ def test_errors_that_go_with_the_prompt_are_counted_once() -> None:
 
 
 def test_what_a_run_recorded_of_its_representations_is_shown() -> None:
-    row = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 90, "majority": 0.3, "classes": 4}
-    section = prompt_signal(made_evidence(120), {}, {"held_out": {"learnt": row}}, 1)
+    row = Probe(accuracy=0.5, low=0.4, high=0.6, n=90, majority=0.3, classes=4)
+    recorded = PromptProbe(training_sample=200, held_out={"learnt": row}, training={})
+    section = prompt_signal(made_evidence(120), {}, recorded, 1)
     found = {one.name: one for one in section.figures}["learnt representation"]
     assert (found.estimate, found.low, found.high, found.n) == (0.5, 0.4, 0.6, 90)
     assert found.group == "majority 0.30"

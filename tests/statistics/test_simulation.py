@@ -13,8 +13,8 @@ from essay_scoring.statistics.simulation import (
     CANDIDATE,
     REFERENCE,
     Likeness,
-    Part,
     Places,
+    ScaleWorlds,
     draw_pair,
     draw_worlds,
     enlarged,
@@ -35,7 +35,7 @@ def population() -> Population:
     return replace(fit_population(RUN), shift=0.3, accuracy=0.1)
 
 
-def worlds(population: Population, n: int, likeness: Likeness | None = None) -> list[Part]:
+def worlds(population: Population, n: int, likeness: Likeness | None = None) -> list[ScaleWorlds]:
     rng = np.random.default_rng(5)
     return draw_worlds(population, PLACES, likeness or Likeness(0.6), n, rng)
 
@@ -92,7 +92,7 @@ def test_errors_shrink_by_a_share() -> None:
     labels = np.array([[[0.25, 0.5, 0.25] + [0.0] * 6]])
     table = np.zeros((9, 9))
     table[:, 2] = 1.0
-    part = Part(HALVES.of("p"), np.array([0]), labels, np.tile(table, (1, 1, 2, 1, 1)))
+    part = ScaleWorlds(HALVES.of("p"), np.array([0]), labels, np.tile(table, (1, 1, 2, 1, 1)))
     [half] = improved([part], 0.5, "everywhere", np.array([True]), 1)
     better = half.tables[0, 0, CANDIDATE]
     # All are given label 2. True 0: an error of 2 becomes 1. True 1: 0.5, one time in two none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,8 @@ from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.statistics.probe import Values, pooled, probe_counts
+from essay_scoring.records.probes import PromptProbe
+from essay_scoring.statistics.probe import Probe, Values, pooled, probe_counts
 
 NAME, TITLE = "prompt_probe", "Prompt probe"
 
@@ -25,7 +25,7 @@ _RECORDED = {
 
 
 def prompt_signal(
-    evidence: Evidence, read: Mapping[str, Values], recorded: Mapping[str, Any] | None, seed: int
+    evidence: Evidence, read: Mapping[str, Values], recorded: PromptProbe | None, seed: int
 ) -> Section:
     """Return how well a linear classifier names the prompt of a held-out essay.
 
@@ -37,8 +37,8 @@ def prompt_signal(
     values = {**read, SCORE: evidence.common[2][:, None]}
     figures = [_probed(evidence, name, one, seed) for name, one in values.items()]
     for name, where in _RECORDED.items():
-        if recorded is not None and name in recorded["held_out"]:
-            figures.append(_of_record(where, recorded["held_out"][name]))
+        if recorded is not None and name in recorded.held_out:
+            figures.append(_of_record(where, recorded.held_out[name]))
     figures = [figure for figure in figures if figure.estimate is not None]
     between = evidence.resamples.figure(
         "share of the errors' variance between prompts",
@@ -66,13 +66,13 @@ def _probed(evidence: Evidence, name: str, values: Values, seed: int) -> Figure:
         part = _filled(known[rows])
         labels = [str(prompt) for prompt in prompts[rows]]
         parts.append(probe_counts(part, labels, derive_seed(seed, "audit probe", name, int(fold))))
-    return _of_record(name, pooled(parts).to_json())
+    return _of_record(name, pooled(parts))
 
 
-def _of_record(name: str, found: Mapping[str, Any]) -> Figure:
+def _of_record(name: str, found: Probe) -> Figure:
     """Return a probe as a figure; the group says what guessing gives."""
-    guess = "" if found["majority"] is None else f"majority {found['majority']:.2f}"
-    return Figure(name, guess, found["accuracy"], found["n"], found["low"], found["high"])
+    guess = "" if found.majority is None else f"majority {found.majority:.2f}"
+    return Figure(name, guess, found.accuracy, found.n, found.low, found.high)
 
 
 def _filled(values: Values) -> FloatArray:

@@ -13,6 +13,7 @@ from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
 from essay_scoring.records.power_results import PowerRecord
+from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.search_settings import SearchSettings
 from essay_scoring.records.study_results import StudyRecord
 from essay_scoring.reports.schemas import Schema
@@ -27,7 +28,7 @@ SCHEMAS = (
     Schema(
         "truncation_coverage", "RUN/artifacts/truncation_coverage.json", more.TruncationCoverage
     ),
-    Schema("prompt_probe", "RUN/artifacts/prompt_probe.json", more.PromptProbe),
+    Schema("prompt_probe", "RUN/artifacts/prompt_probe.json", PromptProbe),
     Schema("final_test", "RUN/artifacts/final_test.json", locked_test.FinalTest),
     Schema("opening", "RUN/opening.json", locked_test.Opening),
     Schema("job", "RUN/models/fold-K/job.json", FitRecord),

@@ -31,8 +31,8 @@ from essay_scoring.statistics.simulation import (
     CANDIDATE,
     REFERENCE,
     Likeness,
-    Part,
     Places,
+    ScaleWorlds,
     Where,
     draw_pair,
     draw_worlds,
@@ -197,7 +197,7 @@ class Truth:
         deltas = tuple(moved[check.metric] for check in plan.checks)
         return SimulatedCandidate(where, share, gain, deltas)
 
-    def _figures(self, parts: Sequence[Part]) -> tuple[dict[str, FloatArray], FloatArray]:
+    def _figures(self, parts: Sequence[ScaleWorlds]) -> tuple[dict[str, FloatArray], FloatArray]:
         """Return candidate minus reference of each figure, (W,), and the candidate's QWK (W, P)."""
         setting = self._setting
         sums = true_sums(parts, setting.places, self._grid)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from essay_scoring.core.record import Record, Scheme, Sha256, Share
+from essay_scoring.core.record import Record, Scheme, Sha256
 from essay_scoring.records.provenance import GitState
 
 
@@ -39,26 +39,6 @@ class TruncationCoverage(Record):
     p95_chunks_per_essay: float = Field(description="95th percentile")
     max_length: int = Field(description="tokens in a chunk")
     chunk_overlap_tokens: int = Field(description="tokens that neighbouring chunks share")
-
-
-class ProbeFigure(Record):
-    """How well prompts are told apart, on essays that the probe was not fitted on."""
-
-    accuracy: Share | None = Field(description="share told right")
-    low: float | None = Field(description="lower end of its 95% interval")
-    high: float | None = Field(description="upper end")
-    n: int = Field(description="essays")
-    majority: Share | None = Field(description="share of the largest prompt")
-    classes: int = Field(description="prompts")
-
-
-class PromptProbe(Record):
-    """artifacts/prompt_probe.json: what a representation tells of prompts."""
-
-    schema_: Literal[1] = Field(alias="schema", description="version of this record")
-    training_sample: int = Field(description="training essays probed in each fold")
-    held_out: dict[str, ProbeFigure] = Field(description="prompts held out: learnt, frozen, tfidf")
-    training: dict[str, ProbeFigure] = Field(description="prompts trained on: the same")
 
 
 class LedgerEntry(Record):

@@ -107,7 +107,7 @@ def write_artifacts(
         write_json(written[-1], run.truncation_coverage())
     if is_probed(run.config):
         written.append(artifacts / "prompt_probe.json")
-        write_json(written[-1], prompt_probe(run, folder / "models"))
+        write_record(written[-1], prompt_probe(run, folder / "models"))
     return written
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from essay_scoring.models.ensemble import EnsembleScorer
 from essay_scoring.models.registry import load_scorer
 from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.probes import PromptProbe
 from essay_scoring.runs.run import Run
 from essay_scoring.statistics.probe import Counts, Values, pooled, probe_counts
 
@@ -48,7 +49,7 @@ def is_probed(config: RunConfig) -> bool:
     return scorer.invariance.method != "none" or config.evaluation.prompt_probe
 
 
-def prompt_probe(run: Run, models: Path) -> dict[str, Any]:
+def prompt_probe(run: Run, models: Path) -> PromptProbe:
     """Return accuracies of linear probes for the prompt, from the models saved in `models`.
 
     `held_out`: each fold's essays, as the model that never saw them represents them, probed among
@@ -72,10 +73,11 @@ def prompt_probe(run: Run, models: Path) -> dict[str, Any]:
                     counts = probe_counts(values, essays.prompts, seed)
                     parts.setdefault((where, name), []).append(counts)
             advance(1)
-    record: dict[str, Any] = {"schema": 1, "training_sample": TRAINING_SAMPLE}
-    for (where, name), found in parts.items():
-        record.setdefault(where, {})[name] = pooled(found).to_json()
-    return record
+    held_out, training = (
+        {name: pooled(counts) for (part, name), counts in parts.items() if part == where}
+        for where in ("held_out", "training")
+    )
+    return PromptProbe(training_sample=TRAINING_SAMPLE, held_out=held_out, training=training)
 
 
 def _probed_rows(run: Run, fold: int) -> dict[str, IntArray]:

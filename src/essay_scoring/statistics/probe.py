@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from essay_scoring.core.errors import NotFiniteError
+from essay_scoring.core.record import Record, Share
 from essay_scoring.core.scale import IntArray
 
 Values = npt.NDArray[np.floating[Any]]
@@ -20,24 +22,18 @@ N_FOLDS = 5
 _ALPHAS = tuple(10.0**power for power in range(-1, 6))
 
 
-@dataclass(frozen=True)
-class Probe:
-    """Cross-validated accuracy over n essays of `classes` prompts, with a 95% interval.
+class Probe(Record):
+    """How well prompts are told apart, on essays that the probe was not fitted on.
 
-    `majority` is the share of the commonest prompt: what is right without looking. All but n and
-    `classes` are None where there were not two prompts with N_FOLDS essays each.
+    Null where there were not two prompts with N_FOLDS essays each.
     """
 
-    accuracy: float | None
-    low: float | None
-    high: float | None
-    n: int
-    majority: float | None
-    classes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+    accuracy: Share | None = Field(description="share told right")
+    low: float | None = Field(description="lower end of its 95% interval")
+    high: float | None = Field(description="upper end")
+    n: int = Field(description="essays")
+    majority: Share | None = Field(description="share of the largest prompt")
+    classes: int = Field(description="prompts")
 
 
 def probe(values: Values, labels: Sequence[str], seed: int) -> Probe:
@@ -81,11 +77,16 @@ def pooled(parts: Sequence[Counts]) -> Probe:
     """
     n, right = sum(part.n for part in parts), sum(part.right for part in parts)
     if not n:
-        return Probe(None, None, None, 0, None, 0)
+        return Probe(accuracy=None, low=None, high=None, n=0, majority=None, classes=0)
     low, high = wilson(right, n)
-    majority = sum(part.majority for part in parts) / n
-    classes = round(sum(part.classes * part.n for part in parts) / n)
-    return Probe(right / n, low, high, n, majority, classes)
+    return Probe(
+        accuracy=right / n,
+        low=low,
+        high=high,
+        n=n,
+        majority=sum(part.majority for part in parts) / n,
+        classes=round(sum(part.classes * part.n for part in parts) / n),
+    )
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:

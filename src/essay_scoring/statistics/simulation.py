@@ -71,7 +71,7 @@ class Places:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ScaleWorlds:
     """The p prompts of one scale of K labels in each of W worlds.
 
     `prompts` (p,) are positions in `Places`, `labels` (W, p, K) the shares of true labels, and
@@ -109,7 +109,7 @@ def enlarged(run: Predictions, *, essays: int = 1, prompts: int = 1) -> Predicti
 
 def draw_worlds(
     population: Population, places: Places, likeness: Likeness, n: int, rng: np.random.Generator
-) -> list[Part]:
+) -> list[ScaleWorlds]:
     """Return n draws of new prompts for the places, with two equal scorers."""
     shared = 1.0 if likeness.shared_prompts else likeness.correlation
     parts = []
@@ -120,13 +120,13 @@ def draw_worlds(
         labels /= labels.sum(axis=-1, keepdims=True)
         shift, stretch = _alike(shared, (2, n, len(at)), rng)
         tables = _tables(model.cuts, population.shift * shift, population.accuracy * stretch)
-        parts.append(Part(scale, at, labels, tables))
+        parts.append(ScaleWorlds(scale, at, labels, tables))
     return parts
 
 
 def improved(
-    parts: Sequence[Part], share: float, where: Where, large: Mask, bottom_k: int
-) -> list[Part]:
+    parts: Sequence[ScaleWorlds], share: float, where: Where, large: Mask, bottom_k: int
+) -> list[ScaleWorlds]:
     """Return worlds in which the candidate's errors are smaller by a share from 0 to 1.
 
     `worst_prompts` are the `bottom_k` prompts that the reference truly serves worst of those that
@@ -151,7 +151,7 @@ def improved(
 
 
 def draw_pair(
-    parts: Sequence[Part], places: Places, correlation: float, rng: np.random.Generator
+    parts: Sequence[ScaleWorlds], places: Places, correlation: float, rng: np.random.Generator
 ) -> tuple[Predictions, Predictions]:
     """Return the reference's and the candidate's predictions of new essays in the first world."""
     from scipy.special import ndtr
@@ -191,7 +191,7 @@ def label_grid(places: Places) -> Tables:
     return tabulate([Predictions(ids, tuple(prompts), numbers, true, final, final, run.scales)])
 
 
-def true_sums(parts: Sequence[Part], places: Places, grid: Tables) -> Sums:
+def true_sums(parts: Sequence[ScaleWorlds], places: Places, grid: Tables) -> Sums:
     """Return the sums of endlessly many essays of each world's prompts, of both scorers.
 
     Figures computed from them are true ones: the noise of drawn essays is gone.
@@ -246,7 +246,7 @@ def _moved(tables: FloatArray, moves: FloatArray) -> FloatArray:
     return np.moveaxis(rows.reshape(by_label.shape), 0, 2)
 
 
-def _worst(parts: Sequence[Part], large: Mask, bottom_k: int) -> Mask:
+def _worst(parts: Sequence[ScaleWorlds], large: Mask, bottom_k: int) -> Mask:
     """Return which prompts (W, P) are the reference's truly worst of the large ones."""
     kappa = np.full((len(parts[0].labels), len(large)), np.nan)
     for part in parts:
