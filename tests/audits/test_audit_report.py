@@ -80,7 +80,7 @@ def test_both_files_say_the_same_and_others_can_read_them(tmp_path: Path) -> Non
     assert [path.name for path in paths] == ["audit.json", "audit.html"]
     assert sorted(path.name for path in paths[0].parent.iterdir()) == ["audit.html", "audit.json"]
     assert paths[1].read_text(encoding="utf-8") == audit_page(read_json(paths[0]))
-    assert read_sections(paths[0], "made-0123")[0]["verdict"] == "fail"
+    assert read_sections(paths[0], "made-0123")[0].verdict == "fail"
     before = paths[1].read_bytes()
     write_audit_reports(record, paths[0].parent)
     assert paths[1].read_bytes() == before

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from essay_scoring.reports.table_cells import with_interval
 
 
 def numbers_left(text: str, pieces: Sequence[str], words: Collection[str]) -> list[str]:
@@ -19,6 +22,11 @@ def numbers_left(text: str, pieces: Sequence[str], words: Collection[str]) -> li
         left = there.sub(" ", left)
     found = [word.strip("(),.:;*") for word in left.split() if re.search(r"\d", word)]
     return [word for word in found if word not in words]
+
+
+def interval(figure: Mapping[str, Any], *, sign: bool = False) -> str:
+    """Return a figure of an artifact with its interval."""
+    return with_interval(figure["estimate"], figure["low"], figure["high"], sign=sign)
 
 
 def is_quoted(text: str, pieces: Sequence[str], words: Collection[str]) -> bool:

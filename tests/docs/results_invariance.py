@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from essay_scoring.reports.table_cells import markdown_table, number, with_interval
+from essay_scoring.reports.table_cells import markdown_table, number
+from tests.docs.quoted import interval
 from tests.docs.results_pieces import Quoted, Row, artifact, clauses, one
 
 INVARIANCE = """
@@ -39,7 +40,7 @@ def invariance() -> Quoted:
             f"{arm['shortcut']:g}",
             arm["arm"],
             f"{number(arm['mean'])} ± {number(arm['sd'])}",
-            with_interval(arm["gain"], sign=True) if "gain" in arm else "-",
+            interval(arm["gain"], sign=True) if "gain" in arm else "-",
             str(arm["n_seeds"]),
         ]
         for arm in arms

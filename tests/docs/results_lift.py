@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from essay_scoring.records.config import load_run_config
-from essay_scoring.reports.table_cells import markdown_table, number, probability, with_interval
+from essay_scoring.reports.table_cells import markdown_table, number, probability
 from tests.conftest import ROOT
+from tests.docs.quoted import interval
 from tests.docs.results_pieces import (
     Quoted,
     Row,
@@ -137,7 +138,7 @@ def deltas_table(study: Row) -> str:
     for arm, differs in DIFFERS.items():
         gates = [gate for gate in study["gates"] if gate["arm"] == arm]
         said = ", ".join(f"`{gate['plan']}`: {gate['verdict']}" for gate in gates)
-        spans = [with_interval(figure(study, arm, name), sign=True) for name in FIGURES]
+        spans = [interval(figure(study, arm, name), sign=True) for name in FIGURES]
         rows.append([arm, differs, *spans, said])
     header = ("arm", "what differs from the reference", *FIGURES.values(), "gates")
     return markdown_table(header, rows)
@@ -186,7 +187,7 @@ def g3() -> Quoted:
         dro=dro,
         before=[starts[arm, "random"]["mean_qwk"] for arm in arms_of[:2]],
         after=[starts[arm, "ridge"]["mean_qwk"] for arm in arms_of[:2]],
-        moved=[with_interval(row, sign=True) for row in record["head_start"]],
+        moved=[interval(row, sign=True) for row in record["head_start"]],
         probe=[starts[arm, "ridge"]["probe"]["learnt"] for arm in arms_of],
     )
     return [arms(study, "prompt_holdout"), g3_table(rows), *said], {"G1"}

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from essay_scoring.core.scale import HIGH_TAIL, LOW_TAIL
 from essay_scoring.features.linguistic import HANDCRAFTED
 from essay_scoring.records.config import load_run_config
-from essay_scoring.reports.table_cells import markdown_table, number, with_interval
+from essay_scoring.reports.table_cells import markdown_table, number
 from tests.conftest import ROOT
+from tests.docs.quoted import interval
 from tests.docs.results_invariance import invariance
 from tests.docs.results_lift import first_round, g3, lift, locked
 from tests.docs.results_pieces import Quoted, Row, artifact, clauses, compared, one, span
@@ -90,7 +91,7 @@ def mappings() -> Quoted:
         [
             f"`{row['setting']}`{NOTES.get(row['setting'], '')}",
             f"{number(row['mean_qwk']['mean'])} ± {number(row['mean_qwk']['std'])}",
-            with_interval(row["pooled_qwk"]),
+            interval(row["pooled_qwk"]),
             number(row["mae"]["estimate"]),
         ]
         for row in artifact("mappings")["rows"]
@@ -192,7 +193,7 @@ def companions() -> Quoted:
     rows = artifact("companions")["rows"]
     [alone] = {row["reference"] for row in rows}
     cells = [
-        [row["companion"], number(row["candidate"]), with_interval(row, sign=True), str(row["n"])]
+        [row["companion"], number(row["candidate"]), interval(row, sign=True), str(row["n"])]
         for row in rows
     ]
     said = clauses(

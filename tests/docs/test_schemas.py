@@ -57,6 +57,8 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def schema_of(path: Path, space: Workspace) -> Schema:
     """Return the schema of a file in a runs folder."""
+    if path.name == "manifest.json":  # A run has one, and so does every fit in it.
+        return BY_NAME["manifest"]
     for schema in SCHEMAS:
         pattern = re.escape(schema.path.replace("RUN/", f"{space.runs}/RUN/"))
         pattern = pattern.replace("RUNS/", f"{re.escape(str(space.runs))}/").replace(
@@ -104,7 +106,7 @@ def test_published_studies_keep_theirs() -> None:
     [
         lambda record: record.update(more=1),
         lambda record: record.pop("summary"),
-        lambda record: record.update(schema=2),
+        lambda record: record.update(schema=1),
         lambda record: record["summary"]["folds"][0].update(exact=1.5),
         lambda record: record["data"].update(predictions_sha256="abc"),
     ],

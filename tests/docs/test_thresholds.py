@@ -7,10 +7,10 @@ from typing import Any
 from essay_scoring.core.files import read_json
 from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.power import FIGURES
-from essay_scoring.reports.table_cells import MISSING, markdown_table, number, with_interval
+from essay_scoring.reports.table_cells import MISSING, markdown_table, number
 from essay_scoring.reports.words import share
 from tests.conftest import ROOT
-from tests.docs.quoted import changed_digits, is_quoted, numbers_left
+from tests.docs.quoted import changed_digits, interval, is_quoted, numbers_left
 
 Row = dict[str, Any]
 
@@ -50,7 +50,7 @@ def needed(power: Row | None) -> str:
         return f"> {number(power['tried'], sign=True)}"
     if power["delta"] == 0:
         return "none needed"
-    return with_interval({**power, "estimate": power["delta"]}, sign=True)
+    return interval({**power, "estimate": power["delta"]}, sign=True)
 
 
 def noise(gate: Row, metric: str, name: str) -> str:

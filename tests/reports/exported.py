@@ -11,6 +11,7 @@ import numpy as np
 from essay_scoring.core.files import write_json, write_text
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.statistics.predictions import Predictions
+from tests.records.made import FIT
 from tests.reports.made_run import write_made_run
 from tests.statistics.made import made_predictions
 
@@ -34,6 +35,7 @@ def finished_run(
     metrics = write_made_run(folder, p)
     metrics["fits"] = [
         {
+            **FIT,
             "fold": int(fold),
             "rounds": 2,
             "curve": {

@@ -7,6 +7,7 @@ from typing import Any
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.core.record import write_record
 from essay_scoring.records.manifest import write_manifest
 from tests.reports.made_run import hostile_run
 from tests.studies.made_study import made_section, made_study
@@ -62,5 +63,5 @@ def audit_of(runs: Path, run: str = "r-1") -> Path:
 def study_of(runs: Path) -> Path:
     """Write a study that decided for the run and return its path."""
     path = runs / "studies" / "made-1" / "study.json"
-    write_json(path, made_study(runs / "made"))
+    write_record(path, made_study(runs / "made"))
     return path

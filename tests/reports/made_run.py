@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,21 @@ def write_made_run(
     folder: Path, predictions: Predictions, *, columns: dict[str, FloatArray] | None = None
 ) -> dict[str, Any]:
     """Write the artifacts of a run and return its metrics."""
-    p, artifacts = predictions, folder / "artifacts"
-    measured = {} if columns is None else columns
+    artifacts, measured = folder / "artifacts", {} if columns is None else columns
+    metrics = made_metrics(predictions, folder.name, measured)
+    write_residuals(artifacts, predictions, "prompt_holdout", measured)
+    write_json(artifacts / "cv_metrics.json", metrics)
+    return metrics
+
+
+def made_metrics(
+    p: Predictions, folder: str, columns: Mapping[str, FloatArray] | None = None
+) -> dict[str, Any]:
+    """Return the metrics of a run with baselines and fits as a file holds them."""
     other = rescored(p, seed=4, noise=0.9)
-    metrics = {
+    return {
         "schema": 2,
-        "run": {"name": "made", "folder": folder.name, "scheme": "prompt_holdout"},
+        "run": {"name": "made", "folder": folder, "scheme": "prompt_holdout"},
         "family": "xgboost",
         "hyperparameters": {"max_depth": 3},
         "config": {"name": "made", "seed": 42},
@@ -72,16 +82,12 @@ def write_made_run(
         "versions": {"python": "3.11", "numpy": "2.4"},
         "mapping": {"name": "qwk_cutpoints_lfo", "cutpoints": {"0": [1.2, 1.8], "1": []}},
         "summary": summary_json(p),
-        "covariates": [row.model_dump(mode="json") for row in covariates(p, measured)],
+        "covariates": [row.model_dump(mode="json") for row in covariates(p, columns or {})],
         "baselines": {"mean": summary_json(other), "ridge": summary_json(other)},
         "fits": [
             {**FIT, "fold": fold, "rounds": 120 + fold, "curve": curves(fold)} for fold in range(5)
         ],
-        "training": {},
     }
-    write_residuals(artifacts, p, "prompt_holdout", measured)
-    write_json(artifacts / "cv_metrics.json", metrics)
-    return metrics
 
 
 def hostile_run(folder: Path) -> dict[str, Any]:

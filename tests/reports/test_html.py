@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from essay_scoring.core.files import write_json
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.records.run_folder import read_run_folder
+from essay_scoring.records.finished_run import read_unsealed
 from essay_scoring.reports.html import forest, heat, run_page
 from essay_scoring.reports.table_cells import number
+from essay_scoring.statistics.agreement import Estimate
+from essay_scoring.statistics.slices import PromptRow
+from essay_scoring.statistics.summary import Confusion, Summary, summarise
 from tests.reports.made_run import HOSTILE, hostile_run, write_made_run
 from tests.reports.pages import Page
 from tests.statistics.made import MIXED, made_predictions
@@ -20,12 +24,12 @@ from tests.statistics.made import MIXED, made_predictions
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("run")
     metrics = hostile_run(folder)
-    return run_page(read_run_folder(folder)), metrics
+    return run_page(read_unsealed(folder)), metrics
 
 
 def page_of(folder: Path, **made: Any) -> str:
     write_made_run(folder, made_predictions(**made))
-    return run_page(read_run_folder(folder))
+    return run_page(read_unsealed(folder))
 
 
 def test_the_page_is_well_formed(hostile: tuple[str, dict[str, Any]]) -> None:
@@ -74,7 +78,7 @@ def test_drawings_take_the_colours_of_the_page(hostile: tuple[str, dict[str, Any
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     hostile_run(tmp_path)
-    one, other = (run_page(read_run_folder(tmp_path)) for _ in range(2))
+    one, other = (run_page(read_unsealed(tmp_path)) for _ in range(2))
     assert one == other
 
 
@@ -92,10 +96,9 @@ def test_without_matplotlib_the_page_says_how_to_get_figures(
 
 def test_a_run_without_lengths_or_rounds_leaves_those_figures_out(tmp_path: Path) -> None:
     metrics = write_made_run(tmp_path, made_predictions())
-    metrics["fits"] = [{"fold": 0, "rounds": None, "curve": {}, "seconds": 0.1}]
-    run = read_run_folder(tmp_path)
-    run.metrics["fits"] = metrics["fits"]
-    text = Page(run_page(run)).text
+    fits = [{**fit, "rounds": None, "curve": {}} for fit in metrics["fits"]]
+    write_json(tmp_path / "artifacts" / "cv_metrics.json", metrics | {"fits": fits})
+    text = Page(run_page(read_unsealed(tmp_path))).text
     assert "Calibration by band" in text
     assert "Residuals against length" not in text
     assert "Learning curves" not in text
@@ -121,11 +124,23 @@ def test_a_long_scale_folds_its_matrix_away(tmp_path: Path) -> None:
     assert page.faults == []
 
 
+def prompt_row(name: str, *interval: float | None) -> PromptRow:
+    qwk, low, high = interval
+    return PromptRow(
+        prompt=name, n=40, qwk=qwk, low=low, high=high, mae=0.5, mean_residual=0.0, adjacent=1.0
+    )
+
+
+def summary_of(prompts: list[PromptRow], qwk: float | None) -> Summary:
+    """Return a summary with these prompts and this pooled QWK."""
+    overall = {"qwk": Estimate(estimate=qwk, low=None, high=None, n=40)}
+    whole = summarise(made_predictions(60), replicates=0)
+    return whole.model_copy(update={"prompts": prompts, "overall": overall})
+
+
 def test_places_on_the_axis_by_hand() -> None:
-    row = {"prompt": "a", "qwk": 0.5, "low": 0.25, "high": 0.75}
-    flat = {"prompt": "b", "qwk": None, "low": None, "high": None}
-    summary = {"prompts": [flat, row], "overall": {"qwk": {"estimate": 0.6}}}
-    found = forest(summary)
+    row, flat = prompt_row("a", 0.5, 0.25, 0.75), prompt_row("b", None, None, None)
+    found = forest(summary_of([flat, row], 0.6))
     assert [entry["prompt"] for entry in found["rows"]] == ["a", "b"]
     first = found["rows"][0]
     assert (first["low_at"], first["qwk_at"], first["high_at"]) == (25.0, 50.0, 75.0)
@@ -135,8 +150,7 @@ def test_places_on_the_axis_by_hand() -> None:
 
 
 def test_an_interval_below_zero_stays_on_the_axis() -> None:
-    row = {"prompt": "a", "qwk": 0.1, "low": -0.2, "high": 0.4}
-    found = forest({"prompts": [row], "overall": {"qwk": {"estimate": None}}})
+    found = forest(summary_of([prompt_row("a", 0.1, -0.2, 0.4)], None))
     # From -0.5 to 1: -0.2 lies 0.3 / 1.5 = 20% along.
     assert found["rows"][0]["low_at"] == pytest.approx(20.0)
     assert found["ticks"][0] == (0.0, "-0.5")
@@ -144,7 +158,7 @@ def test_an_interval_below_zero_stays_on_the_axis() -> None:
 
 
 def test_shades_are_shares_of_the_true_label() -> None:
-    found = heat({"labels": [1.0, 1.5], "counts": [[3, 1], [0, 0]]})
+    found = heat(Confusion(labels=[1.0, 1.5], counts=[[3, 1], [0, 0]]))
     assert found is not None
     assert found["labels"] == ["1", "1.5"]
     assert found["rows"][0]["cells"] == [(3, 0.75), (1, 0.25)]

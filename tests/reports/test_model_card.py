@@ -10,7 +10,7 @@ import pytest
 from essay_scoring.cli.main import run as command
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json
-from essay_scoring.reports.card_evidence import Beside, CardEvidence, read_evidence
+from essay_scoring.reports.card_evidence import CardEvidence, CardSources, read_evidence
 from essay_scoring.reports.model_card import model_card, write_cards
 from essay_scoring.reports.table_cells import with_interval
 from essay_scoring.reports.technical_file import technical_file
@@ -23,7 +23,7 @@ ASK = "To be completed by the provider: "
 def bare(tmp_path_factory: pytest.TempPathFactory) -> CardEvidence:
     """A run with nothing beside it."""
     runs = tmp_path_factory.mktemp("bare")
-    return read_evidence(finished_run(runs), Beside(runs))
+    return read_evidence(finished_run(runs), CardSources(runs))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> CardEvidence:
     runs = tmp_path_factory.mktemp("full")
     model = trained_model(runs.parent / "models", finished_run(runs))
     audit_of(runs)
-    return read_evidence(model, Beside(runs, study=study_of(runs)))
+    return read_evidence(model, CardSources(runs, study=study_of(runs)))
 
 
 def test_the_technical_file_follows_annex_iv(bare: CardEvidence) -> None:
@@ -59,11 +59,11 @@ def test_what_no_artifact_says_is_asked_and_never_made_up(bare: CardEvidence) ->
 
 def test_figures_stand_with_intervals_by_prompt_and_by_group(full: CardEvidence) -> None:
     card = model_card(full)
-    summary = full.metrics["summary"]
-    for figure in summary["overall"].values():
-        assert with_interval(figure) in card
-    for row in summary["prompts"]:
-        assert with_interval(row | {"estimate": row["qwk"]}) in card
+    summary = full.metrics.summary
+    for figure in summary.overall.values():
+        assert with_interval(figure.estimate, figure.low, figure.high) in card
+    for row in summary.prompts:
+        assert with_interval(row.qwk, row.low, row.high) in card
     assert "0.123 [-0.020, 0.300] | 40 | 0.150 | **fail**" in card
     assert ASK + "agreement and differences" not in card
 
@@ -115,29 +115,29 @@ def test_a_folder_that_was_edited_is_refused(tmp_path: Path) -> None:
     metrics["summary"]["overall"]["qwk"]["estimate"] = 0.99
     write_json(run / "artifacts" / "cv_metrics.json", metrics)
     with pytest.raises(EvidenceError, match="changed since"):
-        read_evidence(run, Beside(tmp_path))
+        read_evidence(run, CardSources(tmp_path))
 
 
 def test_a_model_without_its_run_is_refused(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "runs")
     model = trained_model(tmp_path, run)
     with pytest.raises(InputError, match="--runs-dir"):
-        read_evidence(model, Beside(tmp_path / "elsewhere"))
+        read_evidence(model, CardSources(tmp_path / "elsewhere"))
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(EvidenceError, match="its manifest differs"):
-        read_evidence(model, Beside(tmp_path / "runs"))
+        read_evidence(model, CardSources(tmp_path / "runs"))
 
 
 def test_evidence_on_another_run_is_refused(tmp_path: Path) -> None:
     run = finished_run(tmp_path)
     audit_of(tmp_path, "r-2")
     with pytest.raises(InputError, match="is about the run 'r-2'"):
-        read_evidence(run, Beside(tmp_path))
+        read_evidence(run, CardSources(tmp_path))
     study = read_json(study_of(tmp_path))
     write_json(tmp_path / "other.json", study | {"runs": []})
     with pytest.raises(InputError, match="no study with the run 'r-1'"):
-        read_evidence(run, Beside(tmp_path / "none", study=tmp_path / "other.json"))
+        read_evidence(run, CardSources(tmp_path / "none", study=tmp_path / "other.json"))
 
 
 def test_the_command_writes_beside_and_never_into_the_run(

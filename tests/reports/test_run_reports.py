@@ -10,30 +10,33 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.words import headline, markdown, plain, share
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
-from tests.reports.made_run import HOSTILE, hostile_run, with_hostile_prompts, write_made_run
+from tests.reports.made_run import (
+    HOSTILE,
+    hostile_run,
+    made_metrics,
+    with_hostile_prompts,
+    write_made_run,
+)
 from tests.statistics.made import made_predictions, of_scores
 
 
-def of_predictions(predictions: Predictions, **changed: Any) -> dict[str, Any]:
+def of_predictions(predictions: Predictions, **changed: Any) -> CvMetrics:
     """Return the metrics of a run without baselines, fits or covariates."""
-    metrics = {
-        "run": {"name": "made", "folder": "made-1", "scheme": "prompt_holdout"},
+    values = made_metrics(predictions, "made-1") | {
         "family": "ridge",
-        "data": {"kind": "x", "data_sha256": "d", "splits_sha256": "s", "n": 1, "n_prompts": 1},
-        "versions": {},
         "mapping": {"name": "round_half_band", "cutpoints": {}},
-        "summary": summarise(predictions, min_prompt_n=3, replicates=20).model_dump(mode="json"),
-        "covariates": [],
+        "summary": summarise(predictions, min_prompt_n=3, replicates=20),
         "baselines": {},
         "fits": [],
     }
-    return metrics | changed
+    return CvMetrics.model_validate(values | changed)
 
 
 def tables(text: str) -> list[list[str]]:
@@ -108,7 +111,7 @@ def test_missing_figures_are_dashes() -> None:
 def test_the_headline_names_its_worst_prompt_and_baselines() -> None:
     p = made_predictions(100)
     other = summarise(p, replicates=0)
-    text = headline(of_predictions(p, baselines={"mean": other.model_dump(mode="json")}))
+    text = headline(of_predictions(p, baselines={"mean": other}))
     assert text.startswith("On prompts that training never saw, the ridge scorer agrees")
     assert "the worst of the prompts with 3 essays or more is" in text
     assert f"baselines reach mean {other.overall['qwk'].estimate:.3f}." in text
@@ -162,7 +165,7 @@ def test_an_absent_artifact_is_named(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"schema": 1}, "schema 1, not 2"), ({"scales": {}}, "not the metrics of a run")],
+    [({"schema": 1}, "schema"), ({"scales": {}}, "scales")],
 )
 def test_metrics_of_another_kind_are_refused(
     tmp_path: Path, change: dict[str, Any], said: str

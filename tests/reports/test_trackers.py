@@ -12,6 +12,7 @@ from essay_scoring.cli.main import run
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import write_text
 from essay_scoring.records.manifest import require_intact, write_manifest
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.fold_scalars import FoldScalars, Scalar, folds_of, run_times
 from essay_scoring.reports.mlflow_export import IDENTITY, export_mlflow, run_metrics, run_params
 from essay_scoring.reports.tensorboard_export import export_tensorboard
@@ -22,7 +23,7 @@ TRACKERS_ABSENT = "is not installed: pip install 'essay-scoring[tracking,tensorb
 
 
 def fold(metrics: dict[str, Any], number: int = 0) -> FoldScalars:
-    return next(one for one in folds_of(metrics) if one.fold == number)
+    return next(one for one in folds_of(CvMetrics.model_validate(metrics)) if one.fold == number)
 
 
 def test_a_fold_has_its_curves_from_step_1_and_its_figures_at_the_step_kept(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_figures_without_a_value_are_left_out(tmp_path: Path) -> None:
     metrics = finished_run(tmp_path / "run")
     metrics["summary"]["overall"]["pearson"] |= {"estimate": None, "low": None, "high": None}
     metrics["summary"]["worst_prompt"] = None
-    found = run_metrics(metrics)
+    found = run_metrics(CvMetrics.model_validate(metrics))
     overall, ridge = metrics["summary"]["overall"], metrics["baselines"]["ridge"]
     assert found["overall.qwk"] == overall["qwk"]["estimate"]
     assert found["overall.qwk.low"] == overall["qwk"]["low"]
@@ -174,7 +175,7 @@ def test_a_run_stands_in_mlflow_once_with_its_folds(
     ]
     [parent] = [one for one in runs if one.info.run_name == "run-1"]
     assert parent.data.params["scorer.family"] == "xgboost"
-    assert parent.data.metrics == pytest.approx(run_metrics(metrics))
+    assert parent.data.metrics == pytest.approx(run_metrics(CvMetrics.model_validate(metrics)))
     assert parent.data.tags["mlflow.source.git.commit"] == "c" * 40
     assert parent.info.end_time - parent.info.start_time == 3_354_321
     children = [one for one in runs if one.info.run_name.startswith("fold-")]

@@ -9,6 +9,7 @@ from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.core.files import write_json
 from essay_scoring.core.record import write_record
 from essay_scoring.records.judgements import Demand
+from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.study_results import StudyRecord
 from tests.reports.made_comparison import made_comparison
 from tests.reports.made_run import hostile_run
@@ -144,6 +145,7 @@ def made_section(verdict: Any = "fail") -> dict[str, Any]:
 def study_folder(runs: Path, *, audited: bool = True) -> Path:
     """Write a hostile study with its decided run and that run's audit; return its folder."""
     hostile_run(runs / "r-1")
+    write_manifest(runs / "r-1")
     folder = runs / "studies" / "made-1"
     write_record(folder / "study.json", made_study(runs / "made"))
     if audited:

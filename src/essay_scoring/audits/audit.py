@@ -28,14 +28,12 @@ from essay_scoring.audits.subgroups import subgroups
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.progress import Progress
-from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import word_count
 from essay_scoring.data.prepared import LOCKED, read_essays
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
 from essay_scoring.models.scorer_settings import LengthSettings, TransformerSettings
-from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
 from essay_scoring.runs.prompt_probe import prompt_probe
@@ -167,8 +165,7 @@ class _Work:
             read["all columns the scorer reads"] = run.columns(self.essays).values
         if self.reads_handcrafted:
             read["handcrafted features"] = run.handcrafted(self.essays).values
-        path = self.finished.record.folder / "artifacts" / "prompt_probe.json"
-        recorded = read_record(PromptProbe, path) if path.is_file() else None
+        recorded = self.finished.record.probe
         forms = isinstance(run.config.scorer, TransformerSettings)
         if recorded is None and forms and self.has_models:
             recorded = prompt_probe(run, self.finished.models)

@@ -54,10 +54,10 @@ def card(
     not complete or was changed since.
     """
     from essay_scoring.records.manifest import require_outside
-    from essay_scoring.reports.card_evidence import Beside, read_evidence
+    from essay_scoring.reports.card_evidence import CardSources, read_evidence
     from essay_scoring.reports.model_card import write_cards
 
-    evidence = read_evidence(source, Beside(runs_dir, audit, explain, study))
+    evidence = read_evidence(source, CardSources(runs_dir, audit, explain, study))
     folder = runs_dir / "cards" / evidence.name if out is None else out
     require_outside(source, folder)
     for path in write_cards(evidence, folder):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from essay_scoring.core.files import read_json
+from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 
 def print_run(folder: Path) -> None:
     """Print a run's agreement beside its baselines, and its report."""
-    metrics = read_json(folder / "artifacts" / "cv_metrics.json")
-    arms = {f"baseline: {name}": other for name, other in metrics["baselines"].items()}
-    arms[metrics["run"]["name"]] = metrics["summary"]
+    metrics = read_run(folder).metrics
+    arms = {f"baseline: {name}": other for name, other in metrics.baselines.items()}
+    arms[metrics.run.name] = metrics.summary
     rows = [summary_row(name, summary) for name, summary in arms.items()]
-    data = metrics["data"]
     typer.echo(
-        f"{metrics['run']['scheme']}, {data['n']} essays, {data['n_prompts']} prompts, "
-        f"mapping {metrics['mapping']['name']}\n"
+        f"{metrics.run.scheme}, {metrics.data.n} essays, {metrics.data.n_prompts} prompts, "
+        f"mapping {metrics.mapping.name}\n"
     )
     typer.echo(plain_table(HEADER, rows))
     typer.echo(f"\nrun: {folder}\nreport: {folder / VIEWS / 'report.html'}")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from essay_scoring.audits.findings import Section
 from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.reports.html import environment
 from essay_scoring.reports.table_cells import plain_table
@@ -45,7 +48,7 @@ def audit_page(record: Row) -> str:
             where=SCHEMES.get(run["scheme"], f"Under {run['scheme']}"),
             counts=counts,
             settings=record["settings"],
-            sections=record["sections"],
+            sections=TypeAdapter(list[Section]).validate_python(record["sections"]),
             provenance=[(name.replace("_", " "), value) for name, value in run.items()],
         )
     )

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from essay_scoring.audits.findings import Section
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import MANIFEST, require_intact
-from essay_scoring.records.run_folder import metrics_of
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.records.study_results import StudyRecord, read_study, verified_record
 from essay_scoring.reports.findings_files import read_sections
 
@@ -19,7 +21,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Beside:
+class CardSources:
     """Where a card's other evidence lies; None looks under `runs`/audits, a study is optional."""
 
     runs: Path
@@ -39,18 +41,18 @@ class CardEvidence:
     run: str
     config: Row
     provenance: Row
-    metrics: Row
+    metrics: CvMetrics
     status: Row
     model: Row | None
     interval: Row | None
     flags: Row | None
-    audit: list[Row] | None
-    explain: list[Row] | None
+    audit: list[Section] | None
+    explain: list[Section] | None
     study: StudyRecord | None
     sources: Sequence[tuple[str, str]]
 
 
-def read_evidence(folder: Path, beside: Beside) -> CardEvidence:
+def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
     """Return the evidence on a model folder or a run folder.
 
     Raises InputError for another folder or a file of another run, EvidenceError for one that is
@@ -59,7 +61,7 @@ def read_evidence(folder: Path, beside: Beside) -> CardEvidence:
     require_intact(folder)
     trained = folder if (folder / "model.json").is_file() else None
     run = folder if trained is None else _run_of(trained, beside.runs)
-    metrics = metrics_of(run)
+    metrics = read_run(run).metrics
     audit = _beside(beside.audit, beside.runs, run, "audit.json")
     explain = _beside(beside.explain, beside.runs, run, "explain.json")
     study = None if beside.study is None else verified_record(beside.study)
@@ -67,7 +69,7 @@ def read_evidence(folder: Path, beside: Beside) -> CardEvidence:
     files += [path for path in (audit, explain, study) if path is not None]
     return CardEvidence(
         name=folder.resolve().name,
-        run=metrics["run"]["folder"],
+        run=metrics.run.folder,
         config=read_json(folder / "config.json"),
         provenance=_optional(folder / "provenance.json") or {},
         metrics=metrics,
@@ -75,9 +77,9 @@ def read_evidence(folder: Path, beside: Beside) -> CardEvidence:
         model=None if trained is None else read_json(trained / "model.json"),
         interval=_optional(folder / "interval.json"),
         flags=_optional(folder / "flags.json"),
-        audit=None if audit is None else read_sections(audit, of_run=metrics["run"]["folder"]),
-        explain=None if explain is None else read_sections(explain, metrics["run"]["folder"]),
-        study=None if study is None else _study(study, metrics["run"]["folder"]),
+        audit=None if audit is None else read_sections(audit, of_run=metrics.run.folder),
+        explain=None if explain is None else read_sections(explain, metrics.run.folder),
+        study=None if study is None else _study(study, metrics.run.folder),
         sources=[(_label(path), file_sha256(path)) for path in dict.fromkeys(files)],
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.reports.card_evidence import CardEvidence
 from essay_scoring.reports.cv_report import agreement_table
 from essay_scoring.reports.residual_diagnostics import bands_table, prompts_table
@@ -16,7 +17,6 @@ from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.table_cells import markdown_table, number, with_interval
 from essay_scoring.reports.words import SCHEMES, markdown, score, share
 
-Row = dict[str, Any]
 Blocks = list[str]
 
 GROUPS = ("subgroups", "feature_functioning")
@@ -44,9 +44,9 @@ def identity(e: CardEvidence) -> Blocks:
     rows: list[tuple[str, object]] = [
         ("model", e.name),
         ("kind", "trained on all training essays" if e.model else "cross-validated run"),
-        ("family", e.metrics["family"]),
+        ("family", e.metrics.family),
         ("figures from run", e.run),
-        ("code revision", e.metrics.get("code_revision")),
+        ("code revision", e.metrics.code_revision),
         ("commit", git.get("commit")),
         ("tree had changes", git.get("dirty")),
         ("finished", e.status.get("finished")),
@@ -66,22 +66,22 @@ def _trained(e: CardEvidence) -> list[tuple[str, object]]:
 
 def scale(e: CardEvidence) -> str:
     """Return the score scale in words."""
-    scales = e.metrics["scales"]
-    if scales["shared"] is None:
-        return f"one for each of {len(scales['by_prompt'])} prompts"
-    low, high, step = (score(scales["shared"][key]) for key in ("low", "high", "step"))
+    scales = e.metrics.scales
+    if scales.shared is None:
+        return f"one for each of {len(scales.by_prompt)} prompts"
+    low, high, step = (score(getattr(scales.shared, key)) for key in ("low", "high", "step"))
     return f"{low} to {high} in steps of {step}"
 
 
 def data(e: CardEvidence) -> Blocks:
     """Return which essays it learnt from and was judged on, with hashes."""
-    held, settings = e.metrics["data"], e.config.get("data") or {}
+    held, settings = e.metrics.data, e.config.get("data") or {}
     rows: list[tuple[str, object]] = [
-        ("corpus", held["kind"]),
-        ("essays", held["n"]),
-        ("prompts", held["n_prompts"]),
-        ("data sha256", held["data_sha256"]),
-        ("splits sha256", held["splits_sha256"]),
+        ("corpus", held.kind),
+        ("essays", held.n),
+        ("prompts", held.n_prompts),
+        ("data sha256", held.data_sha256),
+        ("splits sha256", held.splits_sha256),
         *_flat(settings.get("preparation"), "preparation"),
         *_flat(settings.get("splits"), "splits"),
     ]
@@ -101,29 +101,29 @@ def design(e: CardEvidence) -> Blocks:
     config = {key: value for key, value in e.config.items() if key != "data"}
     features = e.provenance.get("features") or {}
     identities = [(f"features {name}", one["fingerprint"]) for name, one in features.items()]
-    mapping = e.metrics["mapping"]["name"]
+    mapping = e.metrics.mapping.name
     how = (
-        f"Essays are scored by a model of the family `{e.metrics['family']}`; raw predictions "
+        f"Essays are scored by a model of the family `{e.metrics.family}`; raw predictions "
         f"become scores by `{mapping}`. Parts that differ between trainings are drawn from the "
         "seed below, so the same configuration, data and machine give the same model."
     )
     return [
         how,
         pairs([*_flat(config, ""), *identities], ("setting", "")),
-        pairs(sorted(e.metrics["versions"].items()), ("package", "version")),
+        pairs(sorted(e.metrics.versions.items()), ("package", "version")),
         ask("why these design choices were made, and what was tried and given up"),
     ]
 
 
 def agreement(e: CardEvidence) -> Blocks:
     """Return how far it agrees with raters, over all essays, beside baselines, and by band."""
-    summary = e.metrics["summary"]
-    where = SCHEMES.get(e.metrics["run"]["scheme"], f"Under `{e.metrics['run']['scheme']}`")
-    rows = [summary_row(f"baseline: {name}", one) for name, one in e.metrics["baselines"].items()]
+    summary = e.metrics.summary
+    where = SCHEMES.get(e.metrics.run.scheme, f"Under `{e.metrics.run.scheme}`")
+    rows = [summary_row(f"baseline: {name}", one) for name, one in e.metrics.baselines.items()]
     rows.append(summary_row("this model", summary))
     how = (
         f"{where}, each essay predicted by a model that never saw its fold. 95% intervals by "
-        f"resampling prompts and essays within them; MAE and RMSE in {summary['unit']}."
+        f"resampling prompts and essays within them; MAE and RMSE in {summary.unit}."
     )
     return [
         how,
@@ -136,14 +136,14 @@ def agreement(e: CardEvidence) -> Blocks:
 
 def by_prompt(e: CardEvidence) -> Blocks:
     """Return how far it agrees with raters on each prompt, with intervals."""
-    return [prompts_table(e.metrics["summary"])]
+    return [prompts_table(e.metrics.summary)]
 
 
 def by_group(e: CardEvidence) -> Blocks:
     """Return the figures of groups of writers, of the audit."""
-    found = [one for one in e.audit or () if one["name"] in GROUPS]
+    found = [one for one in e.audit or () if one.name in GROUPS]
     blocks = [block for one in found for block in section(one)]
-    if any(one["figures"] for one in found):
+    if any(one.figures for one in found):
         return blocks
     return [
         *blocks,
@@ -171,7 +171,7 @@ def wrong(e: CardEvidence) -> Blocks:
     effect = None
     if e.study is not None and e.study.decided_run == e.run:
         effect = length_effect(e.study)
-    found = shortcomings(e.metrics["summary"], effect)
+    found = shortcomings(e.metrics.summary, effect)
     return [bullets(f"{one.title}: {markdown(one.finding)}" for one in found)]
 
 
@@ -182,7 +182,7 @@ def audits(e: CardEvidence) -> Blocks:
             "The run was not audited.",
             ask("subgroups, length, calibration, leakage and adversarial essays: `audit` a run"),
         ]
-    rest = (one for one in e.audit if one["name"] not in GROUPS)
+    rest = (one for one in e.audit if one.name not in GROUPS)
     return [block for one in rest for block in section(one)]
 
 
@@ -190,7 +190,7 @@ def explanations(e: CardEvidence) -> Blocks:
     """Return what its scores rest on."""
     if e.explain is None:
         return ["What its scores rest on was not looked into.", ask("`explain` the run")]
-    said = (f"{markdown(one['title'])}: {markdown(one['finding'])}" for one in e.explain)
+    said = (f"{markdown(one.title)}: {markdown(one.finding)}" for one in e.explain)
     return [bullets(said)]
 
 
@@ -214,37 +214,37 @@ def decision(e: CardEvidence) -> Blocks:
 def limits(e: CardEvidence) -> list[str]:
     """Return the limits of use that follow from what it was judged on."""
     preparation = (e.config.get("data") or {}).get("preparation") or {}
-    held, summary = e.metrics["data"], e.metrics["summary"]
-    said = [f"Judged on {held['n']} essays of {held['n_prompts']} prompts of one corpus, no other."]
-    if e.metrics["run"]["scheme"] != "prompt_holdout":
+    held, summary = e.metrics.data, e.metrics.summary
+    said = [f"Judged on {held.n} essays of {held.n_prompts} prompts of one corpus, no other."]
+    if e.metrics.run.scheme != "prompt_holdout":
         said.append("Judged on prompts that training saw: of new prompts nothing is known.")
     if preparation.get("min_words") is not None and preparation.get("max_words") is not None:
         said.append(
             f"Essays of fewer than {preparation['min_words']} or more than "
             f"{preparation['max_words']} words were left out of training and judging."
         )
-    least, small = summary["settings"]["min_prompt_n"], summary["small_prompts"]
+    least, small = summary.settings.min_prompt_n, summary.small_prompts
     if small:
         said.append(f"{len(small)} prompts have fewer than {least} essays: too few to judge alone.")
-    if e.metrics.get("transductive"):
+    if e.metrics.transductive:
         said.append("Its features need all essays of a prompt at once.")
     return said
 
 
-def section(one: Row) -> Blocks:
+def section(one: Section) -> Blocks:
     """Return one section of an audit."""
-    head = f"**{markdown(one['title'])}**: {VERDICT_MARKS.get(one['verdict'], one['verdict'])}."
-    blocks = [f"{head} {markdown(one['finding'])}"]
+    head = f"**{markdown(one.title)}**: {VERDICT_MARKS.get(one.verdict, one.verdict)}."
+    blocks = [f"{head} {markdown(one.finding)}"]
     rows = [
         [
-            markdown(str(row["name"])),
-            markdown(str(row["group"])),
+            markdown(str(row.name)),
+            markdown(str(row.group)),
             _estimate(row),
-            str(row["n"]),
-            number(row["limit"]),
-            _result(row["passes"]),
+            str(row.n),
+            number(row.limit),
+            _result(row.passes),
         ]
-        for row in one["figures"]
+        for row in one.figures
     ]
     if rows:
         head_row = ("figure", "group", "estimate [95%]", "n", "limit", "result")
@@ -258,16 +258,18 @@ def sources(e: CardEvidence) -> Blocks:
 
 
 def _exact(e: CardEvidence) -> Blocks:
-    exact, mae = (e.metrics["summary"]["overall"][key] for key in ("exact", "mae"))
+    exact, mae = (e.metrics.summary.overall[key] for key in ("exact", "mae"))
     said = (
-        f"{share(exact['estimate'])} of scores are exactly the raters'; the mean absolute error is "
-        f"{number(mae['estimate'])} {e.metrics['summary']['unit']}."
+        f"{share(exact.estimate)} of scores are exactly the raters'; the mean absolute error is "
+        f"{number(mae.estimate)} {e.metrics.summary.unit}."
     )
     return [said]
 
 
-def _estimate(row: Row) -> str:
-    return with_interval(row) if row["low"] is not None else number(row["estimate"])
+def _estimate(row: Figure) -> str:
+    if row.low is None:
+        return number(row.estimate)
+    return with_interval(row.estimate, row.low, row.high)
 
 
 def _result(passes: bool | None) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.records.residuals import Residuals
+from essay_scoring.records.fits import Fit
 from essay_scoring.statistics.agreement import common_values
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.summary import Summary
 
 INK, QUIET, GRID, ACCENT, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505"
 _VARIABLES = {INK: "ink", QUIET: "quiet", GRID: "grid", ACCENT: "accent", SECOND: "second"}
@@ -74,31 +76,33 @@ def drawn(
     return _inline(buffer.getvalue(), name, description)
 
 
-def calibration(summary: dict[str, Any], unit: str) -> Callable[[Any], None]:
+def calibration(summary: Summary) -> Callable[[Any], None]:
     """Return a drawing of the mean true score against each predicted band."""
-    bands = [row for row in summary["predicted_bands"] if row["n"]]
+    bands = [row for row in summary.predicted_bands if row.n]
+    predicted = [row.mean_final for row in bands if row.mean_final is not None]
+    true = [row.mean_true for row in bands if row.mean_true is not None]
 
     def draw(axes: Any) -> None:
-        predicted = [row["mean_final"] for row in bands]
-        true = [row["mean_true"] for row in bands]
         ends = [min(predicted + true), max(predicted + true)]
         axes.plot(ends, ends, color=QUIET, linestyle=(0, (4, 3)), linewidth=1, label="as predicted")
         axes.plot(predicted, true, color=ACCENT, label="mean true score")
-        most = max(row["n"] for row in bands)
-        areas = [8 + 90 * row["n"] / most for row in bands]
+        most = max(row.n for row in bands)
+        areas = [8 + 90 * row.n / most for row in bands]
         axes.scatter(predicted, true, s=areas, color=ACCENT, linewidths=0)
         axes.margins(0.1)
-        axes.set_xlabel(f"predicted, {unit}")
+        axes.set_xlabel(f"predicted, {summary.unit}")
         axes.set_ylabel("true")
         axes.legend(loc="upper left", fontsize=8)
 
     return draw
 
 
-def residuals_by_length(residuals: Residuals) -> Callable[[Any], None] | None:
+def residuals_by_length(
+    predictions: Predictions, words: FloatArray
+) -> Callable[[Any], None] | None:
     """Return a drawing of prediction minus true score against words; None without word counts."""
-    true, _, raw = common_values(residuals.predictions)
-    words, off = residuals.covariates["word_count"], raw - true
+    true, _, raw = common_values(predictions)
+    off = raw - true
     known = np.flatnonzero(np.isfinite(words))
     if len(known) < N_LENGTH_GROUPS:
         return None
@@ -121,20 +125,20 @@ def residuals_by_length(residuals: Residuals) -> Callable[[Any], None] | None:
     return draw
 
 
-def learning_curves(fits: list[dict[str, Any]]) -> Callable[[Any], None] | None:
+def learning_curves(fits: Sequence[Fit]) -> Callable[[Any], None] | None:
     """Return a drawing of the losses of each fold's fit by round; None if no fit has rounds.
 
     What else a fit measured by round, as an invariance method does, is no loss and stays out.
     """
     colours = {"train": QUIET, "dev": ACCENT}
-    curves = [(fit, name) for fit in fits for name in colours if name in fit["curve"]]
-    if not any(len(fit["curve"][name]) > 1 for fit, name in curves):
+    curves = [(fit, name) for fit in fits for name in colours if name in fit.curve]
+    if not any(len(fit.curve[name]) > 1 for fit, name in curves):
         return None
 
     def draw(axes: Any) -> None:
         labelled: set[str] = set()
         for fit, name in curves:
-            at, kept = _thinned(np.asarray(fit["curve"][name], dtype=np.float64))
+            at, kept = _thinned(np.asarray(fit.curve[name], dtype=np.float64))
             label = None if name in labelled else name
             labelled.add(name)
             axes.plot(at, kept, color=colours[name], linewidth=1, label=label)
@@ -147,9 +151,9 @@ def learning_curves(fits: list[dict[str, Any]]) -> Callable[[Any], None] | None:
     return draw
 
 
-def _mark_kept(axes: Any, fit: dict[str, Any]) -> None:
+def _mark_kept(axes: Any, fit: Fit) -> None:
     """Mark on the `dev` curve the round that a fit kept."""
-    dev, kept = fit["curve"].get("dev", []), fit["rounds"]
+    dev, kept = fit.curve.get("dev", []), fit.rounds
     if kept is not None and 0 < kept <= len(dev):
         axes.plot([kept], [dev[kept - 1]], color=ACCENT, marker="o", markersize=4)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from essay_scoring.records.probes import PromptProbe
+from essay_scoring.records.run_records import AppliedMapping, CvMetrics, FitRow
 from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.table_cells import MISSING, markdown_table, number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, headline, markdown
+from essay_scoring.statistics.summary import Summary
 
 INTERVALS = "95% intervals by resampling prompts and essays within them; MAE and RMSE in {unit}."
 
@@ -18,25 +21,25 @@ PROBED = {
 }
 
 
-def cv_report(metrics: dict[str, Any], probe: dict[str, Any] | None = None) -> str:
+def cv_report(metrics: CvMetrics, probe: PromptProbe | None = None) -> str:
     """Return the Markdown of a run's `cv_metrics.json`, and of its `prompt_probe.json` if any."""
-    summary = metrics["summary"]
+    summary = metrics.summary
     parts = [
-        f"# {markdown(metrics['run']['name'])}",
+        f"# {markdown(metrics.run.name)}",
         markdown(headline(metrics)),
         "## Agreement",
-        INTERVALS.format(unit=summary["unit"]),
+        INTERVALS.format(unit=summary.unit),
         agreement_table(summary),
         "## Beside baselines",
         _baselines(metrics),
         "## By fold",
         _folds(summary),
-        f"## The {len(summary['bottom_k_prompts'])} worst prompts",
+        f"## The {len(summary.bottom_k_prompts)} worst prompts",
         _bottom(summary),
         "## Mapping",
         _mapping(metrics),
         "## Fits",
-        _fits(metrics["fits"]),
+        _fits(metrics.fits),
         *([] if probe is None else ["## Prompt probe", _probe(probe)]),
         "## Provenance",
         _provenance(metrics),
@@ -44,55 +47,52 @@ def cv_report(metrics: dict[str, Any], probe: dict[str, Any] | None = None) -> s
     return "\n\n".join(parts) + "\n"
 
 
-def agreement_table(summary: dict[str, Any]) -> str:
+def agreement_table(summary: Summary) -> str:
     """Return every figure over all essays with its interval and n."""
     rows = [
-        [FIGURE_NAMES[name], with_interval(figure), str(figure["n"])]
-        for name, figure in summary["overall"].items()
+        [FIGURE_NAMES[name], with_interval(figure.estimate, figure.low, figure.high), str(figure.n)]
+        for name, figure in summary.overall.items()
     ]
     return markdown_table(("figure", "estimate [95%]", "n"), rows)
 
 
-def _baselines(metrics: dict[str, Any]) -> str:
-    rows = [summary_row(f"baseline: {name}", b) for name, b in metrics["baselines"].items()]
-    rows.append(summary_row(markdown(metrics["run"]["name"]), metrics["summary"]))
+def _baselines(metrics: CvMetrics) -> str:
+    rows = [summary_row(f"baseline: {name}", b) for name, b in metrics.baselines.items()]
+    rows.append(summary_row(markdown(metrics.run.name), metrics.summary))
     return markdown_table(HEADER, rows)
 
 
-def _folds(summary: dict[str, Any]) -> str:
+def _folds(summary: Summary) -> str:
     names = ("qwk", "mae", "rmse", "exact", "adjacent")
     rows = [
-        [str(row["fold"]), str(row["n"]), *(number(row[name]) for name in names)]
-        for row in summary["folds"]
+        [str(row.fold), str(row.n), *(number(getattr(row, name)) for name in names)]
+        for row in summary.folds
     ]
-    over = summary["mean_over_folds"]
-    rows.append(["mean", str(summary["n"]), *(number(over[name]["mean"]) for name in names)])
-    rows.append(["population sd", "", *(number(over[name]["std"]) for name in names)])
+    over = summary.mean_over_folds
+    rows.append(["mean", str(summary.n), *(number(over[name].mean) for name in names)])
+    rows.append(["population sd", "", *(number(over[name].std) for name in names)])
     return markdown_table(("fold", "n", *(FIGURE_NAMES[name] for name in names)), rows)
 
 
-def _bottom(summary: dict[str, Any]) -> str:
-    if not summary["bottom_k_prompts"]:
-        return f"No prompt has {summary['settings']['min_prompt_n']} essays or more."
-    rows = [
-        [markdown(row["prompt"]), str(row["n"]), number(row["qwk"])]
-        for row in summary["bottom_k_prompts"]
-    ]
+def _bottom(summary: Summary) -> str:
+    if not summary.bottom_k_prompts:
+        return f"No prompt has {summary.settings.min_prompt_n} essays or more."
+    rows = [[markdown(row.prompt), str(row.n), number(row.qwk)] for row in summary.bottom_k_prompts]
     table = markdown_table(("prompt", "n", "QWK"), rows)
-    return f"{table}\n\nTheir mean QWK is {number(summary['bottom_k_mean'])}."
+    return f"{table}\n\nTheir mean QWK is {number(summary.bottom_k_mean)}."
 
 
-def _mapping(metrics: dict[str, Any]) -> str:
-    mapping, figures = metrics["mapping"], metrics["summary"]["mappings"]
-    names = {"final": f"{mapping['name']} (this run)", "round_half_band": "plain rounding"}
+def _mapping(metrics: CvMetrics) -> str:
+    mapping, figures = metrics.mapping, metrics.summary.mappings
+    names = {"final": f"{mapping.name} (this run)", "round_half_band": "plain rounding"}
     rows = [
         [name, number(figures[key]["qwk"]), number(figures[key]["mae"])]
         for key, name in names.items()
     ]
     parts = [markdown_table(("mapping", "pooled QWK", "MAE"), rows)]
     fitted = [
-        [name, number(means["qwk"]["mean"]), number(means["mae"]["mean"])]
-        for name, means in (mapping.get("inner_vs_lfo") or {}).items()
+        [name, number(means["qwk"].mean), number(means["mae"].mean)]
+        for name, means in (mapping.inner_vs_lfo or {}).items()
     ]
     if fitted:
         parts.append(markdown_table(("cut-points fitted", "mean QWK", "mean MAE"), fitted))
@@ -102,62 +102,60 @@ def _mapping(metrics: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def cutpoint_rows(mapping: dict[str, Any]) -> list[tuple[str, str]]:
+def cutpoint_rows(mapping: AppliedMapping) -> list[tuple[str, str]]:
     """Return each fold with its cut-points as text."""
     return [
         (str(fold), ", ".join(f"{cut:.3f}" for cut in cuts))
-        for fold, cuts in mapping["cutpoints"].items()
+        for fold, cuts in mapping.cutpoints.items()
         if cuts
     ]
 
 
-def _fits(fits: list[dict[str, Any]]) -> str:
+def _fits(fits: Sequence[FitRow]) -> str:
     if not fits:
         return "The predictions were made elsewhere."
     rows = [
         [
-            str(fit["fold"]),
-            MISSING if fit["rounds"] is None else str(fit["rounds"]),
-            f"{fit['seconds']:.1f}",
+            str(fit.fold),
+            MISSING if fit.rounds is None else str(fit.rounds),
+            f"{fit.seconds:.1f}",
         ]
         for fit in fits
     ]
     return markdown_table(("fold held out", "rounds kept", "seconds"), rows)
 
 
-def _probe(probe: dict[str, Any]) -> str:
+def _probe(probe: PromptProbe) -> str:
     """Return accuracies of naming the prompt, each with its interval, and what guessing gives."""
-    places = {"held_out": "prompts held out", "training": "prompts trained on"}
+    places = {"prompts held out": probe.held_out, "prompts trained on": probe.training}
     rows = []
-    for key, where in places.items():
+    for where, probes in places.items():
         for name, words in PROBED.items():
-            found = probe[key][name]
-            if found["accuracy"] is None:
-                figure = MISSING
-            else:
-                figure = with_interval(found | {"estimate": found["accuracy"]})
-            counts = [number(found["majority"]), str(found["classes"]), str(found["n"])]
+            held = probes[name]
+            accuracy = with_interval(held.accuracy, held.low, held.high)
+            figure = MISSING if held.accuracy is None else accuracy
+            counts = [number(held.majority), str(held.classes), str(held.n)]
             rows.append([where, words, figure, *counts])
     header = ("among", "from", "accuracy [95%]", "majority", "prompts", "n")
     note = "How well a linear classifier names the prompt of an essay, cross-validated."
     return f"{note}\n\n{markdown_table(header, rows)}"
 
 
-def _provenance(metrics: dict[str, Any]) -> str:
+def _provenance(metrics: CvMetrics) -> str:
     return "\n".join(f"- {name}: `{value}`" for name, value in provenance_rows(metrics))
 
 
-def provenance_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+def provenance_rows(metrics: CvMetrics) -> list[tuple[str, str]]:
     """Return what a run stands on, as names and values."""
-    data, settings = metrics["data"], metrics["summary"]["settings"]
+    data, settings = metrics.data, metrics.summary.settings
     rows = [
-        ("run folder", metrics["run"]["folder"]),
-        ("family", metrics["family"]),
-        ("data", f"{data['kind']}, {data['n']} essays, {data['n_prompts']} prompts"),
-        ("data sha256", data["data_sha256"]),
-        ("splits sha256", data["splits_sha256"]),
-        ("code revision", metrics.get("code_revision")),
-        ("bootstrap", f"{settings['replicates']} replicates, seed {settings['seed']}"),
-        *sorted(metrics["versions"].items()),
+        ("run folder", metrics.run.folder),
+        ("family", metrics.family),
+        ("data", f"{data.kind}, {data.n} essays, {data.n_prompts} prompts"),
+        ("data sha256", data.data_sha256),
+        ("splits sha256", data.splits_sha256),
+        ("code revision", metrics.code_revision),
+        ("bootstrap", f"{settings.replicates} replicates, seed {settings.seed}"),
+        *sorted(metrics.versions.items()),
     ]
     return [(name, "unknown" if value is None else str(value)) for name, value in rows]

@@ -135,4 +135,4 @@ def _rows(section: Row) -> Row:
 def _cell(figure: Row, signed: bool) -> str:
     if figure["low"] is None:
         return number(figure["estimate"], sign=signed)
-    return with_interval(figure, sign=signed)
+    return with_interval(figure["estimate"], figure["low"], figure["high"], sign=signed)

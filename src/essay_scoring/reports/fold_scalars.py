@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.files import read_json
+from essay_scoring.records.run_records import CvMetrics, FitRow
+from essay_scoring.statistics.slices import FoldRow
 
 _LOSSES = ("train", "dev")
 
@@ -35,17 +36,17 @@ class FoldScalars:
         return f"fold-{self.fold}"
 
 
-def folds_of(metrics: Mapping[str, Any]) -> list[FoldScalars]:
+def folds_of(metrics: CvMetrics) -> list[FoldScalars]:
     """Return the scalars of each fold of a run's cv_metrics.json, in order.
 
     They are `loss/train` and `loss/dev` of each round or epoch, `training/...` what a fit records
     beside them, and, at the round that was kept, `held_out/...` and `fit/...`.
     """
-    fits = {fit["fold"]: fit for fit in metrics["fits"]}
-    names = tuple(metrics["summary"]["mean_over_folds"])
+    fits = {fit.fold: fit for fit in metrics.fits}
+    names = tuple(metrics.summary.mean_over_folds)
     return [
-        FoldScalars(row["fold"], tuple(_scalars(row, names, fits.get(row["fold"], {}))))
-        for row in metrics["summary"]["folds"]
+        FoldScalars(row.fold, tuple(_scalars(row, names, fits.get(row.fold))))
+        for row in metrics.summary.folds
     ]
 
 
@@ -59,15 +60,13 @@ def run_times(run: Path) -> tuple[float, float]:
     return first, last
 
 
-def _scalars(
-    row: Mapping[str, Any], names: tuple[str, ...], fit: Mapping[str, Any]
-) -> Iterator[Scalar]:
-    for name, values in fit.get("curve", {}).items():
+def _scalars(row: FoldRow, names: tuple[str, ...], fit: FitRow | None) -> Iterator[Scalar]:
+    for name, values in (fit.curve if fit else {}).items():
         place = "loss" if name in _LOSSES else "training"
         for step, value in enumerate(values, start=1):
             yield Scalar(f"{place}/{name}", step, value)
-    kept = fit.get("rounds") or 0
-    told = {f"held_out/{name}": row[name] for name in ("n", *names)}
+    kept = (fit.rounds if fit else None) or 0
+    told = {f"held_out/{name}": getattr(row, name) for name in ("n", *names)}
     costs = ("rounds", "n_fit", "n_dev", "seconds", "peak_mib")
-    told |= {f"fit/{name}": fit.get(name) for name in costs}
+    told |= {f"fit/{name}": getattr(fit, name, None) for name in costs}
     yield from (Scalar(name, kept, value) for name, value in told.items() if value is not None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from essay_scoring.records.judgements import CheckResult, Gate, SchemeComparison
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
+from essay_scoring.statistics.summary import Summary
 
 Row = dict[str, Any]
 
@@ -38,11 +39,11 @@ def decision_forest(gates: Sequence[Gate], most: int = MOST_CHECKS) -> Row | Non
     return {**axis, "groups": groups, "whole": whole}
 
 
-def bands_forest(summary: Row) -> Row:
+def bands_forest(summary: Summary) -> Row:
     """Return the true bands that hold essays, with the places of their mean residuals."""
-    rows = [row for row in summary["bands"] if row["n"]]
-    place, axis = _axis([row["mean_residual"] for row in rows])
-    return {**axis, "rows": [row | {"at": place(row["mean_residual"])} for row in rows]}
+    rows = [row for row in summary.bands if row.n]
+    place, axis = _axis([row.mean_residual for row in rows])
+    return {**axis, "rows": [dict(row) | {"at": place(row.mean_residual)} for row in rows]}
 
 
 def arms_forest(compared: SchemeComparison) -> Row:

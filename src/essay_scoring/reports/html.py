@@ -10,12 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
-from essay_scoring.records.run_folder import RunFolder
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.reports import charts as figures
 from essay_scoring.reports.cv_report import cutpoint_rows, provenance_rows
 from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.table_cells import number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
+from essay_scoring.statistics.summary import Confusion, Summary
 
 TURNING = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 """Marks, embeddings, overrides and isolates of direction: a name could reverse a sentence."""
@@ -25,10 +26,10 @@ Drawing = tuple[Callable[[Any], None] | None, str]
 """How to draw a figure, None for nothing to draw; and its words for who cannot see it."""
 
 
-def run_page(run: RunFolder) -> str:
+def run_page(run: RunRecord) -> str:
     """Return the HTML of a run's report."""
-    metrics, summary = run.metrics, run.metrics["summary"]
-    baselines = metrics["baselines"].items()
+    metrics, summary = run.metrics, run.metrics.summary
+    baselines = metrics.baselines.items()
     return (
         environment()
         .get_template("report.html.jinja")
@@ -36,30 +37,30 @@ def run_page(run: RunFolder) -> str:
             metrics=metrics,
             summary=summary,
             headline=headline(metrics),
-            where=SCHEMES.get(metrics["run"]["scheme"], ""),
+            where=SCHEMES.get(metrics.run.scheme, ""),
             figure_names=FIGURE_NAMES,
             forest=forest(summary),
-            matrix=heat(summary["confusion"]),
+            matrix=heat(summary.confusion),
             drawings=_drawings(run),
             arms_header=HEADER,
             arms=[summary_row(name, other) for name, other in baselines]
             + [summary_row("this model", summary)],
-            inner_vs_lfo=metrics["mapping"].get("inner_vs_lfo") or {},
-            transductive=metrics.get("transductive", False),
-            cutpoints=cutpoint_rows(metrics["mapping"]),
+            inner_vs_lfo=metrics.mapping.inner_vs_lfo or {},
+            transductive=metrics.transductive,
+            cutpoints=cutpoint_rows(metrics.mapping),
             provenance=provenance_rows(metrics),
-            config=json.dumps(metrics["config"], indent=2, ensure_ascii=False),
+            config=json.dumps(metrics.config, indent=2, ensure_ascii=False),
         )
     )
 
 
-def forest(summary: dict[str, Any]) -> dict[str, Any]:
+def forest(summary: Summary) -> Row:
     """Return the axis and one row a prompt, worst first, with places from 0 to 100 along it.
 
     The axis runs from 0, or from below where an interval does, to 1; `mean` is the pooled QWK.
     """
-    rows = sorted(summary["prompts"], key=lambda row: (row["qwk"] is None, row["qwk"] or 0))
-    lows = [row["low"] if row["low"] is not None else row["qwk"] for row in rows]
+    rows = sorted(summary.prompts, key=lambda row: (row.qwk is None, row.qwk or 0))
+    lows = [row.low if row.low is not None else row.qwk for row in rows]
     start = min([0.0, *(low for low in lows if low is not None)])
     start = -1.0 if start < -0.5 else -0.5 if start < 0 else 0.0
 
@@ -69,41 +70,43 @@ def forest(summary: dict[str, Any]) -> dict[str, Any]:
     ticks = [value / 4 for value in range(round(start * 4), 5) if start == 0 or value % 2 == 0]
     return {
         "ticks": [(place(tick), f"{tick:g}") for tick in ticks],
-        "mean": place(summary["overall"]["qwk"]["estimate"]),
-        "rows": [row | {f"{k}_at": place(row[k]) for k in ("qwk", "low", "high")} for row in rows],
+        "mean": place(summary.overall["qwk"].estimate),
+        "rows": [
+            dict(row) | {f"{k}_at": place(getattr(row, k)) for k in ("qwk", "low", "high")}
+            for row in rows
+        ],
     }
 
 
-def heat(confusion: Row | None) -> Row | None:
+def heat(confusion: Confusion | None) -> Row | None:
     """Return labels and cells with a shade from 0 to 1, the share of the true label's essays."""
     if confusion is None:
         return None
     rows = []
-    for label, counts in zip(confusion["labels"], confusion["counts"], strict=True):
+    for label, counts in zip(confusion.labels, confusion.counts, strict=True):
         total = sum(counts)
         cells = [(count, count / total if total else 0.0) for count in counts]
         rows.append({"label": score(label), "n": total, "cells": cells})
-    return {"labels": [score(label) for label in confusion["labels"]], "rows": rows}
+    return {"labels": [score(label) for label in confusion.labels], "rows": rows}
 
 
-def _drawings(run: RunFolder) -> Row:
+def _drawings(run: RunRecord) -> Row:
     curves = (
-        figures.learning_curves(run.metrics["fits"]),
+        figures.learning_curves(run.metrics.fits),
         "Loss of each fold's fit by round, on what it was trained on and on its dev part",
     )
     return drawings(calibration_and_length(run) | {"curves": curves})
 
 
-def calibration_and_length(run: RunFolder) -> dict[str, Drawing]:
+def calibration_and_length(run: RunRecord) -> dict[str, Drawing]:
     """Return the drawings that show where a run's scores are off."""
-    summary = run.metrics["summary"]
     return {
         "calibration": (
-            figures.calibration(summary, summary["unit"]),
+            figures.calibration(run.metrics.summary),
             "Mean true score of the essays given each score, beside the score given",
         ),
         "length": (
-            figures.residuals_by_length(run.residuals),
+            figures.residuals_by_length(run.predictions, run.covariates["word_count"]),
             "Prediction minus true score against length, with the mean of each tenth of the essays",
         ),
     }
@@ -156,7 +159,7 @@ def environment() -> Environment:
         "number": number,
         "signed": lambda value: number(value, sign=True),
         "share": share,
-        "interval": with_interval,
+        "interval": lambda figure: with_interval(figure.estimate, figure.low, figure.high),
         "shown": shown,
     }
     return environment

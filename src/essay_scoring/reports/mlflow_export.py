@@ -16,9 +16,11 @@ from typing import Any
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.records.manifest import VIEWS, require_intact
-from essay_scoring.records.run_folder import metrics_of
+from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.manifest import VIEWS
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.fold_scalars import FoldScalars, Scalar, folds_of, run_times
+from essay_scoring.statistics.summary import Summary
 
 EXPERIMENT = "essay-scoring"
 IDENTITY = "essay_scoring.metrics_sha256"
@@ -50,21 +52,21 @@ def export_mlflow(run: Path, uri: str, experiment: str = EXPERIMENT) -> Exported
     MissingExtraError without mlflow, InputError where MLflow refuses, and EvidenceError for a run
     that is not as it was written.
     """
-    require_intact(run)
+    record = read_run(run)
     client_of, failure = _mlflow()
     try:
         client = client_of(tracking_uri=uri)
-        return _Export(client, run, _experiment_id(client, experiment)).write()
+        return _Export(client, record, _experiment_id(client, experiment)).write()
     except failure as error:
         message = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"MLflow refuses: {message}", where=uri, mend="check --uri") from None
 
 
-def run_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+def run_metrics(metrics: CvMetrics) -> dict[str, float]:
     """Return the figures of a run by MLflow's names; those that have no value are left out."""
-    summary = metrics["summary"]
+    summary = metrics.summary
     out = dict(_figures(summary, ""))
-    for name, baseline in metrics["baselines"].items():
+    for name, baseline in metrics.baselines.items():
         out |= dict(_figures(baseline, f"baseline.{name}."))
     return out
 
@@ -81,9 +83,10 @@ def run_params(values: Any, prefix: str = "") -> dict[str, str]:
 class _Export:
     """One run on its way into one experiment."""
 
-    def __init__(self, client: Any, run: Path, experiment: str) -> None:
+    def __init__(self, client: Any, record: RunRecord, experiment: str) -> None:
+        run = record.folder
         self._client, self._run, self._experiment = client, run, experiment
-        self._metrics = metrics_of(run)
+        self._metrics = record.metrics
         self._sha256 = file_sha256(run / "artifacts" / "cv_metrics.json")
         self._started, self._ended = (round(1000 * seconds) for seconds in run_times(run))
 
@@ -97,7 +100,7 @@ class _Export:
                 self._client.delete_run(part.info.run_id)
         parent = self._create(self._run.resolve().name, {IDENTITY: self._sha256, **self._tags()})
         figures = run_metrics(self._metrics)
-        self._log_params(parent, run_params(self._metrics["config"]))
+        self._log_params(parent, run_params(self._metrics.config))
         self._log_scalars(parent, [Scalar(name, 0, value) for name, value in figures.items()])
         for fold in folds_of(self._metrics):
             self._write_fold(parent, fold)
@@ -118,10 +121,10 @@ class _Export:
     def _tags(self) -> dict[str, str]:
         metrics, git = self._metrics, _git(self._run)
         tags = {
-            "essay_scoring.run": metrics["run"]["folder"],
-            "essay_scoring.scheme": metrics["run"]["scheme"],
-            "essay_scoring.family": metrics["family"],
-            "essay_scoring.code_revision": metrics["code_revision"],
+            "essay_scoring.run": metrics.run.folder,
+            "essay_scoring.scheme": metrics.run.scheme,
+            "essay_scoring.family": metrics.family,
+            "essay_scoring.code_revision": metrics.code_revision,
         }
         return tags | ({"mlflow.source.git.commit": git["commit"]} if git.get("commit") else {})
 
@@ -172,19 +175,19 @@ def _experiment_id(client: Any, name: str) -> str:
     return str(client.create_experiment(name) if found is None else found.experiment_id)
 
 
-def _figures(summary: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+def _figures(summary: Summary, prefix: str) -> Iterator[tuple[str, float]]:
     """Yield the figures of a summary that are numbers."""
     named = {
-        f"overall.{name}{part}": figure[key]
-        for name, figure in summary["overall"].items()
+        f"overall.{name}{part}": getattr(figure, key)
+        for name, figure in summary.overall.items()
         for key, part in (("estimate", ""), ("low", ".low"), ("high", ".high"))
     }
-    for name, folds in summary["mean_over_folds"].items():
-        named |= {f"mean_over_folds.{name}": folds["mean"], f"sd_over_folds.{name}": folds["std"]}
-    worst = summary["worst_prompt"]
+    for name, folds in summary.mean_over_folds.items():
+        named |= {f"mean_over_folds.{name}": folds.mean, f"sd_over_folds.{name}": folds.std}
+    worst = summary.worst_prompt
     named |= {
-        "worst_prompt.qwk": None if worst is None else worst["qwk"],
-        "bottom_k_mean": summary["bottom_k_mean"],
+        "worst_prompt.qwk": None if worst is None else worst.qwk,
+        "bottom_k_mean": summary.bottom_k_mean,
     }
     yield from ((f"{prefix}{key}", value) for key, value in named.items() if value is not None)
 

@@ -157,7 +157,7 @@ def _resemblance(record: PowerRecord) -> Table:
         [
             FIGURES[row.metric],
             number(row.observed),
-            with_interval({"estimate": row.simulated, "low": row.low, "high": row.high}),
+            with_interval(row.simulated, row.low, row.high),
         ]
         for row in record.population.figures
     ]

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.table_cells import markdown_table, number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, markdown, score, share
 from essay_scoring.statistics.agreement import step_errors
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.summary import CovariateCorrelation, Summary
 
 N_WORST = 20
 
 
-def residual_diagnostics(metrics: dict[str, Any], predictions: Predictions) -> str:
+def residual_diagnostics(metrics: CvMetrics, predictions: Predictions) -> str:
     """Return the Markdown: ids, prompts and scores, never a text."""
-    summary = metrics["summary"]
-    least = summary["settings"]["min_prompt_n"]
+    summary = metrics.summary
+    least = summary.settings.min_prompt_n
     parts = [
-        f"# Residuals of {markdown(metrics['run']['name'])}",
+        f"# Residuals of {markdown(metrics.run.name)}",
         _opening(metrics),
         "## Overall",
         _overall(summary),
@@ -28,82 +30,82 @@ def residual_diagnostics(metrics: dict[str, Any], predictions: Predictions) -> s
         "## By score band",
         bands_table(summary),
         "## Covariates",
-        _covariates(metrics["covariates"]),
+        _covariates(metrics.covariates),
         f"## The {min(N_WORST, len(predictions))} worst",
         _worst(predictions),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _opening(metrics: dict[str, Any]) -> str:
-    summary = metrics["summary"]
+def _opening(metrics: CvMetrics) -> str:
+    summary = metrics.summary
     return (
-        f"Scheme `{metrics['run']['scheme']}`, {summary['n']} essays, {summary['n_prompts']} "
+        f"Scheme `{metrics.run.scheme}`, {summary.n} essays, {summary.n_prompts} "
         "prompts, each essay predicted by a model that never saw its fold. A residual is "
-        f"predicted minus true, in {summary['unit']}: above zero is too generous."
+        f"predicted minus true, in {summary.unit}: above zero is too generous."
     )
 
 
-def _overall(summary: dict[str, Any]) -> str:
+def _overall(summary: Summary) -> str:
     rows = [
         [
             FIGURE_NAMES[name],
-            number(figure["estimate"]),
-            number(figure["low"]),
-            number(figure["high"]),
-            str(figure["n"]),
+            number(figure.estimate),
+            number(figure.low),
+            number(figure.high),
+            str(figure.n),
         ]
-        for name, figure in summary["overall"].items()
+        for name, figure in summary.overall.items()
     ]
     return markdown_table(("figure", "estimate", "2.5%", "97.5%", "n"), rows)
 
 
-def prompts_table(summary: dict[str, Any]) -> str:
+def prompts_table(summary: Summary) -> str:
     """Return each prompt with its figures, then the prompts that are too small for any."""
     rows = [
         [
-            markdown(row["prompt"]),
-            str(row["n"]),
-            with_interval(row | {"estimate": row["qwk"]}),
-            number(row["mae"]),
-            number(row["mean_residual"], sign=True),
-            share(row["adjacent"]),
+            markdown(row.prompt),
+            str(row.n),
+            with_interval(row.qwk, row.low, row.high),
+            number(row.mae),
+            number(row.mean_residual, sign=True),
+            share(row.adjacent),
         ]
-        for row in summary["prompts"]
+        for row in summary.prompts
     ]
     head = ("prompt", "n", "QWK [95%]", "MAE", "mean residual", "adjacent")
     table = markdown_table(head, rows) if rows else "No prompt has as many essays."
-    small = summary["small_prompts"]
+    small = summary.small_prompts
     if not small:
         return table
-    names = ", ".join(f"{markdown(row['prompt'])} ({row['n']})" for row in small)
+    names = ", ".join(f"{markdown(row.prompt)} ({row.n})" for row in small)
     return f"{table}\n\nToo few essays for a figure of their own: {names}."
 
 
-def bands_table(summary: dict[str, Any]) -> str:
+def bands_table(summary: Summary) -> str:
     """Return each true band with its figures."""
     rows = [
         [
-            row["band"],
-            str(row["n"]),
-            number(row["mae"]),
-            number(row["mean_residual"], sign=True),
-            share(row["adjacent"]),
+            row.band,
+            str(row.n),
+            number(row.mae),
+            number(row.mean_residual, sign=True),
+            share(row.adjacent),
         ]
-        for row in summary["bands"]
+        for row in summary.bands
     ]
     return markdown_table(("true band", "n", "MAE", "mean residual", "adjacent"), rows)
 
 
-def _covariates(covariates: list[dict[str, Any]]) -> str:
+def _covariates(covariates: Sequence[CovariateCorrelation]) -> str:
     if not covariates:
         return "This run recorded no covariates."
     rows = [
         [
-            row["covariate"],
-            str(row["n"]),
-            number(row["residual"], sign=True),
-            number(row["abs_residual"], sign=True),
+            row.covariate,
+            str(row.n),
+            number(row.residual, sign=True),
+            number(row.abs_residual, sign=True),
         ]
         for row in covariates
     ]

@@ -17,8 +17,8 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.core.scale import FloatArray, ScoreScale
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
-from essay_scoring.records.manifest import require_intact, require_outside
-from essay_scoring.records.run_folder import read_run_folder
+from essay_scoring.records.finished_run import read_run
+from essay_scoring.records.manifest import require_outside
 from essay_scoring.statistics.predictions import Predictions
 
 COLUMNS = ("ID", "human", "human2", "system", "prompt")
@@ -45,9 +45,8 @@ def export_rsmtool(
     if path.suffix != ".csv":
         raise InputError("not named .csv", where=str(path), mend="give -o a name like it.csv")
     require_outside(export.run, path)
-    require_intact(export.run)
-    found = read_run_folder(export.run).residuals.predictions
-    predictions = found if export.prompt is None else _of_prompt(found, export.prompt)
+    every = read_run(export.run).predictions
+    predictions = every if export.prompt is None else _of_prompt(every, export.prompt)
     scale = _one_scale(predictions)
     second = _second(predictions, second_scores)
     experiment = path.with_suffix(".json")

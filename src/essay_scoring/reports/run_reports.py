@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from essay_scoring.records.finished_run import read_unsealed
 from essay_scoring.records.manifest import VIEWS
-from essay_scoring.records.run_folder import read_run_folder
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.html import run_page
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
@@ -18,14 +18,14 @@ def write_run_reports(folder: Path) -> list[Path]:
     They are made from artifacts/ alone, the same artifacts giving the same bytes. Returns their
     paths; raises InputError for an artifact that is absent or faulty.
     """
-    run = read_run_folder(folder)
-    diagnostics = residual_diagnostics(run.metrics, run.residuals.predictions)
+    run = read_unsealed(folder)
+    diagnostics = residual_diagnostics(run.metrics, run.predictions)
     sealed = write_texts(folder / "reports", {"residual_diagnostics.md": diagnostics})
     return [*sealed, *write_run_views(folder)]
 
 
 def write_run_views(folder: Path) -> list[Path]:
     """Write `cv_report.md` and `report.html` under views/, which no seal covers; their paths."""
-    run = read_run_folder(folder)
+    run = read_unsealed(folder)
     pages = {"cv_report.md": cv_report(run.metrics, run.probe), "report.html": run_page(run)}
     return write_texts(folder / VIEWS, pages)

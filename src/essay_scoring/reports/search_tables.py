@@ -130,7 +130,7 @@ def _against(comparison: Mapping[str, Any], who: str) -> SearchTable:
             FIGURES.get(delta["metric"], delta["metric"]),
             number(delta["reference"]),
             number(delta["candidate"]),
-            with_interval(delta, sign=True),
+            with_interval(delta["estimate"], delta["low"], delta["high"], sign=True),
         ]
         for delta in comparison["deltas"]
         if delta["metric"] in FIGURES
@@ -169,7 +169,7 @@ def _stability(rows: Sequence[StabilityRow]) -> SearchTable:
         [
             row.role,
             number(row.mean_qwk),
-            with_interval({"estimate": row.delta, "low": row.low, "high": row.high}, sign=True),
+            with_interval(row.delta, row.low, row.high, sign=True),
             row.run,
         ]
         for row in rows

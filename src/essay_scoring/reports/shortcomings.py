@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from essay_scoring.records.study_results import StudyRecord
+from essay_scoring.records.study_results import BriefSummary, StudyRecord
 from essay_scoring.reports.table_cells import number
 from essay_scoring.reports.words import plain, share
 from essay_scoring.statistics.covariate_regression import CovariateEffect, Effect
+from essay_scoring.statistics.slices import Band, PredictedBand, PromptRow
+from essay_scoring.statistics.summary import Summary
 
-Row = dict[str, Any]
+AnyBand = TypeVar("AnyBand", Band, PredictedBand)
 
 LEAST_IN_BAND = 10
 """A band with fewer essays says little of its own; it stays in the table."""
@@ -29,7 +31,9 @@ class Shortcoming:
     finding: str
 
 
-def shortcomings(summary: Row, length: CovariateEffect | None = None) -> list[Shortcoming]:
+def shortcomings(
+    summary: Summary | BriefSummary, length: CovariateEffect | None = None
+) -> list[Shortcoming]:
     """Return what is wrong with a run, of what its summary holds.
 
     `length` is the effect of `word_count` on its errors, as a study's comparison holds it.
@@ -38,10 +42,10 @@ def shortcomings(summary: Row, length: CovariateEffect | None = None) -> list[Sh
         Shortcoming("prompts", "The worst prompts", _prompts(summary)),
         Shortcoming("tails", "Weak and strong essays", _tails(summary)),
     ]
-    if "bands" in summary:
-        found.append(Shortcoming("bands", "Bias by band", _bands(summary["bands"])))
+    if isinstance(summary, Summary):
+        found.append(Shortcoming("bands", "Bias by band", _bands(summary.bands)))
         found.append(
-            Shortcoming("calibration", "Calibration", _calibration(summary["predicted_bands"]))
+            Shortcoming("calibration", "Calibration", _calibration(summary.predicted_bands))
         )
     return [*found, Shortcoming("length", "Length", _length(length))]
 
@@ -59,60 +63,60 @@ def length_effect(study: StudyRecord) -> CovariateEffect | None:
     return None
 
 
-def _prompts(summary: Row) -> str:
-    worst, overall = summary["worst_prompt"], summary["overall"]["qwk"]
+def _prompts(summary: Summary | BriefSummary) -> str:
+    worst, overall = summary.worst_prompt, summary.overall["qwk"]
     if worst is None:
         return "No prompt has essays enough to be judged alone."
-    rows = summary.get("prompts", [])
-    row = next((row for row in rows if row["prompt"] == worst["prompt"]), None)
+    rows = summary.prompts if isinstance(summary, Summary) else []
+    row = next((row for row in rows if row.prompt == worst.prompt), None)
     said = (
-        f"“{plain(worst['prompt'])}” is served worst: QWK {number(worst['qwk'])}"
-        f"{_interval(row)}, {worst['n']} essays. The bottom prompts average "
-        f"{number(summary['bottom_k_mean'])}; all essays together reach "
-        f"{number(overall['estimate'])}."
+        f"“{plain(worst.prompt)}” is served worst: QWK {number(worst.qwk)}"
+        f"{_interval(row)}, {worst.n} essays. The bottom prompts average "
+        f"{number(summary.bottom_k_mean)}; all essays together reach "
+        f"{number(overall.estimate)}."
     )
-    small = summary.get("small_prompts")
+    small = summary.small_prompts if isinstance(summary, Summary) else []
     return f"{said} {len(small)} prompts have too few essays to be judged alone." if small else said
 
 
-def _tails(summary: Row) -> str:
+def _tails(summary: Summary | BriefSummary) -> str:
     said = []
     for key, name in (("low_tail_adjacent", "low"), ("high_tail_adjacent", "high")):
-        figure = summary["overall"][key]
-        if figure["estimate"] is None:
+        figure = summary.overall[key]
+        if figure.estimate is None:
             said.append(f"no essay lies in the {name} tail")
         else:
-            low, high = share(figure["low"]), share(figure["high"])
+            low, high = share(figure.low), share(figure.high)
             said.append(
-                f"{share(figure['estimate'])} (95% interval {low} to {high}) of the "
-                f"{figure['n']} essays in the {name} tail"
+                f"{share(figure.estimate)} (95% interval {low} to {high}) of the "
+                f"{figure.n} essays in the {name} tail"
             )
     return f"Within one step of the raters: {'; '.join(said)}."
 
 
-def _bands(bands: Sequence[Row]) -> str:
+def _bands(bands: Sequence[Band]) -> str:
     rows = _telling(bands)
     if len(rows) < 2:
         return "The essays lie in too few bands to tell."
     low, high = rows[0], rows[-1]
-    drawn = low["mean_residual"] > 0 > high["mean_residual"]
+    drawn = (low.mean_residual or 0) > 0 > (high.mean_residual or 0)
     head = "Scores are drawn to the middle" if drawn else "Predicted minus true"
     ends = (
-        f"{number(row['mean_residual'], sign=True)} on average where raters gave {row['band']} "
-        f"(n {row['n']})"
+        f"{number(row.mean_residual, sign=True)} on average where raters gave {row.band} "
+        f"(n {row.n})"
         for row in (low, high)
     )
     return f"{head}: {', '.join(ends)}."
 
 
-def _calibration(bands: Sequence[Row]) -> str:
+def _calibration(bands: Sequence[PredictedBand]) -> str:
     rows = _telling(bands)
     if not rows:
         return "No score was given often enough to tell."
-    worst = max(rows, key=lambda row: abs(row["mean_true"] - row["mean_final"]))
+    worst = max(rows, key=lambda row: abs((row.mean_true or 0) - (row.mean_final or 0)))
     return (
-        f"Furthest off is the score {worst['band']}: the {worst['n']} essays given it average "
-        f"{number(worst['mean_true'])} with the raters."
+        f"Furthest off is the score {worst.band}: the {worst.n} essays given it average "
+        f"{number(worst.mean_true)} with the raters."
     )
 
 
@@ -143,13 +147,13 @@ def _span(effect: Effect) -> str:
     return f"95% interval {low} to {high}"
 
 
-def _interval(row: Row | None) -> str:
-    if row is None or row["low"] is None:
+def _interval(row: PromptRow | None) -> str:
+    if row is None or row.low is None:
         return ""
-    return f" (95% interval {number(row['low'])} to {number(row['high'])})"
+    return f" (95% interval {number(row.low)} to {number(row.high)})"
 
 
-def _telling(bands: Sequence[Row]) -> list[Row]:
+def _telling(bands: Sequence[AnyBand]) -> list[AnyBand]:
     """Return the bands that hold enough essays to speak of, or else all that hold any."""
-    held = [row for row in bands if row["n"]]
-    return [row for row in held if row["n"] >= LEAST_IN_BAND] or held
+    held = [row for row in bands if row.n]
+    return [row for row in held if row.n >= LEAST_IN_BAND] or held

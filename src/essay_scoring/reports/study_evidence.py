@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from essay_scoring.records.run_folder import RunFolder, read_run_folder
-from essay_scoring.records.study_results import StudyRecord
+from essay_scoring.audits.findings import Section
+from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.study_results import BriefSummary, StudyRecord
 from essay_scoring.reports.findings_files import read_sections
 from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
-
-Row = dict[str, Any]
+from essay_scoring.statistics.summary import Summary
 
 AUDITS = {"audit.json": "Audits", "explain.json": "What the scores rest on"}
 
@@ -21,8 +21,8 @@ AUDITS = {"audit.json": "Audits", "explain.json": "What the scores rest on"}
 class Beside:
     """The decided run's artifacts, None where they are not at hand, and its audits by title."""
 
-    run: RunFolder | None = None
-    audits: dict[str, list[Row]] = field(default_factory=dict)
+    run: RunRecord | None = None
+    audits: dict[str, list[Section]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Best:
 
     arm: str
     run: str
-    summary: Row
+    summary: Summary | BriefSummary
     shortcomings: Sequence[Shortcoming]
 
 
@@ -40,7 +40,7 @@ def read_beside(folder: Path, study: StudyRecord) -> Beside:
     runs, name = folder.resolve().parent.parent, Path(study.decided_run).name
     audits = runs / "audits" / name
     return Beside(
-        read_run_folder(runs / name) if (runs / name / "artifacts").is_dir() else None,
+        read_run(runs / name) if is_complete(runs / name) else None,
         {
             title: read_sections(audits / file, study.decided_run)
             for file, title in AUDITS.items()
@@ -55,7 +55,5 @@ def best_of(study: StudyRecord, beside: Beside) -> Best:
     study.json holds less; then less is shown.
     """
     row = next(run for run in study.runs if run.run == study.decided_run)
-    summary = row.summary.model_dump(mode="json")
-    if beside.run is not None:
-        summary = beside.run.metrics["summary"]
+    summary = row.summary if beside.run is None else beside.run.metrics.summary
     return Best(row.arm, row.run, summary, shortcomings(summary, length_effect(study)))

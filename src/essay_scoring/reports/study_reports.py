@@ -22,6 +22,7 @@ from essay_scoring.reports.html import calibration_and_length, drawings, environ
 from essay_scoring.reports.study_evidence import AUDITS, Beside, Best, best_of, read_beside
 from essay_scoring.reports.study_table import HEADER, sections
 from essay_scoring.reports.texts import write_texts
+from essay_scoring.statistics.summary import Summary
 
 Row = dict[str, Any]
 
@@ -98,14 +99,14 @@ def _decision(study: StudyRecord) -> Row | None:
 
 def _wrong(best: Best, beside: Beside) -> Row:
     """Return what the section on the model decided for shows."""
-    whole = "prompts" in best.summary
+    whole = best.summary if isinstance(best.summary, Summary) else None
     wanted = {} if beside.run is None else calibration_and_length(beside.run)
     lacking = [file for file, title in AUDITS.items() if title not in beside.audits]
     where = f"RUNS/audits/{best.run}/"
     return {
         "best": best,
-        "prompts": forest(best.summary) if whole else None,
-        "bands": bands_forest(best.summary) if whole else None,
+        "prompts": forest(whole) if whole else None,
+        "bands": bands_forest(whole) if whole else None,
         "drawings": drawings(wanted),
         "captions": CAPTIONS,
         "audited": beside.audits.items(),

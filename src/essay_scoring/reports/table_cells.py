@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,9 +58,7 @@ def cell_text(column: Column, cell: Any) -> str:
     if column.kind == "spread":
         return f"{number(cell[0])} ± {number(cell[1])}"
     if column.kind == "interval":
-        return with_interval(
-            dict(zip(("estimate", "low", "high"), cell, strict=True)), sign=column.signed
-        )
+        return with_interval(*cell, sign=column.signed)
     return number(cell, sign=column.signed)
 
 
@@ -71,10 +69,12 @@ def number(value: float | None, *, sign: bool = False) -> str:
     return f"{value:+.3f}" if sign else f"{value:.3f}"
 
 
-def with_interval(figure: Mapping[str, Any], *, sign: bool = False) -> str:
+def with_interval(
+    estimate: float | None, low: float | None, high: float | None, *, sign: bool = False
+) -> str:
     """Return `estimate [low, high]`."""
-    low, high = number(figure["low"], sign=sign), number(figure["high"], sign=sign)
-    return f"{number(figure['estimate'], sign=sign)} [{low}, {high}]"
+    ends = f"{number(low, sign=sign)}, {number(high, sign=sign)}"
+    return f"{number(estimate, sign=sign)} [{ends}]"
 
 
 def probability(value: float | None) -> str:

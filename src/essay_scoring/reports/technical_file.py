@@ -55,7 +55,7 @@ def _purpose(e: CardEvidence) -> Blocks:
 def _machine(e: CardEvidence) -> Blocks:
     environment = e.provenance.get("environment") or {}
     machine = environment.get("machine") or {}
-    precisions = (name for fit in e.metrics["fits"] for name in fit["precisions"])
+    precisions = (name for fit in e.metrics.fits for name in fit.precisions)
     rows: list[tuple[str, object]] = [
         ("processor", machine.get("processor")),
         ("threads", machine.get("threads")),
@@ -91,13 +91,13 @@ def _limits(e: CardEvidence) -> Blocks:
 
 
 def _misuse(e: CardEvidence) -> Blocks:
-    exact = e.metrics["summary"]["overall"]["exact"]["estimate"]
+    exact = e.metrics.summary.overall["exact"].estimate
     said = [
         f"Deciding on a person by one score: {share(exact)} of scores are exactly the raters'.",
         "Scoring genres, languages, ages or tasks that the corpus lacks: nothing was measured.",
         "Comparing schools or groups by mean scores: see the figures by group, if there are any.",
     ]
-    attacks = [one for one in e.audit or () if one["name"].startswith("adversarial")]
+    attacks = [one for one in e.audit or () if one.name.startswith("adversarial")]
     blocks = [say.bullets(said)]
     for one in attacks:
         blocks += say.section(one)[:1]
@@ -169,8 +169,12 @@ def _changes(e: CardEvidence) -> Blocks:
 
 
 def _monitoring(e: CardEvidence) -> Blocks:
-    overall = e.metrics["summary"]["overall"]
-    held = f"QWK {with_interval(overall['qwk'])}, MAE {with_interval(overall['mae'])}"
+    overall = e.metrics.summary.overall
+    qwk, mae = (
+        with_interval(figure.estimate, figure.low, figure.high)
+        for figure in (overall["qwk"], overall["mae"])
+    )
+    held = f"QWK {qwk}, MAE {mae}"
     said = f"To hold later figures against, with their 95% intervals: {held}."
     return [
         said,

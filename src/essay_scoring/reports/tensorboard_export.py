@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from essay_scoring.core.errors import MissingExtraError
-from essay_scoring.records.manifest import require_intact, require_outside
-from essay_scoring.records.run_folder import metrics_of
+from essay_scoring.records.finished_run import read_run
+from essay_scoring.records.manifest import require_outside
 from essay_scoring.reports.fold_scalars import FoldScalars, folds_of, run_times
 
 
@@ -18,8 +18,7 @@ def export_tensorboard(run: Path, folder: Path) -> list[Path]:
     EvidenceError for a run that is not as it was written.
     """
     require_outside(run, folder)
-    require_intact(run)
-    folds = folds_of(metrics_of(run))
+    folds = folds_of(read_run(run).metrics)
     _, ended = run_times(run)
     target = folder / run.resolve().name
     staging = target.with_name(f".{target.name}.part")

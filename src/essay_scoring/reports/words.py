@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from typing import Any
+from collections.abc import Mapping
 
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.table_cells import MISSING, number
+from essay_scoring.statistics.summary import Summary
 
 SCHEMES = {
     "prompt_holdout": "On prompts that training never saw",
@@ -29,21 +31,21 @@ FIGURE_NAMES = {
 }
 
 
-def headline(metrics: dict[str, Any]) -> str:
+def headline(metrics: CvMetrics) -> str:
     """Return the answer of a run in one sentence, as plain text: it may hold a prompt's name."""
-    where = SCHEMES.get(metrics["run"]["scheme"], f"Under {metrics['run']['scheme']}")
+    where = SCHEMES.get(metrics.run.scheme, f"Under {metrics.run.scheme}")
     figure, folds = (
-        metrics["summary"]["overall"]["qwk"],
-        metrics["summary"]["mean_over_folds"]["qwk"],
+        metrics.summary.overall["qwk"],
+        metrics.summary.mean_over_folds["qwk"],
     )
-    who = f"{where}, the {metrics['family']} scorer"
-    if figure["estimate"] is None:
+    who = f"{where}, the {metrics.family} scorer"
+    if figure.estimate is None:
         return f"{who} has no defined agreement with the raters."
-    text = f"{who} agrees with the raters at a QWK of {number(figure['estimate'])}"
-    if figure["low"] is not None:
-        text += f" (95% interval {number(figure['low'])} to {number(figure['high'])})"
-    text += f", {number(folds['mean'])} as the mean of {folds['n_folds']} folds"
-    return f"{text}{_worst(metrics['summary'])}{_baselines(metrics['baselines'])}."
+    text = f"{who} agrees with the raters at a QWK of {number(figure.estimate)}"
+    if figure.low is not None:
+        text += f" (95% interval {number(figure.low)} to {number(figure.high)})"
+    text += f", {number(folds.mean)} as the mean of {folds.n_folds} folds"
+    return f"{text}{_worst(metrics.summary)}{_baselines(metrics.baselines)}."
 
 
 def plain(name: str) -> str:
@@ -71,23 +73,22 @@ def score(value: float | None) -> str:
     return MISSING if value is None else f"{value:g}"
 
 
-def _worst(summary: dict[str, Any]) -> str:
+def _worst(summary: Summary) -> str:
     """Return the clause about the worst prompt."""
-    worst, least = summary["worst_prompt"], summary["settings"]["min_prompt_n"]
+    worst, least = summary.worst_prompt, summary.settings.min_prompt_n
     if worst is None:
         return f"; no prompt has {least} essays, so there is no worst one"
     return (
-        f"; the worst of the prompts with {least} essays or more is \u201c{plain(worst['prompt'])}"
-        f"\u201d at {number(worst['qwk'])}"
+        f"; the worst of the prompts with {least} essays or more is \u201c{plain(worst.prompt)}"
+        f"\u201d at {number(worst.qwk)}"
     )
 
 
-def _baselines(baselines: dict[str, Any]) -> str:
+def _baselines(baselines: Mapping[str, Summary]) -> str:
     """Return the clause about the baselines."""
     if not baselines:
         return ""
     figures = (
-        f"{name} {number(summary['overall']['qwk']['estimate'])}"
-        for name, summary in baselines.items()
+        f"{name} {number(summary.overall['qwk'].estimate)}" for name, summary in baselines.items()
     )
     return f"; baselines reach {', '.join(figures)}"
