@@ -92,6 +92,8 @@ def test_prompts_are_large_or_only_counted() -> None:
     large, small = slices.by_prompt(predictions, 2)
     assert [row.prompt for row in large] == ["x"]
     assert large[0].mean_residual == pytest.approx(-1 / 3)
+    assert large[0].mae == pytest.approx(1 / 3)
+    assert large[0].adjacent == pytest.approx(2 / 3)  # one is off by two half steps
     assert small == [slices.SmallPrompt(prompt="y", n=1)]
 
 

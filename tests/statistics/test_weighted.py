@@ -123,3 +123,11 @@ def test_what_has_no_meaning_is_nan_and_not_zero() -> None:
     assert np.isnan(weighted.partial_correlation(once(4), some, some, some)[0])
     design = np.column_stack([np.ones(4), members])
     assert np.isnan(weighted.regression(absent, design, some[:, None])).all()
+
+
+def test_a_value_far_from_zero_costs_no_digits() -> None:
+    x, y = np.array([0.0, 1.0, 2.0, 4.0]), np.array([1.0, 0.0, 3.0, 4.0])
+    far = (x + 1e7, y + 1e7)
+    for statistic in (weighted.pearson, weighted.smd, weighted.pooled_smd, weighted.continuous_qwk):
+        assert statistic(once(4), *far)[0] == pytest.approx(statistic(once(4), x, y)[0], abs=1e-12)
+    assert weighted.deviation(once(4), far[0])[0] == pytest.approx(x.std(ddof=1), abs=1e-12)

@@ -119,8 +119,7 @@ class Resamples:
 def _essay_by_essay(predictions: Predictions) -> tuple[Tables, IntArray, IntArray]:
     """Return a table with a row an essay, the essay of each row, and the prompt of each essay."""
     layout = tabulate([predictions]).layout
-    number = {prompt: place for place, prompt in enumerate(layout.prompts)}
-    prompt_of = np.array([number[prompt] for prompt in predictions.prompts], dtype=np.int64)
+    prompt_of = predictions.numbered_prompts()[1]
     fold_of = np.searchsorted(layout.folds, predictions.folds)
     order = np.lexsort((fold_of, prompt_of))
     ordered = prompt_of[order]

@@ -123,9 +123,9 @@ def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
     `with_raw`. The order of the essays does not matter to the result.
     """
     first = runs[0]
-    prompts, prompt_of = np.unique(np.asarray(first.prompts, dtype=object), return_inverse=True)
+    prompts, prompt_of = first.numbered_prompts()
     folds, fold_of = np.unique(first.folds, return_inverse=True)
-    scales, scale_of_prompt = _scales(first.scales, tuple(prompts))
+    scales, scale_of_prompt = _scales(first.scales, prompts)
     columns: list[FloatArray | IntArray] = [prompt_of, fold_of]
     columns += _positions(runs, scales, scale_of_prompt[prompt_of])
     if with_raw:
@@ -134,7 +134,7 @@ def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
     cells, cell_starts = np.unique(rows[:, :2].astype(np.int64), axis=0, return_index=True)
     widths = np.array([unit_width(first.scales, scale) for scale in scales])
     layout = Layout(
-        prompts=tuple(prompts),
+        prompts=prompts,
         sizes=np.bincount(prompt_of, minlength=len(prompts)),
         folds=folds,
         scale_of_prompt=scale_of_prompt,

@@ -12,7 +12,6 @@ from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.statistics.agreement import common_values
-from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 
@@ -62,7 +61,7 @@ def covariate_effects(
     design, unusable = _design({name: columns[name][rows] for name in names})
     left_out |= unusable
     names = [name for name in names if name not in left_out]
-    prompts, of_prompt = _prompt_numbers(predictions, rows)
+    prompts, of_prompt = predictions.take(np.flatnonzero(rows)).numbered_prompts()
     n = int(rows.sum())
     if len(prompts) < 2 or n <= len(names) + 1:
         left_out |= dict.fromkeys(names, "too few essays or prompts")
@@ -90,13 +89,6 @@ def covariate_effects(
 def _known(values: FloatArray) -> bool:
     """Return whether a covariate is known for enough essays."""
     return len(values) > 0 and float(np.isfinite(values).mean()) >= MIN_KNOWN
-
-
-def _prompt_numbers(predictions: Predictions, rows: Mask) -> tuple[list[str], IntArray]:
-    """Return the prompts among these rows, and the number of each row's among them."""
-    names = np.asarray(predictions.prompts, dtype=object)[rows]
-    prompts, of_prompt = np.unique(names, return_inverse=True)
-    return list(prompts), of_prompt
 
 
 def _design(columns: Mapping[str, FloatArray]) -> tuple[FloatArray, dict[str, str]]:

@@ -69,7 +69,7 @@ def arm_effect(reference: Arm, candidate: Arm) -> ArmEffect:
     arms = aligned_arms(reference, candidate)
     first, second = (np.mean([_absolute_errors(run) for run in arm], axis=0) for arm in arms)
     run = arms[0][0]
-    prompts, of_prompt = np.unique(np.asarray(run.prompts, dtype=object), return_inverse=True)
+    prompts, of_prompt = run.numbered_prompts()
     fits = [_random_intercept(v, of_prompt) for v in (second - first, (first + second) / 2)]
     problems = [fit for fit in fits if isinstance(fit, str)]
     numbers: dict[str, Any] = dict.fromkeys(("effect", "low", "high", "p", "variances"))

@@ -67,7 +67,7 @@ class Population:
 
 def fit_population(reference: Predictions) -> Population:
     """Return the population that a reference's predictions show."""
-    prompt_of = _prompt_numbers(reference)
+    prompt_of = reference.numbered_prompts()[1]
     errors = standardised_errors(reference)
     within, between = components(errors, errors, prompt_of)
     shift = float(np.sqrt(max(between, 0.0) / within)) if within > 0 else 0.0
@@ -92,7 +92,7 @@ def latent_correlation(population: Population, one: Predictions, other: Predicti
     """
     from scipy.optimize import brentq
 
-    prompt_of = _prompt_numbers(one)
+    prompt_of = one.numbered_prompts()[1]
     errors = [standardised_errors(run) for run in (one, other)]
     both, *own = (
         components(a, b, prompt_of)[0]
@@ -225,8 +225,3 @@ def _variance(values: FloatArray | IntArray, weights: FloatArray) -> FloatArray:
     """Return the variance over the first axis of values under weights that sum to one."""
     mean = (weights * values).sum(axis=0)
     return np.asarray((weights * (values - mean) ** 2).sum(axis=0))
-
-
-def _prompt_numbers(run: Predictions) -> IntArray:
-    """Return the position of each essay's prompt among the names in order, (n,)."""
-    return np.unique(np.asarray(run.prompts, dtype=object), return_inverse=True)[1]

@@ -33,6 +33,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def numbered_prompts(self) -> tuple[tuple[str, ...], IntArray]:
+        """Return the prompts in order of name, and the place of each essay's among them, (n,)."""
+        names, of = np.unique(np.asarray(self.prompts, dtype=object), return_inverse=True)
+        return tuple(names), of
+
     def take(self, rows: IntArray) -> Predictions:
         """Return the rows at these positions, in this order."""
         at = np.asarray(rows, dtype=np.int64)

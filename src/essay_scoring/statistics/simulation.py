@@ -61,8 +61,7 @@ class Places:
     @classmethod
     def of(cls, rows: Predictions) -> Places:
         """Return the places of a run's essays."""
-        prompts, at = np.unique(np.asarray(rows.prompts, dtype=object), return_inverse=True)
-        return cls(rows, tuple(prompts), at)
+        return cls(rows, *rows.numbered_prompts())
 
     @property
     def sizes(self) -> IntArray:
