@@ -41,7 +41,7 @@ def run(config: Path, name: str, kept: tuple[str, ...]) -> RunRecord:
 def row(name: str, base: RunRecord, other: RunRecord) -> dict[str, Any]:
     """Return the figures of one addition."""
     delta = compare(base.predictions, other.predictions).deltas["mean_qwk"]
-    return {"companion": name, **delta.to_json()}
+    return {"companion": name, **delta.model_dump(mode="json")}
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ def ours(arm: str, train: ScoredEssays, dev: ScoredEssays, unseen: ScoredEssays)
     from essay_scoring.models.transformer.training_loop import Training
 
     if arm == "one pass":
-        torch_settings.MOST_WORKERS = 1
+        torch_settings.MOST_WORKERS = 1  # type: ignore[attr-defined]
     seconds: list[float] = []
     epoch = Training._epoch  # noqa: SLF001
 

@@ -150,9 +150,9 @@ def measured(command: str) -> dict[str, Any]:
         "command": command,
         "seconds": round(time.perf_counter() - began, 1),
         "figures": [json.loads(line) for line in lines],
-        "machine": {key: value for key, value in machine().items() if key != "host"},
+        "machine": machine().model_dump(exclude={"host"}),
         "versions": package_versions(),
-        "commit": git_state()["commit"],
+        "commit": git_state().commit,
     }
 
 

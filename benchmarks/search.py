@@ -10,22 +10,20 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
-from essay_scoring.search.search_settings import Search, load_search
 from record import record
 
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.search_settings import Search, load_search
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.cross_validation import run_job
 from essay_scoring.runs.run import open_run
-from essay_scoring.search.runner import help_search
-from essay_scoring.search.search_workers import helpers
+from essay_scoring.search.evaluator import ALL
+from essay_scoring.search.search_workers import help_in, helpers
 from essay_scoring.search.storage import require_optuna
-from essay_scoring.search.work import ALL, open_workplace, work
+from essay_scoring.search.work import open_search
 
 
 def search_of(path: Path, trials: int) -> Search:
@@ -36,11 +34,11 @@ def search_of(path: Path, trials: int) -> Search:
 
 def time_search(search: Search, space: Workspace, workers: int) -> tuple[float, list[RunConfig]]:
     """Return the seconds of all trials but the reference's, and the configurations tried."""
-    place = open_workplace(search, space, Progress(), None)
+    place = open_search(search, space, Progress(), None)
     place.guard(ALL)
     start = time.perf_counter()
-    with helpers(workers, help_search, search, space, None, place.folder):
-        work(place, lambda: None)
+    with helpers(workers, help_in, place.folder.path, open_search, search, space, Progress(), None):
+        place.work(lambda: None)
     seconds = time.perf_counter() - start
     return seconds, [RunConfig.model_validate(one.config) for one in place.outcomes(ALL)]
 
@@ -50,9 +48,9 @@ def time_plain_loop(configs: list[RunConfig], space: Workspace, folder: Path) ->
     start = time.perf_counter()
     for number, config in enumerate(configs):
         run = open_run(config, space, Progress())
-        build = partial(run.build, config.scorer)
+        fitter = run.fitter(config.scorer)
         for fold in run.design.folds:
-            run_job(run.design, [fold], build, folder / f"{number}" / f"fold-{fold}")
+            fitter.fit(folder / f"{number}" / f"fold-{fold}", [fold])
     return time.perf_counter() - start
 
 

@@ -25,12 +25,13 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
-from essay_scoring.judging.plans import Check, GatePlan, Metric, load_plan
+from essay_scoring.judging.plans import Check, GatePlan, load_plan
 from essay_scoring.judging.power import DEFAULT_SIMULATIONS
 from essay_scoring.judging.power_curve import POWER, Pairs, detectable, leading_check, rate_of
 from essay_scoring.judging.power_pairs import Setting
 from essay_scoring.judging.power_trials import Trial, correlation_of, run_trials, trials_of
 from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.statistics.comparison import Metric
 from essay_scoring.statistics.power_population import Population, fit_population
 
 GATES = Path("configs/gates")
