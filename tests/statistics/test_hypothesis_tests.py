@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.statistics.hypothesis_tests import N_FLIPS, corrected_t, holm, sign_flip
+from essay_scoring.statistics.student import mean_interval
 
 DIFFERENCES = np.array([0.02, 0.04, 0.0, 0.03, 0.01])
 
@@ -131,3 +132,10 @@ def test_what_holm_leaves_below_a_level_is_what_stepping_down_rejects(
         rejected += 1
     found = holm({str(place): value for place, value in enumerate(values)})
     assert sum(p <= level for p in found.values() if p is not None) == rejected
+
+
+def test_the_interval_of_a_mean_by_hand() -> None:
+    # Mean 2, sample deviation 1, t of 2 degrees of freedom 4.302653: half is 4.302653 / sqrt(3).
+    half = 4.302653 / 3**0.5
+    assert mean_interval(np.array([1.0, 2.0, 3.0])) == pytest.approx((2 - half, 2 + half), abs=1e-6)
+    assert mean_interval(np.array([1.0])) == (None, None)

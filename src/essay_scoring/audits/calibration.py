@@ -15,6 +15,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.slices import by_band, by_predicted_band, rows_by_prompt
+from essay_scoring.statistics.student import mean_interval
 
 NAME, TITLE = "calibration", "Calibration"
 
@@ -90,17 +91,14 @@ def _by_prompt(evidence: Evidence) -> list[Figure]:
 
     The intervals are Student's of the essays within the prompt, which is fixed here.
     """
-    from scipy.special import stdtrit
-
     true, final, _ = evidence.common
     figures = []
     for prompt, rows in rows_by_prompt(evidence.predictions.prompts).items():
         if len(rows) < MIN_GROUP:
             continue
         error = final[rows] - true[rows]
-        reach = float(stdtrit(len(rows) - 1, 0.975) * error.std(ddof=1) / np.sqrt(len(rows)))
-        mean = float(error.mean())
-        figures.append(Figure(PROMPT, prompt, mean, len(rows), mean - reach, mean + reach))
+        low, high = mean_interval(error)
+        figures.append(Figure(PROMPT, prompt, float(error.mean()), len(rows), low, high))
     return sorted(figures, key=lambda figure: (-abs(figure.estimate or 0), figure.group))
 
 

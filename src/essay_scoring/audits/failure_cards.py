@@ -22,6 +22,7 @@ from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.metrics import spearman
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.slices import PromptRow, rows_by_prompt
+from essay_scoring.statistics.student import mean_interval
 
 NAME = "failure_card"
 BIAS = "bias (predicted - true)"
@@ -95,7 +96,7 @@ def _figures(recorded: PromptRow, part: Predictions, words: FloatArray) -> list[
     bias = part.final - part.true
     figures = [
         Figure("QWK", prompt, recorded.qwk, n, recorded.low, recorded.high),
-        Figure(BIAS, prompt, float(bias.mean()), n, *_mean_interval(bias)),
+        Figure(BIAS, prompt, float(bias.mean()), n, *mean_interval(bias)),
         Figure("standardised mean difference", prompt, every["smd"].estimate, n),
         Figure("adjacent agreement", prompt, every["adjacent"].estimate, n),
     ]
@@ -108,17 +109,6 @@ def _figures(recorded: PromptRow, part: Predictions, words: FloatArray) -> list[
         Figure(f"length with {what} (Spearman)", prompt, spearman(words, scores), n)
         for what, scores in length.items()
     ]
-
-
-def _mean_interval(values: FloatArray) -> tuple[float | None, float | None]:
-    """Return the 95% t interval of a mean of independent essays; None for fewer than two."""
-    from scipy.special import stdtrit
-
-    if len(values) < 2:
-        return None, None
-    reach = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values)))
-    mean = float(values.mean())
-    return mean - reach, mean + reach
 
 
 def _differences(rows: IntArray, material: CardMaterial) -> list[tuple[Cell, ...]]:

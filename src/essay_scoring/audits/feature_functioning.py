@@ -13,6 +13,7 @@ from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.hypothesis_tests import holm
+from essay_scoring.statistics.student import two_sided_p
 
 NAME, TITLE = "feature_functioning", "Differential feature functioning"
 
@@ -112,12 +113,10 @@ def _effects(
 
 def _p(figure: Figure, drawn: FloatArray, units: float) -> float | None:
     """Return the two-sided p of an effect by Student's t with its resampled standard error."""
-    from scipy.special import stdtr
-
     error = float(np.nanstd(drawn, ddof=1)) if np.isfinite(drawn).sum() > 1 else 0.0
     if figure.estimate is None or figure.low is None or not error > 0:
         return None
-    return 2 * float(stdtr(max(units - 1, 1), -abs(figure.estimate) / error))
+    return two_sided_p(figure.estimate / error, max(units - 1, 1))
 
 
 def _is_flagged(effect: _Effect, adjusted: float | None) -> bool:

@@ -15,6 +15,7 @@ from essay_scoring.core.text import text_hash
 from essay_scoring.data.duplicates import THRESHOLD, exact_groups, near_pairs
 from essay_scoring.data.splits import Scheme
 from essay_scoring.statistics.metrics import pearson
+from essay_scoring.statistics.student import mean_interval
 
 NAME, TITLE = "leakage", "Leaks"
 
@@ -73,8 +74,6 @@ def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:
     away from the held-out ones. The limit is 0.05, or three standard errors where there are few
     essays; the interval is Student's over the permutations.
     """
-    from scipy.special import stdtrit
-
     train, found = holdout.train, []
     for number in range(PERMUTATIONS):
         rng = np.random.default_rng(derive_seed(seed, "permuted labels", number))
@@ -90,12 +89,8 @@ def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:
     if not len(values):
         return Figure(name, "", None, n)
     limit = max(_LEAST_LIMIT, _ERRORS / float(np.sqrt(n * len(values))))
-    mean, reach = float(values.mean()), None
-    if len(values) > 1:
-        spread = float(values.std(ddof=1) / np.sqrt(len(values)))
-        reach = float(stdtrit(len(values) - 1, 0.975)) * spread
-    low, high = (None, None) if reach is None else (mean - reach, mean + reach)
-    return Figure(name, "", mean, n, low, high, limit, abs(mean) <= limit)
+    mean = float(values.mean())
+    return Figure(name, "", mean, n, *mean_interval(values), limit, abs(mean) <= limit)
 
 
 def _within_folds(fold_of: IntArray, scores: FloatArray, raw: FloatArray) -> float | None:

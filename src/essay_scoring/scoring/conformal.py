@@ -21,6 +21,7 @@ from pydantic import Field
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray, IntArray
 from essay_scoring.core.settings import Settings
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.student import mean_interval
 
 _ROUNDING = 1e-9
 """Weights such as 1/12 add up to a level only but for rounding."""
@@ -114,8 +115,6 @@ def fewest_groups(coverage: float) -> int:
 
 def measure_coverage(errors: FloatArray, groups: IntArray, coverage: float) -> MeasuredCoverage:
     """Return how often each group lies within the width that all other groups calibrate."""
-    from scipy import stats
-
     covered = np.zeros(len(errors), dtype=bool)
     numbers = np.unique(groups)
     for number in numbers:
@@ -124,14 +123,11 @@ def measure_coverage(errors: FloatArray, groups: IntArray, coverage: float) -> M
         width = math.inf if mine.all() else half_width(errors[~mine], groups[~mine], coverage)
         covered[mine] = errors[mine] <= width
     shares = np.array([covered[groups == number].mean() for number in numbers])
-    mean, reach = float(shares.mean()), 1.0
-    if len(shares) > 1:
-        error = shares.std(ddof=1) / math.sqrt(len(shares))
-        reach = float(stats.t.ppf(0.975, len(shares) - 1) * error)
+    low, high = mean_interval(shares)
     return MeasuredCoverage(
-        estimate=mean,
-        low=max(0.0, mean - reach),
-        high=min(1.0, mean + reach),
+        estimate=float(shares.mean()),
+        low=0.0 if low is None else max(0.0, low),
+        high=1.0 if high is None else min(1.0, high),
         share_of_essays=float(covered.mean()),
         n_prompts=len(numbers),
         n_essays=len(errors),

@@ -15,6 +15,7 @@ from pydantic import Field
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics.student import half_interval, two_sided_p
 
 N_FLIPS = 10_000
 """How many sign flips are drawn where there are more; up to as many are enumerated."""
@@ -55,19 +56,17 @@ def corrected_t(differences: FloatArray, sizes: FloatArray) -> CorrectedT | None
     folds are no independent sample (S^2 / J finds differences far too often). None for fewer than
     two folds or a fold without a difference.
     """
-    from scipy.special import stdtr, stdtrit
-
     n_folds = len(differences)
     if n_folds < 2 or not np.isfinite(differences).all():
         return None
     ratio = float((sizes / (sizes.sum() - sizes)).mean())
     mean, spread = float(differences.mean()), float(differences.std(ddof=1))
     error = math.sqrt(1 / n_folds + ratio) * spread
-    reach = float(stdtrit(n_folds - 1, 0.975)) * error
+    reach = half_interval(error, n_folds - 1)
     t: float | None = None
     if error > ROUNDING or abs(mean) <= ROUNDING:
         t = mean / error if error > ROUNDING else 0.0
-    p = None if t is None else 2 * float(stdtr(n_folds - 1, -abs(t)))
+    p = None if t is None else two_sided_p(t, n_folds - 1)
     return CorrectedT(
         estimate=mean,
         low=mean - reach,

@@ -15,6 +15,7 @@ from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.statistics.agreement import common_values, unit
 from essay_scoring.statistics.alignment import Arm, aligned_arms
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.student import half_interval, two_sided_p
 
 
 class Variances(Record):
@@ -64,8 +65,6 @@ def arm_effect(reference: Arm, candidate: Arm) -> ArmEffect:
     no fit do not raise: see `converged`. Raises EvidenceError for runs of other essays,
     MissingExtraError without statsmodels.
     """
-    from scipy.special import stdtr, stdtrit
-
     arms = aligned_arms(reference, candidate)
     first, second = (np.mean([_absolute_errors(run) for run in arm], axis=0) for arm in arms)
     run = arms[0][0]
@@ -75,12 +74,12 @@ def arm_effect(reference: Arm, candidate: Arm) -> ArmEffect:
     numbers: dict[str, Any] = dict.fromkeys(("effect", "low", "high", "p", "variances"))
     if not problems:
         change, level = (fit for fit in fits if isinstance(fit, _Intercept))
-        reach = float(stdtrit(len(prompts) - 1, 0.975)) * change.error
+        reach = half_interval(change.error, len(prompts) - 1)
         numbers = {
             "effect": change.mean,
             "low": change.mean - reach,
             "high": change.mean + reach,
-            "p": 2 * float(stdtr(len(prompts) - 1, -abs(change.mean / change.error))),
+            "p": two_sided_p(change.mean / change.error, len(prompts) - 1),
             "variances": Variances(
                 prompt=level.between,
                 prompt_by_arm=change.between,
