@@ -8,7 +8,8 @@ import pytest
 from pyarrow import parquet
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.data.tables import Encoding, read_table
+from essay_scoring.data.rows import Encoding
+from essay_scoring.data.tables import read_table
 
 
 def _write(folder: Path, data: bytes, name: str = "t.csv") -> Path:

@@ -12,7 +12,8 @@ import numpy as np
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
-from essay_scoring.data.tables import Table, shown
+from essay_scoring.data.rows import shown
+from essay_scoring.data.tables import Table
 
 _MISSING = frozenset({"", "nan", "na", "null", "none"})
 

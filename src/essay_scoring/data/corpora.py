@@ -20,8 +20,9 @@ from essay_scoring.data.data_settings import (
     TableColumns,
     TableCorpus,
 )
+from essay_scoring.data.rows import require_file
 from essay_scoring.data.synthetic import generate
-from essay_scoring.data.tables import Table, read_table, require_file
+from essay_scoring.data.tables import Table, read_table
 
 FileCorpus = EllipseCorpus | TableCorpus
 

@@ -44,9 +44,9 @@ from essay_scoring.data.prepared import (
     write_essays,
     write_train,
 )
+from essay_scoring.data.rows import shown
 from essay_scoring.data.splits import make_splits, write_splits
 from essay_scoring.data.synthetic import GENERATOR_VERSION
-from essay_scoring.data.tables import shown
 
 __all__ = ["PreparedData", "load_prepared", "prepare"]
 

@@ -21,7 +21,7 @@ from essay_scoring.core.scale import IntArray
 from essay_scoring.data.data_settings import SplitSettings
 from essay_scoring.data.grouping import SCHEMES, Scheme, cut_dev, groups_of
 from essay_scoring.data.prepared import PreparedData
-from essay_scoring.data.tables import shown
+from essay_scoring.data.rows import shown
 
 __all__ = [
     "SCHEMES",

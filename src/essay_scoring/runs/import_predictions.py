@@ -16,8 +16,9 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 from essay_scoring.data import cells
+from essay_scoring.data.rows import shown
 from essay_scoring.data.splits import Scheme
-from essay_scoring.data.tables import Table, read_table, shown
+from essay_scoring.data.tables import Table, read_table
 from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records import provenance

@@ -10,8 +10,9 @@ from typing import Any
 
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
 from essay_scoring.data.parquet import open_parquet
+from essay_scoring.data.rows import BATCH_ROWS, PARQUET
 from essay_scoring.scoring.flags import FLAGS
-from essay_scoring.scoring.input_table import BATCH_ROWS, PARQUET, InputTable
+from essay_scoring.scoring.input_table import InputTable
 from essay_scoring.scoring.model import COLUMNS
 
 Cells = list[str]

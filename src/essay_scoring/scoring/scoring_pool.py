@@ -11,7 +11,7 @@ from pathlib import Path
 
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.worker_pool import WorkerPool
-from essay_scoring.scoring.input_table import Row
+from essay_scoring.data.rows import Row
 from essay_scoring.scoring.model import Scored, TrainedModel
 
 _RENEWED_AFTER = 256

@@ -8,7 +8,8 @@ from pathlib import Path
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.records.manifest import LOCK, require_intact
 
-_SAFE = frozenset({".json", ".safetensors", ".cbm", ".log"})
+_SAFE = frozenset({".json", ".safetensors", ".cbm", ".skops", ".log"})
+"""Endings of formats that execute nothing; of a .skops only types that a family names are read."""
 _MEND = "restore the folder from where it came, or train the model again"
 
 
