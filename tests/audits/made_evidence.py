@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence
-from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.audits.resamples import Resamples
 from essay_scoring.core.scale import FloatArray, ScoreScales
+from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.statistics.predictions import Predictions
 from tests.statistics.made import HALVES
 
@@ -65,7 +65,7 @@ def evidence_of(
     return Evidence(p, Resamples.of(p, 1, REPLICATES), counted, writers or {}, second)
 
 
-def figure(section: Section, name: str, group: str = "") -> Figure:
+def figure(section: AuditSection, name: str, group: str = "") -> Figure:
     """Return one figure of a section."""
     [found] = [f for f in section.figures if (f.name, f.group) == (name, group)]
     return found

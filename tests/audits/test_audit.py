@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.text import words
 from essay_scoring.core.worker_pool import WORKERS_VARIABLE
 from essay_scoring.data.corpora import load_train
+from essay_scoring.records.audit_record import AuditSection
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.audit_report import write_audit_reports
@@ -40,8 +40,8 @@ def finished(family: str, space: Workspace, *overrides: str) -> Path:
     return run_cv(config, space, Progress(), report=lambda folder: None, resume="again")
 
 
-def section(audit: Audit, name: str) -> dict[str, Any]:
-    return next(one for one in audit.record["sections"] if one["name"] == name)
+def section(audit: Audit, name: str) -> AuditSection:
+    return next(one for one in audit.record.sections if one.name == name)
 
 
 @pytest.fixture(scope="module")
@@ -68,22 +68,22 @@ def length(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace]:
 @pytest.mark.slow
 def test_every_section_stands_in_the_record(ridge: tuple[Path, Audit]) -> None:
     audit = ridge[1]
-    assert [one["name"] for one in audit.record["sections"]] == NAMES == list(audit.seconds)
-    assert audit.record["schema_version"] == 1
-    run = audit.record["run"]
-    assert run["folder"] == ridge[0].name
-    assert run["manifest_sha256"] == file_sha256(ridge[0] / "manifest.json")
-    assert audit.record["settings"]["attack_essays"] == 2
-    json.dumps(audit.record, allow_nan=False)
+    assert [one.name for one in audit.record.sections] == NAMES == list(audit.seconds)
+    assert audit.record.schema_version == 1
+    run = audit.record.run
+    assert run.folder == ridge[0].name
+    assert run.manifest_sha256 == file_sha256(ridge[0] / "manifest.json")
+    assert audit.record.settings.attack_essays == 2
+    json.dumps(audit.record.model_dump(mode="json"), allow_nan=False)
 
 
 @pytest.mark.slow
 def test_models_give_the_recorded_scores_again(ridge: tuple[Path, Audit]) -> None:
     attacks = section(ridge[1], "adversarial")
-    off = [one for one in attacks["figures"] if one["name"].startswith("largest difference")]
-    assert off[0]["estimate"] == pytest.approx(0.0, abs=1e-9)
-    assert len(attacks["tables"][0]["rows"]) == 11
-    changes = {row[0]: row[2] for row in attacks["tables"][0]["rows"]}
+    off = [one for one in attacks.figures if one.name.startswith("largest difference")]
+    assert off[0].estimate == pytest.approx(0.0, abs=1e-9)
+    assert len(attacks.tables[0].rows) == 11
+    changes = {row[0]: row[2] for row in attacks.tables[0].rows}
     assert len(set(changes.values())) > 5
 
 
@@ -102,26 +102,26 @@ def test_no_essay_text_is_written(ridge: tuple[Path, Audit], tmp_path: Path) -> 
 
 def test_the_same_run_gives_the_same_bytes(length: tuple[Path, Workspace]) -> None:
     one, other = (audit_run(*length, Progress(), attack_essays=20).record for _ in range(2))
-    assert json.dumps(one) == json.dumps(other)
+    assert one.model_dump_json() == other.model_dump_json()
 
 
 def test_a_run_of_length_alone_fails_as_such(length: tuple[Path, Workspace]) -> None:
     audit = audit_run(*length, Progress(), attack_essays=40)
-    assert section(audit, "length")["verdict"] == "fail"
-    assert section(audit, "limits")["verdict"] == "fail"
-    assert section(audit, "leakage")["verdict"] == "pass"
-    assert "no handcrafted" in section(audit, "feature_functioning")["finding"]
+    assert section(audit, "length").verdict == "fail"
+    assert section(audit, "limits").verdict == "fail"
+    assert section(audit, "leakage").verdict == "pass"
+    assert "no handcrafted" in section(audit, "feature_functioning").finding
     attacks = section(audit, "adversarial")
-    rates = {one["group"]: one["estimate"] for one in attacks["figures"] if "rate" in one["name"]}
+    rates = {one.group: one.estimate for one in attacks.figures if "rate" in one.name}
     # It sees neither the order of words nor letters nor the prompt, and counts what is added.
     assert rates["shuffled words"] == rates["essay of another prompt"] == 1.0
     assert rates["gibberish"] == rates["repeated paragraphs"] == 1.0
     assert rates["one typing error"] == 0.0
-    off = [one for one in attacks["figures"] if one["name"].startswith("largest difference")]
-    assert off[0]["estimate"] == pytest.approx(0.0, abs=1e-9)
+    off = [one for one in attacks.figures if one.name.startswith("largest difference")]
+    assert off[0].estimate == pytest.approx(0.0, abs=1e-9)
     # A made corpus has two raters and three columns of writers.
-    assert section(audit, "ceilings")["figures"]
-    assert section(audit, "subgroups")["figures"]
+    assert section(audit, "ceilings").figures
+    assert section(audit, "subgroups").figures
 
 
 def test_without_models_the_attacks_say_so(length: tuple[Path, Workspace], tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_without_models_the_attacks_say_so(length: tuple[Path, Workspace], tmp_p
         audit_run(folder, length[1], Progress())
     write_manifest(folder)
     attacks = section(audit_run(folder, length[1], Progress()), "adversarial")
-    assert (attacks["verdict"], attacks["figures"]) == ("info", ())
-    assert "no model of each fold" in attacks["finding"]
+    assert (attacks.verdict, attacks.figures) == ("info", ())
+    assert "no model of each fold" in attacks.finding
 
 
 def test_transductive_runs_have_no_score_of_one_essay(space: Workspace) -> None:
     folder = finished("ridge", space, "features.standardise_by_prompt=true")
     attacks = section(audit_run(folder, space, Progress()), "adversarial")
-    assert "no essay has a score of its own" in attacks["finding"]
+    assert "no essay has a score of its own" in attacks.finding

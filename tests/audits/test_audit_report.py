@@ -4,46 +4,34 @@ from pathlib import Path
 
 import pytest
 
-from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.audits.subgroups import subgroups
-from essay_scoring.core.files import read_json
+from essay_scoring.core.record import read_record
+from essay_scoring.records.audit_record import (
+    AuditRecord,
+    AuditSection,
+    DetailTable,
+    Figure,
+    read_audit,
+)
 from essay_scoring.reports.audit_report import audit_page, audit_text, write_audit_reports
-from essay_scoring.reports.findings_files import read_sections
 from tests.audits.made_evidence import made_evidence
+from tests.records.made import made_audit
 from tests.reports.browser import probed
 from tests.reports.made_run import HOSTILE
 from tests.reports.pages import Page
 
-
-def record_of(*sections: Section) -> dict[str, object]:
-    return {
-        "schema_version": 1,
-        "run": {
-            "name": "made",
-            "folder": "made-0123",
-            "manifest_sha256": "a" * 64,
-            "scheme": "prompt_holdout",
-            "family": "ridge",
-            "n": 100,
-            "n_prompts": 5,
-        },
-        "settings": {"seed": 1, "replicates": 200},
-        "sections": [section.record() for section in sections],
-    }
-
-
-HOSTILE_SECTION = Section(
+HOSTILE_SECTION = AuditSection(
     "subgroups",
     "Subgroup agreement",
     f"The furthest is {HOSTILE[0]}.",
     "fail",
     [Figure("SMD", name, 0.2, 40, 0.1, 0.3, 0.1, passes=False) for name in HOSTILE],
-    [Table("By group", ("group", "n"), [(name, 40) for name in HOSTILE])],
+    [DetailTable("By group", ("group", "n"), [(name, 40) for name in HOSTILE])],
 )
 
 
 def test_hostile_names_are_shown_and_never_obeyed() -> None:
-    text = audit_page(record_of(HOSTILE_SECTION))
+    text = audit_page(made_audit(HOSTILE_SECTION))
     page = Page(text)
     assert page.faults == []
     assert "<script" not in text
@@ -54,8 +42,8 @@ def test_hostile_names_are_shown_and_never_obeyed() -> None:
 
 
 def test_every_section_has_a_line_with_its_verdict_before_any_detail() -> None:
-    info = Section("ceilings", "Human ceilings", "One rater.")
-    text = audit_page(record_of(HOSTILE_SECTION, info))
+    info = AuditSection("ceilings", "Human ceilings", "One rater.")
+    text = audit_page(made_audit(HOSTILE_SECTION, info))
     first, details = text.split("<h2>Details</h2>")
     assert "1 of 2 sections fail, 0 pass, 1 without a verdict." in first
     assert first.count('<span class="verdict') == 2
@@ -68,19 +56,19 @@ def test_every_section_has_a_line_with_its_verdict_before_any_detail() -> None:
 def test_groups_of_a_corpus_reach_the_page_escaped() -> None:
     labels = tuple(HOSTILE[row % 2] for row in range(300))
     section = subgroups(made_evidence(300, writers={"<b>g</b>": labels}))
-    page = Page(audit_page(record_of(section)))
+    page = Page(audit_page(made_audit(section)))
     assert page.faults == []
     assert f"<b>g</b>: {HOSTILE[0]}" in page.texts
     assert "b" not in page.tags
 
 
 def test_both_files_say_the_same_and_others_can_read_them(tmp_path: Path) -> None:
-    record = record_of(HOSTILE_SECTION)
+    record = made_audit(HOSTILE_SECTION)
     paths = write_audit_reports(record, tmp_path / "deep" / "folder")
     assert [path.name for path in paths] == ["audit.json", "audit.html"]
     assert sorted(path.name for path in paths[0].parent.iterdir()) == ["audit.html", "audit.json"]
-    assert paths[1].read_text(encoding="utf-8") == audit_page(read_json(paths[0]))
-    assert read_sections(paths[0], "made-0123")[0].verdict == "fail"
+    assert paths[1].read_text(encoding="utf-8") == audit_page(read_record(AuditRecord, paths[0]))
+    assert read_audit(AuditRecord, paths[0], "made-0").sections[0].verdict == "fail"
     before = paths[1].read_bytes()
     write_audit_reports(record, paths[0].parent)
     assert paths[1].read_bytes() == before
@@ -89,16 +77,16 @@ def test_both_files_say_the_same_and_others_can_read_them(tmp_path: Path) -> Non
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [400, 1400])
 def test_nothing_sticks_out_and_nothing_runs(width: int, tmp_path: Path) -> None:
-    info = Section("ceilings", "Human ceilings", "One rater.")
-    found = probed(audit_page(record_of(HOSTILE_SECTION, info)), tmp_path, width)
+    info = AuditSection("ceilings", "Human ceilings", "One rater.")
+    found = probed(audit_page(made_audit(HOSTILE_SECTION, info)), tmp_path, width)
     assert found["scroll"] == found["client"]
     assert (found["outside"], found["made"], found["ran"]) == (0, 0, False)
 
 
 @pytest.mark.parametrize("width", [20, 200])
 def test_the_terminal_gets_one_line_a_section_without_control_characters(width: int) -> None:
-    section = Section("a", "Title \u202e\x1b[31m", f"Found {'x' * width}\n\x07.", "pass")
-    said = audit_text(record_of(section), {"a": 1.25})
+    section = AuditSection("a", "Title \u202e\x1b[31m", f"Found {'x' * width}\n\x07.", "pass")
+    said = audit_text(made_audit(section), {"a": 1.25})
     assert "\x1b" not in said
     assert "\u202e" not in said
     assert "\x07" not in said

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
 
-from essay_scoring.audits.contributions import Contributions, contributions_of
+from essay_scoring.audits.contributions import Contributions, contributions_of, explained_families
 from essay_scoring.core.contracts import Scorer
 from essay_scoring.core.errors import InputError
+from essay_scoring.models.estimators import EstimatorScorer
+from essay_scoring.models.family_settings import Explanation, FamilySettings
 from essay_scoring.models.registry import build_scorer, load_scorer
 from essay_scoring.models.ridge import RidgeScorer
 from essay_scoring.models.scorer_settings import (
@@ -115,6 +119,30 @@ def test_a_linear_model_is_taken_apart_by_hand() -> None:
     assert parts.base.tolist() == [model.intercept] * 90
 
 
+class PlainSettings(FamilySettings):
+    """A linear regression of scikit-learn: a family that says how it is explained, and no more."""
+
+    explained_by: ClassVar[Explanation | None] = "coefficients"
+    family: Literal["plain"] = "plain"
+
+
+class PlainScorer(EstimatorScorer[PlainSettings]):
+    def estimators(self, n_columns: int) -> Mapping[float, Any]:
+        from sklearn.linear_model import Ridge
+
+        return {alpha: Ridge(alpha) for alpha in (1.0, 10.0)}
+
+
+def test_a_linear_family_of_scikit_learn_is_explained_by_saying_so() -> None:
+    scorer = PlainScorer(PlainSettings(), TrainingSettings(), planted_context())
+    scorer.fit(TRAIN, DEV)
+    parts, target = explained(scorer)
+    np.testing.assert_allclose(parts.totals, target, atol=1e-6)
+    sizes = dict(zip(parts.names, np.abs(parts.phi).mean(axis=0), strict=True))
+    assert max(sizes, key=lambda name: sizes[name]) == SIGNAL
+    assert "plain" in explained_families()
+
+
 @pytest.mark.parametrize("family", ALL)
 def test_an_ensemble_is_the_mean_of_its_members(family: str) -> None:
     parts, target = explained(fitted(ALL[family], TrainingSettings(ensemble=3)))
@@ -124,8 +152,8 @@ def test_an_ensemble_is_the_mean_of_its_members(family: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (MeanSettings(), "only scorers on feature columns"),
-        (LengthSettings(), "only scorers on feature columns"),
+        (MeanSettings(), "ridge, xgboost, catboost"),
+        (LengthSettings(), "cannot be taken apart by column"),
         (XGBoostSettings(mode="ordinal_multiclass_expected", rounds=3), "log-odds"),
         (CatBoostSettings(mode="ordinal_multiclass_argmax", rounds=3), "log-odds"),
     ],

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from essay_scoring.audits.drop_column import Refitting, drop_column_section
-from essay_scoring.audits.findings import Figure
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.essays import Essays
 from essay_scoring.models.registry import build_scorer
 from essay_scoring.models.scorer_settings import CatBoostSettings
+from essay_scoring.records.audit_record import Figure
 from essay_scoring.records.provenance import Environment
 from essay_scoring.runs.cross_validation import Fitter, Origin, gather
 from tests.audits.planted import (

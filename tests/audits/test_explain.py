@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from essay_scoring.cli.main import run
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.core.progress import Progress
+from essay_scoring.records.audit_record import ExplainRecord
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.explain_report import write_explain_reports
@@ -29,7 +29,7 @@ def finished(space: Workspace, family: str, *overrides: str) -> Path:
     return run_cv(config, space, Progress(), report=lambda _: None, resume="cv")
 
 
-def explained(space: Workspace, folder: Path, *, refit_seeds: int = 0) -> dict[str, Any]:
+def explained(space: Workspace, folder: Path, *, refit_seeds: int = 0) -> ExplainRecord:
     return explain_run(folder, space, Progress(), refit_seeds=refit_seeds)
 
 
@@ -47,19 +47,19 @@ def test_saved_models_add_up_to_the_recorded_predictions(
 ) -> None:
     # Every fold's model is loaded and its parts held against the residual file: see shap_values.
     record = explained(space, finished(space, family, *overrides))
-    assert record["run"]["n"] == 60
-    assert record["run"]["family"] == family
-    assert record["sections"][0]["name"] == "shap_by_construct"
-    assert len(record["sections"][0]["figures"]) == 8
+    assert record.run.n == 60
+    assert record.run.family == family
+    assert record.sections[0].name == "shap_by_construct"
+    assert len(record.sections[0].figures) == 8
 
 
 def test_trees_are_fitted_again_under_every_seed(space: Workspace) -> None:
     folder = finished(space, "catboost", "scorer.rounds=3")
     record = explained(space, folder, refit_seeds=2)
-    refits = record["sections"][1]
-    assert "Over 2 seeds" in refits["finding"]
-    assert "gives them again" in refits["tables"][0]["caption"]
-    assert all(row[2] is not None for row in refits["tables"][0]["rows"])
+    refits = record.sections[1]
+    assert "Over 2 seeds" in refits.finding
+    assert "gives them again" in refits.tables[0].caption
+    assert all(row[2] is not None for row in refits.tables[0].rows)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_other_data_are_refused(ridge: tuple[Workspace, Path], tmp_path: Path) -
 
 
 def test_a_family_without_columns_is_refused_before_any_work(space: Workspace) -> None:
-    with pytest.raises(InputError, match="a length scorer reads no feature columns"):
+    with pytest.raises(InputError, match="a length scorer reads no columns"):
         explained(space, finished(space, "length"))
 
 

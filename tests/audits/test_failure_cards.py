@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from essay_scoring.audits.failure_cards import CardMaterial, failure_cards
-from essay_scoring.audits.findings import Section
 from essay_scoring.core.contracts import Columns
+from essay_scoring.records.audit_record import AuditSection
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
 from tests.statistics.made import made_predictions, of_scores
@@ -38,11 +38,11 @@ def material(predictions: Predictions, *, columns: bool = True) -> CardMaterial:
 
 
 @pytest.fixture(scope="module")
-def cards() -> list[Section]:
+def cards() -> list[AuditSection]:
     return failure_cards(material(spoilt(made_predictions(400), BAD)), bottom_k=3)
 
 
-def test_the_prompt_that_was_made_bad_comes_first(cards: list[Section]) -> None:
+def test_the_prompt_that_was_made_bad_comes_first(cards: list[AuditSection]) -> None:
     assert len(cards) == 3
     assert BAD in cards[0].title
     assert "too high" in cards[0].finding
@@ -64,7 +64,7 @@ def test_a_bias_within_chance_is_not_told_as_one() -> None:
     assert card.figures[1].estimate == 0
 
 
-def test_the_feature_that_is_unlike_training_is_named(cards: list[Section]) -> None:
+def test_the_feature_that_is_unlike_training_is_named(cards: list[AuditSection]) -> None:
     name, construct, far, mean, usual, n = cards[0].tables[0].rows[0]
     assert (name, construct) == ("word_count", "length")
     assert 3 < float(far or 0) < 5

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from essay_scoring.audits.feature_functioning import feature_functioning
-from essay_scoring.audits.findings import Cell
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import Cell
 from tests.audits.made_evidence import made_evidence
 
 

@@ -69,7 +69,7 @@ def test_a_near_duplicate_across_folds_is_found_and_named_by_id() -> None:
     [row] = section.tables[0].rows
     assert row[:2] == ("e000", "e001")
     assert row[3:] == (0, 1)
-    assert almost not in str(section.record())
+    assert almost not in str(vars(section))
 
 
 def test_a_split_prompt_and_a_locked_text_are_found() -> None:

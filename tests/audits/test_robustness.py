@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from essay_scoring.audits.findings import Section
 from essay_scoring.audits.robustness import (
     CHANGE,
     SENSITIVE,
@@ -16,6 +15,7 @@ from essay_scoring.audits.robustness import (
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import words
+from essay_scoring.records.audit_record import AuditSection
 from essay_scoring.statistics.predictions import Predictions
 from tests.audits.made_evidence import evidence_of, figure
 
@@ -49,7 +49,7 @@ def sampled(score: FloatArray) -> Sample:
     return draw_sample(p, essays, 60, 5)
 
 
-def audited(score: object) -> Section:
+def audited(score: object) -> AuditSection:
     sample = sampled(by_length(essays_of(), np.zeros(N, dtype=np.int64)))
     return adversarial(sample, spoilt_essays(sample, 5), score, 5)  # type: ignore[arg-type]
 
@@ -145,6 +145,6 @@ def test_the_sample_is_seeded_and_holds_no_essay_twice() -> None:
 
 
 def test_no_text_is_in_the_section() -> None:
-    said = str(audited(by_length).record())
+    said = str(vars(audited(by_length)))
     assert not any(text in said for text in essays_of().texts)
     assert "worda" not in said

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from essay_scoring.audits.contributions import Contributions, contributions_of
-from essay_scoring.audits.findings import Section
 from essay_scoring.audits.shap_values import shap_section
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.models.registry import build_scorer
 from essay_scoring.models.scorer_settings import RidgeSettings, TrainingSettings
+from essay_scoring.records.audit_record import AuditSection
 from tests.audits.planted import (
     HALVES,
     N_PROMPTS,
@@ -27,14 +27,14 @@ EACH = ScoreScales(
 )
 
 
-def section_of(essays: ScoredEssays, phi: FloatArray, seed: int = 1) -> Section:
+def section_of(essays: ScoredEssays, phi: FloatArray, seed: int = 1) -> AuditSection:
     values = planted_columns(essays.essays).values
     parts = Contributions(NAMES, values, phi, np.full(len(phi), 2.0))
     raw = essays.scales.from_training(parts.totals, essays.prompts)
     return shap_section(parts, predictions_of(essays, raw), seed)
 
 
-def fitted_section(scales: ScoreScales = HALVES) -> Section:
+def fitted_section(scales: ScoreScales = HALVES) -> AuditSection:
     train, dev, held_out = (planted_essays(n, scales=scales, seed=n) for n in (240, 60, 120))
     scorer = build_scorer(RidgeSettings(), TrainingSettings(), planted_context(scales))
     scorer.fit(train, dev)

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from essay_scoring.records.audit_record import (
+    AuditedRun,
+    AuditRecord,
+    AuditSection,
+    AuditSettings,
+    ExplainRecord,
+    ExplainSettings,
+)
 from essay_scoring.records.fits import FitRecord
 
 ENVIRONMENT: dict[str, Any] = {
@@ -33,6 +41,37 @@ FIT: dict[str, Any] = {
     "finite": True,
     "environments": [ENVIRONMENT],
 }
+
+
+AUDITED: dict[str, Any] = {
+    "name": "made",
+    "folder": "made-0",
+    "manifest_sha256": "a" * 64,
+    "scheme": "prompt_holdout",
+    "family": "xgboost",
+    "data_sha256": "a" * 64,
+    "splits_sha256": "b" * 64,
+    "n": 90,
+    "n_prompts": 3,
+    "unit": "score points",
+    "code_revision": "c" * 64,
+    "read_with": "c" * 64,
+}
+
+
+def made_audit(*sections: AuditSection, **run: str) -> AuditRecord:
+    """Return the audit of a run with these sections."""
+    settings = AuditSettings(
+        seed=1, replicates=200, attack_essays=60, permutations=100, min_group_n=30
+    )
+    audited = AuditedRun(**{**AUDITED, **run})
+    return AuditRecord(run=audited, settings=settings, sections=sections)
+
+
+def made_explanation(*sections: AuditSection, **run: str) -> ExplainRecord:
+    """Return the explanation of a run with these sections."""
+    settings = ExplainSettings(replicates=200, refit_seeds=2)
+    return ExplainRecord(run=AuditedRun(**{**AUDITED, **run}), settings=settings, sections=sections)
 
 
 def made_fit(ids: Sequence[str], raw: Sequence[float]) -> FitRecord:

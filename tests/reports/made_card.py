@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import write_record
 from essay_scoring.records.manifest import write_manifest
+from tests.records.made import made_audit
 from tests.reports.made_run import hostile_run
 from tests.studies.made_study import made_section, made_study
 
@@ -54,9 +56,9 @@ def trained_model(models: Path, run: Path) -> Path:
 
 def audit_of(runs: Path, run: str = "r-1") -> Path:
     """Write the audit of a run where cards look for it and return its path."""
-    attack = made_section("fail") | {"name": "adversarial", "title": "Adversarial essays"}
+    attack = replace(made_section("fail"), name="adversarial", title="Adversarial essays")
     path = runs / "audits" / "r-1" / "audit.json"
-    write_json(path, {"run": {"folder": run}, "sections": [made_section(), attack]})
+    write_record(path, made_audit(made_section(), attack, folder=run))
     return path
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.records.audit_record import AuditSection
 from essay_scoring.reports.audit_report import audit_page
 from essay_scoring.reports.comparison_report import comparison_page
 from essay_scoring.reports.explain_report import explain_page
@@ -16,6 +17,7 @@ from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.search_report import write_search_reports
 from essay_scoring.reports.study_reports import study_page, write_study_reports
 from tests.conftest import ROOT
+from tests.records.made import made_audit, made_explanation
 from tests.reports.made_comparison import NAMES, made_comparison
 from tests.reports.made_run import hostile_run, write_made_run
 from tests.reports.test_search_report import SEARCH, folder_of
@@ -56,16 +58,24 @@ def search(folder: Path) -> str:
     return read(write_search_reports(folder_of(folder, hostile))[1])
 
 
-def findings(name: str) -> dict[str, Any]:
-    """Return a record of hostile findings, as audit.json and explain.json hold them."""
-    run: dict[str, Any] = {"name": NAMES[0], "folder": NAMES[2], "family": "xgboost"}
-    run |= {"scheme": "prompt_holdout", "n": 40, "n_prompts": 9, "unit": "score points"}
-    section = made_section() | {"name": name}
+def findings(name: str) -> tuple[AuditSection, dict[str, str]]:
+    """Return a section of hostile findings, and names of a run that are no better."""
+    section = replace(made_section(), name=name)
     if name == "shap_by_construct":
         # Constructs have names of the project's own, which a drawing has room for.
-        named = zip(section["figures"], ("embeddings", "mechanics"), strict=True)
-        section["figures"] = [figure | {"group": group} for figure, group in named]
-    return {"run": run, "settings": {"seed": 1}, "sections": [section]}
+        named = zip(section.figures, ("embeddings", "mechanics"), strict=True)
+        section = replace(section, figures=[replace(one, group=group) for one, group in named])
+    return section, {"name": NAMES[0], "folder": NAMES[2]}
+
+
+def explanation(name: str) -> str:
+    section, run = findings(name)
+    return explain_page(made_explanation(section, **run))
+
+
+def audit(_: Path) -> str:
+    section, run = findings("subgroups")
+    return audit_page(made_audit(section, **run))
 
 
 PAGES: dict[str, Callable[[Path], str]] = {
@@ -75,9 +85,9 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "study": lambda folder: read(write_study_reports(study_folder(folder))[1]),
     "published study": lambda folder: study_page(read_json(RESULTS / "g1_ellipse.study.json")),
     "comparison": lambda folder: comparison_page(made_comparison(folder)),
-    "audit": lambda _: audit_page(findings("subgroups")),
-    "explain": lambda _: explain_page(findings("shap_by_construct")),
-    "failure cards": lambda _: explain_page(findings("failure_card")),
+    "audit": audit,
+    "explain": lambda _: explanation("shap_by_construct"),
+    "failure cards": lambda _: explanation("failure_card"),
     "power": power,
     "search": search,
 }

@@ -4,22 +4,22 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.core.files import read_json
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure
 from essay_scoring.reports.explain_report import (
     explain_page,
     explain_text,
     write_explain_pages,
     write_explain_reports,
 )
+from tests.records.made import made_explanation
 from tests.reports.made_run import HOSTILE
 from tests.reports.pages import Page
 
-SHAP = Section(
+SHAP = AuditSection(
     "shap_by_construct",
     "What moves the predictions",
     "Of all that moves out-of-fold predictions: embeddings 60%, mechanics 40%.",
@@ -27,9 +27,9 @@ SHAP = Section(
         Figure("mean |phi|", "embeddings", 0.3, 90, 0.25, 0.36),
         Figure("mean |phi|", "mechanics", 0.2, 90, None, None),
     ],
-    tables=[Table("Columns", ("construct", "columns", "share"), [("mechanics", 4, 0.4)])],
+    tables=[DetailTable("Columns", ("construct", "columns", "share"), [("mechanics", 4, 0.4)])],
 )
-DROP = Section(
+DROP = AuditSection(
     "drop_column",
     "What each construct is worth",
     "No construct left out alone costs mean QWK.",
@@ -38,27 +38,16 @@ DROP = Section(
         Figure("change of mean QWK", "length", None, 90),
     ],
 )
-CARD = Section(
+CARD = AuditSection(
     "failure_card",
     f"Failure card: {HOSTILE[0]}",
     "QWK 0.20 on 30 essays.",
     figures=[Figure("QWK", HOSTILE[0], 0.2, 30, 0.0, 0.4)],
-    tables=[Table("Most over-scored", ("essay", "true"), [("<b>e1</b>", 2.0)])],
+    tables=[DetailTable("Most over-scored", ("essay", "true"), [("<b>e1</b>", 2.0)])],
 )
 
 
-def record_of(*sections: Section) -> dict[str, Any]:
-    run: dict[str, Any] = {
-        "name": "made",
-        "folder": "made-0",
-        "family": "xgboost",
-        "unit": "score points",
-    }
-    run |= {"n": 90, "n_prompts": 3, "scheme": "prompt_holdout"}
-    return {"schema_version": 1, "run": run, "sections": [one.record() for one in sections]}
-
-
-WHOLE = record_of(SHAP, DROP, CARD)
+WHOLE = made_explanation(SHAP, DROP, CARD)
 
 
 def test_three_files_tell_the_same(tmp_path: Path) -> None:
@@ -106,8 +95,8 @@ def test_a_figure_without_interval_or_estimate_is_shown_without() -> None:
 
 
 @pytest.mark.parametrize("sections", [(SHAP,), (SHAP, CARD), (replace(SHAP, figures=[]),)])
-def test_sections_may_be_missing(sections: tuple[Section, ...], tmp_path: Path) -> None:
-    write_explain_reports(record_of(*sections), tmp_path)
+def test_sections_may_be_missing(sections: tuple[AuditSection, ...], tmp_path: Path) -> None:
+    write_explain_reports(made_explanation(*sections), tmp_path)
     page = Page((tmp_path / "explain.html").read_text(encoding="utf-8"))
     assert page.faults == []
     assert page.tags.count("svg") == (1 if sections[0].figures else 0)
@@ -127,5 +116,5 @@ def test_without_matplotlib_the_tables_remain(
 
 def test_an_old_figure_does_not_outlive_its_record(tmp_path: Path) -> None:
     write_explain_reports(WHOLE, tmp_path)
-    write_explain_reports(record_of(replace(SHAP, figures=[])), tmp_path)
+    write_explain_reports(made_explanation(replace(SHAP, figures=[])), tmp_path)
     assert not (tmp_path / "explain.svg").exists()

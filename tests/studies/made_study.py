@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.audits.findings import Figure, Section, Table
-from essay_scoring.core.files import write_json
 from essay_scoring.core.record import write_record
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, Verdict
 from essay_scoring.records.judgements import Demand
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.study_results import StudyRecord
+from tests.records.made import made_audit
 from tests.reports.made_comparison import made_comparison
 from tests.reports.made_run import hostile_run
 
@@ -131,15 +131,14 @@ def made_study(folder: Path) -> StudyRecord:
     )
 
 
-def made_section(verdict: Any = "fail") -> dict[str, Any]:
+def made_section(verdict: Verdict = "fail") -> AuditSection:
     """Return a section of audit.json with hostile names."""
     figures = [
         Figure("SMD", HOSTILE, 0.1234, 40, -0.02, 0.3, limit=0.15, passes=False),
         Figure("SMD", "unknown", None, 3),
     ]
-    table = Table(HOSTILE, ("prompt", "n", "share"), [(HOSTILE, 40, 0.25), ("b", 3, None)])
-    section = Section("subgroups", "Subgroups", HOSTILE, verdict, figures, [table])
-    return section.record()
+    table = DetailTable(HOSTILE, ("prompt", "n", "share"), [(HOSTILE, 40, 0.25), ("b", 3, None)])
+    return AuditSection("subgroups", "Subgroups", HOSTILE, verdict, figures, [table])
 
 
 def study_folder(runs: Path, *, audited: bool = True) -> Path:
@@ -149,6 +148,7 @@ def study_folder(runs: Path, *, audited: bool = True) -> Path:
     folder = runs / "studies" / "made-1"
     write_record(folder / "study.json", made_study(runs / "made"))
     if audited:
-        found = {"run": {"folder": "r-1"}, "sections": [made_section()]}
-        write_json(runs / "audits" / "r-1" / "audit.json", found)
+        write_record(
+            runs / "audits" / "r-1" / "audit.json", made_audit(made_section(), folder="r-1")
+        )
     return folder

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence
 from essay_scoring.audits.audited_run import FinishedRun, open_finished
 from essay_scoring.audits.calibration import calibration
 from essay_scoring.audits.ceilings import ceilings
-from essay_scoring.audits.findings import Section
 from essay_scoring.audits.limits import limits
 from essay_scoring.audits.refits import brief_settings, out_of_fold
 from essay_scoring.audits.resamples import Resamples
@@ -34,11 +32,11 @@ from essay_scoring.data.prepared import LOCKED, read_essays
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
 from essay_scoring.models.scorer_settings import LengthSettings, TransformerSettings
+from essay_scoring.records.audit_record import AuditRecord, AuditSection, AuditSettings
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
 from essay_scoring.runs.prompt_probe import prompt_probe
 
-SCHEMA_VERSION = 1
 ATTACKED_ESSAYS = 60
 
 
@@ -46,7 +44,7 @@ ATTACKED_ESSAYS = 60
 class Audit:
     """What audit.json holds, and how many seconds each section took."""
 
-    record: dict[str, Any]
+    record: AuditRecord
     seconds: dict[str, float]
 
 
@@ -63,7 +61,7 @@ def audit_run(
     are no longer those of the run; InputError for imported predictions.
     """
     work = _Work(open_finished(folder, workspace, progress), progress, attack_essays)
-    sections: list[Section] = []
+    sections: list[AuditSection] = []
     seconds: dict[str, float] = {}
     with progress.stage("audit", len(work.parts), "sections") as advance:
         for part in work.parts:
@@ -72,18 +70,14 @@ def audit_run(
             seconds[sections[-1].name] = time.perf_counter() - started
             advance(1)
     evidence = work.evidence
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "run": work.finished.identity,
-        "settings": {
-            "seed": work.seed,
-            "replicates": len(evidence.resamples.weights),
-            "attack_essays": attack_essays,
-            "permutations": leaks.PERMUTATIONS,
-            "min_group_n": MIN_GROUP,
-        },
-        "sections": [section.record() for section in sections],
-    }
+    settings = AuditSettings(
+        seed=work.seed,
+        replicates=len(evidence.resamples.weights),
+        attack_essays=attack_essays,
+        permutations=leaks.PERMUTATIONS,
+        min_group_n=MIN_GROUP,
+    )
+    record = AuditRecord(run=work.finished.identity, settings=settings, sections=tuple(sections))
     return Audit(record, seconds)
 
 
@@ -96,7 +90,7 @@ class _Work:
     attack_essays: int
 
     @property
-    def parts(self) -> tuple[Callable[[], Section], ...]:
+    def parts(self) -> tuple[Callable[[], AuditSection], ...]:
         """The sections in the order in which they are read."""
         return (
             lambda: limits(self.evidence),
@@ -148,18 +142,18 @@ class _Work:
         """Return the folder of the model that held a fold out."""
         return self.finished.models / f"fold-{fold}" / "model"
 
-    def feature_functioning(self) -> Section:
+    def feature_functioning(self) -> AuditSection:
         columns = self.finished.run.handcrafted(self.essays) if self.reads_handcrafted else None
         return features.feature_functioning(self.evidence, columns)
 
-    def length(self) -> Section:
+    def length(self) -> AuditSection:
         run = self.finished.run
         raw = out_of_fold(run, run.prepared.train, LengthSettings())
         name = plain_mapping(run.config.training.mapping)
         alone = map_run(name, run.design, raw, []).predictions
         return counting.length(self.evidence, alone)
 
-    def prompt_probe(self) -> Section:
+    def prompt_probe(self) -> AuditSection:
         run, read = self.finished.run, {}
         if run.config.scorer.reads_columns:
             read["all columns the scorer reads"] = run.columns(self.essays).values
@@ -171,7 +165,7 @@ class _Work:
             recorded = prompt_probe(run, self.finished.models)
         return probing.prompt_signal(self.evidence, read, recorded, self.seed)
 
-    def leakage(self) -> Section:
+    def leakage(self) -> AuditSection:
         run = self.finished.run
         settings, what = brief_settings(run.config.scorer)
         locked = read_essays(run.prepared.folder / LOCKED)
@@ -180,14 +174,14 @@ class _Work:
             holdout, lambda train: out_of_fold(run, train, settings), what, self.seed
         )
 
-    def adversarial(self) -> Section:
+    def adversarial(self) -> AuditSection:
         name, title, run = attacking.NAME, attacking.TITLE, self.finished.run
         if not self.has_models:
             said = "The run folder holds no model of each fold, so nothing can be scored again."
-            return Section(name, title, said)
+            return AuditSection(name, title, said)
         if run.config.features.standardise_by_prompt and run.config.scorer.reads_columns:
             said = "The run standardises columns among the essays predicted together: no essay has "
-            return Section(name, title, f"{said}a score of its own to attack.")
+            return AuditSection(name, title, f"{said}a score of its own to attack.")
         sample = attacking.draw_sample(
             self.evidence.predictions, self.essays, self.attack_essays, self.seed
         )

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.progress import Progress
 from essay_scoring.records import provenance
+from essay_scoring.records.audit_record import AuditedRun
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.run import Run, open_run
-from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.predictions import Predictions
 
 
@@ -40,23 +39,23 @@ class FinishedRun:
         return self.record.folder / "models"
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> AuditedRun:
         """What was made of which data by which code, and which code reads it now."""
         metrics, record = self.record.metrics, self.record
-        return {
-            "name": metrics.run.name,
-            "folder": record.folder.name,
-            "manifest_sha256": record.manifest_sha256,
-            "scheme": record.scheme,
-            "family": metrics.family,
-            "data_sha256": metrics.data.data_sha256,
-            "splits_sha256": metrics.data.splits_sha256,
-            "n": len(record.predictions),
-            "n_prompts": len(set(record.predictions.prompts)),
-            "unit": unit(record.predictions),
-            "code_revision": metrics.code_revision,
-            "read_with": provenance.code_revision(),
-        }
+        return AuditedRun(
+            name=metrics.run.name,
+            folder=record.folder.name,
+            manifest_sha256=record.manifest_sha256,
+            scheme=record.scheme,
+            family=metrics.family,
+            data_sha256=metrics.data.data_sha256,
+            splits_sha256=metrics.data.splits_sha256,
+            n=metrics.data.n,
+            n_prompts=metrics.data.n_prompts,
+            unit=metrics.summary.unit,
+            code_revision=metrics.code_revision,
+            read_with=provenance.code_revision(),
+        )
 
 
 def open_finished(folder: Path, workspace: Workspace, progress: Progress) -> FinishedRun:

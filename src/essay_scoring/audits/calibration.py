@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence
-from essay_scoring.audits.findings import Cell, Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.subgroups import differs
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, Verdict
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.slices import by_band, by_predicted_band, rows_by_prompt
@@ -31,7 +31,7 @@ OfValues = Callable[[FloatArray, FloatArray], FloatArray]
 PROMPT = "bias of a prompt (machine less human)"
 
 
-def calibration(evidence: Evidence) -> Section:
+def calibration(evidence: Evidence) -> AuditSection:
     """Return means and deviations of both sides, slope and intercept, bands, and bias by prompt.
 
     Slope and intercept are of human scores on predictions before mapping: 1 and 0 where a point of
@@ -44,7 +44,7 @@ def calibration(evidence: Evidence) -> Section:
     sloped = slope.passes is False and differs(slope)
     verdict: Verdict = "fail" if smd.passes is False or sloped else "pass"
     means, slope_is = _shown(smd), _shown(slope)
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         f"Machine scores lie {means} human deviations from the raters' on average; the slope of "
@@ -102,7 +102,7 @@ def _by_prompt(evidence: Evidence) -> list[Figure]:
     return sorted(figures, key=lambda figure: (-abs(figure.estimate or 0), figure.group))
 
 
-def _tables(evidence: Evidence) -> list[Table]:
+def _tables(evidence: Evidence) -> list[DetailTable]:
     """Return residuals by true band, and what a predicted band is worth."""
     true: list[tuple[Cell, ...]] = [
         (row.band, row.n, row.mae, row.mean_residual, row.adjacent)
@@ -114,12 +114,12 @@ def _tables(evidence: Evidence) -> list[Table]:
     ]
     where = unit(evidence.predictions)
     return [
-        Table(
+        DetailTable(
             f"By true band, machine less human in {where}",
             ("true band", "n", "MAE", "mean residual", "adjacent"),
             true,
         ),
-        Table(
+        DetailTable(
             f"By predicted band, in {where}",
             ("predicted band", "n", "mean true score", "mean before mapping"),
             predicted,

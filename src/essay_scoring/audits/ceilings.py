@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence
-from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.true_scores import TrueScores, true_scores
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Mask
 
@@ -24,7 +24,7 @@ QWK_LOSS, R_LOSS = "degradation of QWK", "degradation of r"
 FEWEST_DOUBLES = 30
 
 
-def ceilings(evidence: Evidence) -> Section:
+def ceilings(evidence: Evidence) -> AuditSection:
     """Return two raters' agreement, the machine's loss against it, disattenuated r and PRMSE.
 
     Agreement, losses and disattenuated r rest on the essays that both raters scored; PRMSE on all
@@ -32,16 +32,20 @@ def ceilings(evidence: Evidence) -> Section:
     """
     doubled = both_rated(evidence)
     if doubled is None:
-        return Section(NAME, TITLE, "The corpus has one rater, so there is no ceiling to reach.")
+        return AuditSection(
+            NAME, TITLE, "The corpus has one rater, so there is no ceiling to reach."
+        )
     n = int(doubled.sum())
     if n < FEWEST_DOUBLES:
-        return Section(NAME, TITLE, f"Two raters scored {n} essays only, too few for a ceiling.")
+        return AuditSection(
+            NAME, TITLE, f"Two raters scored {n} essays only, too few for a ceiling."
+        )
     figures = [*degradation(evidence), *_agreement(evidence, doubled), *_truth(evidence, doubled)]
     losses = figures[:2]
     failed = [figure for figure in losses if figure.passes is False]
     prmse = next(figure for figure in figures if figure.name == "PRMSE, before mapping")
     said = "; ".join(f"{figure.name} {_shown(figure)}" for figure in (*losses, prmse))
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         f"Against the agreement of two raters on {n} essays: {said}.",

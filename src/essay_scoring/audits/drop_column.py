@@ -16,14 +16,14 @@ import numpy as np
 
 from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import positions_by_construct
-from essay_scoring.audits.findings import Cell, Figure, Section, Table
 from essay_scoring.core.contracts import Columns, ColumnSource
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.registry import build_scorer
-from essay_scoring.models.scorer_settings import MappingName, RidgeSettings
+from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure
 from essay_scoring.records.config import RunConfig
 from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
@@ -77,7 +77,7 @@ def refitting(finished: FinishedRun) -> Refitting:
     return Refitting(run.config, run.design, run.context(Job("refit")), finished.predictions)
 
 
-def drop_column_section(refitting: Refitting, n_seeds: int = N_SEEDS) -> Section:
+def drop_column_section(refitting: Refitting, n_seeds: int = N_SEEDS) -> AuditSection:
     """Return the change of mean QWK over folds when each construct is left out, with intervals.
 
     Fits the scorer anew for every seed, construct and fold, and with all columns; a linear scorer,
@@ -86,7 +86,7 @@ def drop_column_section(refitting: Refitting, n_seeds: int = N_SEEDS) -> Section
     refits = _refits(refitting, _seeds(refitting.config, n_seeds))
     deltas = {name: one.deltas["mean_qwk"] for name, one in refits.by_construct.items()}
     order = sorted(deltas, key=lambda name: _estimate(deltas[name]))
-    return Section(
+    return AuditSection(
         NAME,
         "What each construct is worth",
         _finding({name: deltas[name] for name in order}, refits, refitting.design.scheme),
@@ -100,7 +100,7 @@ def drop_column_section(refitting: Refitting, n_seeds: int = N_SEEDS) -> Section
 
 def _seeds(config: RunConfig, n_seeds: int) -> list[int]:
     """Return the run's own seed and others drawn by name."""
-    count = 1 if isinstance(config.scorer, RidgeSettings) else n_seeds
+    count = 1 if config.scorer.explained_by == "coefficients" else n_seeds
     others = (derive_seed(config.seed, "drop column", number) for number in range(1, count))
     return [config.seed, *others]
 
@@ -174,7 +174,7 @@ def _compared(
     )
 
 
-def _table(refits: _Refits, order: Sequence[str], mapping: MappingName) -> Table:
+def _table(refits: _Refits, order: Sequence[str], mapping: MappingName) -> DetailTable:
     """Return mean QWK, and the change of other figures, for each construct left out."""
     every = {NOTHING: refits.whole} | {name: refits.by_construct[name] for name in order}
     rows: list[tuple[Cell, ...]] = []
@@ -185,7 +185,7 @@ def _table(refits: _Refits, order: Sequence[str], mapping: MappingName) -> Table
     how = "" if plain_mapping(mapping) == mapping else f", mapped by {plain_mapping(mapping)}"
     off = refits.off_recorded
     same = f"differs from them by up to {off:.1g}" if off > _ROUNDING else "gives them again"
-    return Table(
+    return DetailTable(
         f"Mean QWK without a construct{how}, its deviation over seeds, and the change of other "
         f"figures; of the run's own raw predictions, the first refit with all columns {same}",
         ("left out", "mean QWK", "SD over seeds", *_ALSO.values()),

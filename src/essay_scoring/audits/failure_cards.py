@@ -13,10 +13,10 @@ import numpy as np
 
 from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import construct_of
-from essay_scoring.audits.findings import Cell, Figure, Section, Table
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import word_count
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure
 from essay_scoring.statistics.agreement import overall
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.metrics import spearman
@@ -46,7 +46,7 @@ class CardMaterial:
     columns: Columns | None
 
 
-def failure_cards(material: CardMaterial, bottom_k: int) -> list[Section]:
+def failure_cards(material: CardMaterial, bottom_k: int) -> list[AuditSection]:
     """Return one card for each of the `bottom_k` worst prompts, lowest QWK first."""
     rows_of = rows_by_prompt(material.predictions.prompts)
     judged = sorted(
@@ -67,18 +67,18 @@ def card_material(finished: FinishedRun) -> CardMaterial:
     return CardMaterial(finished.predictions, prompts, words, columns)
 
 
-def _card(recorded: PromptRow, rows: IntArray, material: CardMaterial) -> Section:
+def _card(recorded: PromptRow, rows: IntArray, material: CardMaterial) -> AuditSection:
     """Return the card of one prompt from its recorded figures and its essays' rows."""
     prompt, part = recorded.prompt, material.predictions.take(rows)
     far = _differences(rows, material)
     figures = _figures(recorded, part, material.words[rows])
-    return Section(
+    return AuditSection(
         NAME,
         f"Failure card: {prompt}",
         _finding(recorded, next(figure for figure in figures if figure.name == BIAS), far),
         figures=figures,
         tables=[
-            Table(
+            DetailTable(
                 "Features that differ most from the essays trained on, in standard deviations",
                 ("feature", "construct", "difference", "mean here", "mean in training", "n"),
                 far,
@@ -146,12 +146,12 @@ def _known(values: FloatArray) -> FloatArray:
     return values[np.isfinite(values)]
 
 
-def _essays(caption: str, part: Predictions, words: FloatArray, *, highest: bool) -> Table:
+def _essays(caption: str, part: Predictions, words: FloatArray, *, highest: bool) -> DetailTable:
     """Return ids and scores of the essays whose raw prediction is furthest off on one side."""
     off = part.raw - part.true
     order = np.argsort(-off if highest else off, kind="stable")
     rows = [at for at in order[:N_ESSAYS] if (off[at] > 0) == highest and off[at] != 0]
-    return Table(
+    return DetailTable(
         caption,
         ("essay", "true", "predicted", "before mapping", "words"),
         [

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence, Group
-from essay_scoring.audits.findings import Figure, Section, Table
 from essay_scoring.audits.resamples import Resampled
 from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.hypothesis_tests import holm
 from essay_scoring.statistics.student import two_sided_p
@@ -35,7 +35,7 @@ class _Effect:
     p: float | None
 
 
-def feature_functioning(evidence: Evidence, columns: Columns | None) -> Section:
+def feature_functioning(evidence: Evidence, columns: Columns | None) -> AuditSection:
     """Return each group's effect on each handcrafted feature, the human score held fixed.
 
     A feature is regressed on the human score and on an indicator of every group of a column but
@@ -46,9 +46,11 @@ def feature_functioning(evidence: Evidence, columns: Columns | None) -> Section:
     """
     contrasts = {c: groups for c, groups in evidence.large_groups().items() if len(groups) > 1}
     if columns is None:
-        return Section(NAME, TITLE, "The run reads no handcrafted features.")
+        return AuditSection(NAME, TITLE, "The run reads no handcrafted features.")
     if not contrasts:
-        return Section(NAME, TITLE, "No column of writers has two groups that are large enough.")
+        return AuditSection(
+            NAME, TITLE, "No column of writers has two groups that are large enough."
+        )
     effects = [
         effect
         for name, values in zip(columns.names, columns.values.T, strict=True)
@@ -65,14 +67,14 @@ def feature_functioning(evidence: Evidence, columns: Columns | None) -> Section:
         for key, one in zip(keys, effects, strict=True)
     ]
     rows.sort(key=lambda row: -abs(row[2] or 0))
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         _finding(flagged, len(effects)),
         "fail" if flagged else "pass",
         [one.figure for one in sorted(flagged, key=_size)[:_LISTED]],
         [
-            Table(
+            DetailTable(
                 "Every effect, largest first, in deviations of the feature",
                 ("feature", "group", "effect", "low", "high", "n", "p", "p, Holm"),
                 rows,

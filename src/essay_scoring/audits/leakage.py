@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from essay_scoring.audits.findings import Figure, Section, Table, Verdict
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.duplicates import THRESHOLD, exact_groups, near_pairs
 from essay_scoring.data.splits import Scheme
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, Verdict
 from essay_scoring.statistics.metrics import pearson
 from essay_scoring.statistics.student import mean_interval
 
@@ -37,7 +37,7 @@ class Holdout:
     locked: Essays
 
 
-def leakage(holdout: Holdout, refit: Refit, what: str, seed: int) -> Section:
+def leakage(holdout: Holdout, refit: Refit, what: str, seed: int) -> AuditSection:
     """Return texts that stand on both sides of a fold, and what permuted labels can be told from.
 
     Equal texts (by hash) and, under `prompt_holdout`, prompts may not lie in several folds, nor a
@@ -61,10 +61,10 @@ def leakage(holdout: Holdout, refit: Refit, what: str, seed: int) -> Section:
     ]  # fmt: skip
     caption = f"Near-duplicates across folds (Jaccard index of five-word shingles >= {THRESHOLD})"
     header = ("first", "second", "Jaccard", "fold of the first", "fold of the second")
-    tables = [Table(caption, header, listed)] if listed else []
+    tables = [DetailTable(caption, header, listed)] if listed else []
     leaks = [figure for figure in figures if figure.passes is False]
     verdict: Verdict = "fail" if leaks else "pass"
-    return Section(NAME, TITLE, _finding(leaks, permuted, what), verdict, figures, tables)
+    return AuditSection(NAME, TITLE, _finding(leaks, permuted, what), verdict, figures, tables)
 
 
 def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence
-from essay_scoring.audits.findings import Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, Verdict
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.predictions import Predictions
 
@@ -17,7 +17,7 @@ PARTIAL_LIMIT = 0.50
 """A large effect (Cohen 1988): how far scores may follow length among equally rated essays."""
 
 
-def length(evidence: Evidence, length_only: Predictions) -> Section:
+def length(evidence: Evidence, length_only: Predictions) -> AuditSection:
     """Return how scores follow the number of words, and what a scorer of length alone is worth.
 
     `length_only` are its out-of-fold predictions of the same essays in the same order. The section
@@ -31,13 +31,13 @@ def length(evidence: Evidence, length_only: Predictions) -> Section:
         (name, figure.estimate, figure.low, figure.high)
         for name, figure in (("this run", _named(figures, RUN)), ("length only", figures[-2]))
     ]
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         _finding(figures, partial, gain),
         _verdict(partial, gain),
         figures,
-        [Table("Beside a scorer of length alone", ("scorer", "QWK", "low", "high"), rows)],
+        [DetailTable("Beside a scorer of length alone", ("scorer", "QWK", "low", "high"), rows)],
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from essay_scoring.audits.audit_evidence import Evidence, Group
 from essay_scoring.audits.ceilings import degradation
-from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.audits.resamples import Limit
+from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.statistics import weighted
 
 NAME, TITLE = "limits", "Limits of Williamson, Xi and Breyer (2012)"
@@ -14,7 +14,7 @@ AGREEMENT = Limit(0.70, at_least=True)
 SMD_LIMIT, SUBGROUP_LIMIT = Limit(0.15), Limit(0.10)
 
 
-def limits(evidence: Evidence) -> Section:
+def limits(evidence: Evidence) -> AuditSection:
     """Return each limit with the run's figure.
 
     QWK of final scores and r of predictions before mapping at least 0.70, both at most 0.10 below
@@ -37,7 +37,7 @@ def limits(evidence: Evidence) -> Section:
     said = ", ".join(_words(figure) for figure in failed[:3]) or "none"
     more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
     rater = "" if degradation(evidence) else "; degradation needs a second rater"
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         f"{len(judged) - len(failed)} of {len(judged)} limits are kept; missed: {said}{more}. "

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence
-from essay_scoring.audits.findings import Figure, Section
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.records.probes import PromptProbe
 from essay_scoring.statistics.probe import Probe, Values, pooled, probe_counts
 
@@ -26,7 +26,7 @@ _RECORDED = {
 
 def prompt_signal(
     evidence: Evidence, read: Mapping[str, Values], recorded: PromptProbe | None, seed: int
-) -> Section:
+) -> AuditSection:
     """Return how well a linear classifier names the prompt of a held-out essay.
 
     `read` holds what the scorer reads, by name, each (n, d): probed among the prompts of each fold,
@@ -46,7 +46,7 @@ def prompt_signal(
     )
     told = "; ".join(f"{f.name} {f.estimate:.2f} ({f.group})" for f in figures)
     share = "undefined" if between.estimate is None else f"{between.estimate:.0%}"
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         f"Accuracy of naming the prompt of a held-out essay: {told or 'too few essays'}. {share} "

@@ -9,12 +9,10 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import build_scorer
 from essay_scoring.models.scorer_settings import (
-    CatBoostSettings,
     LengthSettings,
     RidgeSettings,
     ScorerSettings,
     TransformerSettings,
-    XGBoostSettings,
 )
 from essay_scoring.runs.run import Run
 
@@ -41,7 +39,7 @@ def brief_settings(settings: ScorerSettings) -> tuple[ScorerSettings, str]:
     Trees give way to a ridge on the same columns; a fine-tuned encoder reads none, and a scorer of
     length stands for it.
     """
-    if isinstance(settings, XGBoostSettings | CatBoostSettings):
+    if settings.explained_by == "tree_shap":
         return RidgeSettings(), "a ridge on the same columns"
     if isinstance(settings, TransformerSettings):
         return LengthSettings(), "a scorer of length, standing for the slow fine-tuned one"

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.audits.findings import Figure
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.records.audit_record import Figure
 from essay_scoring.statistics.bootstrap import effective_prompts, interval, resample
 from essay_scoring.statistics.counts import Layout, Mask, Tables, tabulate
 from essay_scoring.statistics.metrics import finite_or_none

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from essay_scoring.audits.attacks import ATTACKS, Attack, attacked, keywords_of, swapped_prompts
-from essay_scoring.audits.findings import Cell, Figure, Section, Table
 from essay_scoring.audits.resamples import Limit, Resamples
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.counts import Mask, unit_width
@@ -63,7 +63,9 @@ def spoilt_essays(sample: Sample, seed: int) -> dict[str, Essays]:
     }
 
 
-def adversarial(sample: Sample, spoilt: dict[str, Essays], score: ScoreWith, seed: int) -> Section:
+def adversarial(
+    sample: Sample, spoilt: dict[str, Essays], score: ScoreWith, seed: int
+) -> AuditSection:
     """Return, for each attack, the mean change of the score before mapping and how many escape.
 
     Every text is scored by the model of the fold that held the essay's prompt out. A change counts
@@ -84,13 +86,13 @@ def adversarial(sample: Sample, spoilt: dict[str, Essays], score: ScoreWith, see
     off = float(np.abs(before - recorded).max(initial=0))
     figures.append(Figure("largest difference of rescored essays", "none", off, len(p)))
     where = unit(p)
-    table = Table(
+    table = DetailTable(
         f"Changes in {where}; a move is half a step of the scale or more",
         ("attack", "a reader's score would", "mean change", "share falling", "share rising"),
         rows,
     )
     failed = [figure for figure in figures if figure.passes is False]
-    return Section(
+    return AuditSection(
         NAME,
         TITLE,
         _finding(failed, len(p), off),

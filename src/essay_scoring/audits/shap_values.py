@@ -11,13 +11,13 @@ import numpy as np
 from essay_scoring.audits.audited_run import FinishedRun
 from essay_scoring.audits.constructs import construct_of, positions_by_construct
 from essay_scoring.audits.contributions import Contributions, contributions_of
-from essay_scoring.audits.findings import Cell, Figure, Section, Table
 from essay_scoring.audits.resamples import Resamples
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray
 from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.metrics import spearman
@@ -59,7 +59,7 @@ def out_of_fold_contributions(finished: FinishedRun) -> Contributions:
     return whole
 
 
-def shap_section(contributions: Contributions, predictions: Predictions, seed: int) -> Section:
+def shap_section(contributions: Contributions, predictions: Predictions, seed: int) -> AuditSection:
     """Return the mean |contribution| of each construct and of the columns that matter most.
 
     `predictions` are those taken apart, row by row. In score points, or points of the common scale
@@ -76,14 +76,14 @@ def shap_section(contributions: Contributions, predictions: Predictions, seed: i
     total = sum(map(_size, figures)) or 1.0
     rows = [(f.group, len(groups[f.group]), _size(f) / total) for f in figures]
     leading = ", ".join(f"{name} {share:.0%}" for name, _, share in rows[:3])
-    return Section(
+    return AuditSection(
         NAME,
         "What moves the predictions",
         f"Of all that moves out-of-fold predictions: {leading}. The first of them, "
         f"{figures[0].group}, moves a prediction by {_size(figures[0]):.2f} {points} on average.",
         figures=figures,
         tables=[
-            Table(
+            DetailTable(
                 "Columns of each construct, and its share of all mean |phi|",
                 ("construct", "columns", "share"),
                 rows,
@@ -106,7 +106,7 @@ def _size(figure: Figure) -> float:
 
 def _column_table(
     resamples: Resamples, contributions: Contributions, phi: FloatArray, points: str
-) -> Table:
+) -> DetailTable:
     """Return the columns with the largest mean |phi|, and which way each pushes."""
     top = np.argsort(-np.abs(phi).mean(axis=0), kind="stable")[:N_COLUMNS]
     rows: list[tuple[Cell, ...]] = []
@@ -117,7 +117,7 @@ def _column_table(
         size = _mean_size(resamples, name, phi[:, at])
         found = (size.estimate, direction, size.low, size.high, int(known.sum()))
         rows.append((name, construct_of(name), *found))
-    return Table(
+    return DetailTable(
         f"The {len(top)} columns that move predictions most, in {points}; direction is Spearman's "
         "correlation of a column with its own contribution: above 0, more of it raises the score",
         ("column", "construct", MEAN_SIZE, "direction", "low", "high", "n"),

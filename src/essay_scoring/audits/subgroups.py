@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence, Group
-from essay_scoring.audits.findings import Cell, Figure, Section, Table, Verdict
 from essay_scoring.audits.resamples import Limit
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, Verdict
 from essay_scoring.statistics import weighted
 
 NAME, TITLE = "subgroups", "Subgroup agreement and differences"
@@ -21,7 +21,7 @@ WIDE = 0.15
 _LISTED = 40
 
 
-def subgroups(evidence: Evidence) -> Section:
+def subgroups(evidence: Evidence) -> AuditSection:
     """Return QWK, SMD, DSM and the difference given the human score of every group of writers.
 
     SMD is in the human deviations of the group itself; DSM and the conditional difference use
@@ -29,7 +29,7 @@ def subgroups(evidence: Evidence) -> Section:
     """
     large = evidence.large_groups()
     if not evidence.groups:
-        return Section(NAME, TITLE, "The corpus keeps no group of writers.")
+        return AuditSection(NAME, TITLE, "The corpus keeps no group of writers.")
     figures: list[Figure] = []
     rows: list[tuple[Cell, ...]] = []
     for groups in large.values():
@@ -39,7 +39,7 @@ def subgroups(evidence: Evidence) -> Section:
             figures += [figure for figure in found if figure is not None]
             rows.append(_row(group, found))
     tables = [
-        Table(
+        DetailTable(
             "Groups of 30 essays or more; above zero the machine is the more generous side",
             ("group", "n", "QWK", "SMD", "DSM", "given the human score", "worst of SMD and DSM"),
             rows,
@@ -47,7 +47,7 @@ def subgroups(evidence: Evidence) -> Section:
         *_too_small(evidence),
     ]
     verdict, finding = _verdict(figures)
-    return Section(NAME, TITLE, finding, verdict, figures, tables)
+    return AuditSection(NAME, TITLE, finding, verdict, figures, tables)
 
 
 def conditional_differences(evidence: Evidence, groups: list[Group]) -> dict[str, Figure]:
@@ -115,13 +115,13 @@ def _row(group: Group, found: list[Figure | None]) -> tuple[Cell, ...]:
     return (group.name, group.n, *estimates, how_far)
 
 
-def _too_small(evidence: Evidence) -> list[Table]:
+def _too_small(evidence: Evidence) -> list[DetailTable]:
     """Return the table of groups that are too small to judge, if there are any."""
     small = [(group.name, group.n) for group in evidence.groups if group.n < MIN_GROUP]
     caption = f"Too small to judge: fewer than {MIN_GROUP} essays"
     if len(small) > _LISTED:
         caption += f" ({len(small)} groups, {_LISTED} shown)"
-    return [Table(caption, ("group", "n"), small[:_LISTED])] if small else []
+    return [DetailTable(caption, ("group", "n"), small[:_LISTED])] if small else []
 
 
 def _verdict(figures: list[Figure]) -> tuple[Verdict, str]:

@@ -54,7 +54,7 @@ def audit(
 
     space = workspace(runs_dir, cache_dir, data_dir)
     found = audit_run(run, space, progress_display(), attack_essays=attack_essays)
-    folder = space.runs / "audits" / found.record["run"]["folder"] if out is None else out
+    folder = space.runs / "audits" / found.record.run.folder if out is None else out
     paths = write_audit_reports(found.record, folder)
     _say(audit_text(found.record, found.seconds), paths)
 
@@ -84,7 +84,7 @@ def explain(
     space = workspace(runs_dir, cache_dir, data_dir)
     refit_seeds = seeds if drop_columns else 0
     record = explain_run(run, space, progress_display(), refit_seeds=refit_seeds)
-    folder = space.runs / "audits" / record["run"]["folder"] if out is None else out
+    folder = space.runs / "audits" / record.run.folder if out is None else out
     paths = write_explain_reports(record, folder)
     _say(explain_text(record), paths)
 

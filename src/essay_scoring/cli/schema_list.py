@@ -9,6 +9,7 @@ from essay_scoring.models.card import Card
 from essay_scoring.records import locked_test, search
 from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
+from essay_scoring.records.audit_record import AuditRecord, ExplainRecord
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
@@ -40,6 +41,8 @@ SCHEMAS = (
     Schema("search_trials", "SEARCH/artifacts/optuna_trials.json", search.TrialsRecord),
     Schema("search_outcome", "SEARCH/trials/PART/CONFIGURATION.json", search.Outcome),
     Schema("grid_record", "SEARCH/artifacts/sweep.json", search.GridRecord),
+    Schema("audit", "audit.json", AuditRecord),
+    Schema("explain", "explain.json", ExplainRecord),
     Schema("comparison", "compare-cv-runs --out", CandidatesRecord),
     Schema("judgement", "judge --out", JudgementRecord),
     Schema("power", "power.json", PowerRecord),

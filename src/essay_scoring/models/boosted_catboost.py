@@ -67,6 +67,13 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
         )
         return np.asarray(outputs, dtype=np.float64)
 
+    def tree_shap(self, values: Matrix) -> FloatArray:
+        """Return the Shapley values of the kept trees, then the base, shape (n, p + 1)."""
+        parts = fitted(self.booster).get_feature_importance(
+            _catboost().Pool(values), type="ShapValues", thread_count=self.context.threads
+        )
+        return np.asarray(parts, dtype=np.float64)
+
     def write(self, folder: Path) -> Sequence[str]:
         """Write the kept trees in CatBoost's binary form; its JSON does not round-trip exactly."""
         with atomic_path(folder / _FILE) as path:

@@ -65,6 +65,12 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
         outputs = booster.inplace_predict(values, iteration_range=kept)
         return np.asarray(outputs, dtype=np.float64)
 
+    def tree_shap(self, values: Matrix) -> FloatArray:
+        """Return the Shapley values of the kept trees, then the base, shape (n, p + 1)."""
+        rows = _xgboost().DMatrix(values, nthread=self.context.threads)
+        parts = fitted(self.booster).predict(rows, pred_contribs=True)
+        return np.asarray(parts, dtype=np.float64)
+
     def write(self, folder: Path) -> Sequence[str]:
         """Write the kept trees in XGBoost's JSON."""
         write_bytes(folder / _FILE, bytes(fitted(self.booster).save_raw("json")))

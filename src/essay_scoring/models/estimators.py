@@ -12,13 +12,13 @@ from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
-from essay_scoring.core.contracts import FitReport
+from essay_scoring.core.contracts import FitReport, Matrix
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.files import write_bytes
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.family import FamilyScorer, S, error_on, fitted
-from essay_scoring.models.linear import Standardiser, fit_standardiser
+from essay_scoring.models.linear import Standardiser, fit_standardiser, linear_contributions
 
 if TYPE_CHECKING:
     from essay_scoring.models.card import Card
@@ -68,6 +68,14 @@ class EstimatorScorer(FamilyScorer[S]):
     def predict_targets(self, essays: Essays) -> FloatArray:
         """Return predictions on the training scale, shape (n,), not clipped to it."""
         return self.outputs(fitted(self.standardiser).apply(self.columns.matrix(essays)))
+
+    def contributions(self, values: Matrix) -> FloatArray:
+        """Return coefficient times standardised value, then the intercept, shape (n, p + 1).
+
+        Of regressors with `coef_`: those of families with `explained_by = "coefficients"`.
+        """
+        z, model = fitted(self.standardiser).apply(values), fitted(self.estimator)
+        return linear_contributions(z, np.ravel(model.coef_), float(np.ravel(model.intercept_)[0]))
 
     def write(self, folder: Path) -> Sequence[str]:
         """Write the columns' means and deviations and the estimator."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from essay_scoring.core.contracts import FitReport
+from essay_scoring.core.contracts import FitReport, Matrix
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import file_sha256
@@ -57,6 +57,13 @@ class FamilyScorer(ABC, Generic[S]):
         targets = self.predict_targets(essays)
         raw = self.context.scales.from_training(targets, essays.prompts)
         return require_finite(raw, essays)
+
+    def contributions(self, values: Matrix) -> FloatArray:
+        """Return what each column adds to each target, then the base value, shape (n, p + 1).
+
+        `values` are the columns (n, p). Families whose settings have `explained_by` fill this in.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not take its predictions apart")
 
     def save(self, folder: Path) -> None:
         """Write model files in formats that cannot execute code, then the card."""

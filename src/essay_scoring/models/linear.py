@@ -44,6 +44,14 @@ class LinearModel:
         return product + self.intercept
 
 
+def linear_contributions(z: FloatArray, coefficients: FloatArray, intercept: float) -> FloatArray:
+    """Return a linear model's contributions to n predictions, then its base, shape (n, p + 1).
+
+    `z` (n, p) are standardised columns; an undefined value stands at the mean and adds 0.
+    """
+    return np.column_stack([z * coefficients, np.full(len(z), intercept)])
+
+
 def fit_standardiser(values: Matrix) -> Standardiser:
     """Return means and deviations of the defined values; a constant column gets deviation 1."""
     wide = values.astype(np.float64)

@@ -119,6 +119,20 @@ class BoostedScorer(FamilyScorer[B]):
     def outputs(self, values: Matrix) -> FloatArray:
         """Return values (n,), or class probabilities (n, k), of the kept trees."""
 
+    def contributions(self, values: Matrix) -> FloatArray:
+        """Return TreeSHAP values, then the base, shape (n, p + 1); InputError for classes."""
+        if self.mode.n_classes:
+            raise InputError(
+                f"mode {self.settings.mode!r} predicts classes, whose contributions add up to "
+                "log-odds and not to a score",
+                mend="explain a run of mode 'regression'",
+            )
+        return self.tree_shap(values)
+
+    @abstractmethod
+    def tree_shap(self, values: Matrix) -> FloatArray:
+        """Return the Shapley values of the kept trees, then the base, shape (n, p + 1)."""
+
     @abstractmethod
     def read_trees(self, folder: Path, card: Card) -> int:
         """Read the trees and return on how many columns they were fitted."""

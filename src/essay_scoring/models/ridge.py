@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import FitReport
+from essay_scoring.core.contracts import FitReport, Matrix
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.card import Card, saved_file
 from essay_scoring.models.family import FamilyScorer, S, error_on, fitted
-from essay_scoring.models.linear import LinearModel, fit_ridge_path, read_linear, write_linear
+from essay_scoring.models.linear import (
+    LinearModel,
+    fit_ridge_path,
+    linear_contributions,
+    read_linear,
+    write_linear,
+)
 from essay_scoring.models.scorer_settings import RidgeSettings
 
 _FILE = "model.safetensors"
@@ -26,6 +32,12 @@ class LinearScorer(FamilyScorer[S]):
     def predict_targets(self, essays: Essays) -> FloatArray:
         """Return predictions on the training scale, shape (n,), not clipped to it."""
         return fitted(self.model).predict(self.columns.matrix(essays))
+
+    def contributions(self, values: Matrix) -> FloatArray:
+        """Return coefficient times standardised value, then the intercept, shape (n, p + 1)."""
+        model = fitted(self.model)
+        z = model.standardiser.apply(values)
+        return linear_contributions(z, model.coefficients, model.intercept)
 
     def write(self, folder: Path) -> Sequence[str]:
         """Write the coefficients as safetensors."""

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.audits.findings import Section
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.records.audit_record import AuditRecord, ExplainRecord, read_audit
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.records.study_results import StudyRecord, read_study, verified_record
-from essay_scoring.reports.findings_files import read_sections
 
 Row = dict[str, Any]
 
@@ -46,8 +45,8 @@ class CardEvidence:
     model: Row | None
     interval: Row | None
     flags: Row | None
-    audit: list[Section] | None
-    explain: list[Section] | None
+    audit: AuditRecord | None
+    explain: ExplainRecord | None
     study: StudyRecord | None
     sources: Sequence[tuple[str, str]]
 
@@ -77,8 +76,8 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
         model=None if trained is None else read_json(trained / "model.json"),
         interval=_optional(folder / "interval.json"),
         flags=_optional(folder / "flags.json"),
-        audit=None if audit is None else read_sections(audit, of_run=metrics.run.folder),
-        explain=None if explain is None else read_sections(explain, metrics.run.folder),
+        audit=None if audit is None else read_audit(AuditRecord, audit, metrics.run.folder),
+        explain=None if explain is None else read_audit(ExplainRecord, explain, metrics.run.folder),
         study=None if study is None else _study(study, metrics.run.folder),
         sources=[(_label(path), file_sha256(path)) for path in dict.fromkeys(files)],
     )

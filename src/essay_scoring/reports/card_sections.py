@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from essay_scoring.audits.findings import Figure, Section
+from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.reports.card_evidence import CardEvidence
 from essay_scoring.reports.cv_report import agreement_table
 from essay_scoring.reports.residual_diagnostics import bands_table, prompts_table
@@ -141,7 +141,7 @@ def by_prompt(e: CardEvidence) -> Blocks:
 
 def by_group(e: CardEvidence) -> Blocks:
     """Return the figures of groups of writers, of the audit."""
-    found = [one for one in e.audit or () if one.name in GROUPS]
+    found = [one for one in (e.audit.sections if e.audit else ()) if one.name in GROUPS]
     blocks = [block for one in found for block in section(one)]
     if any(one.figures for one in found):
         return blocks
@@ -182,7 +182,7 @@ def audits(e: CardEvidence) -> Blocks:
             "The run was not audited.",
             ask("subgroups, length, calibration, leakage and adversarial essays: `audit` a run"),
         ]
-    rest = (one for one in e.audit if one.name not in GROUPS)
+    rest = (one for one in e.audit.sections if one.name not in GROUPS)
     return [block for one in rest for block in section(one)]
 
 
@@ -190,7 +190,7 @@ def explanations(e: CardEvidence) -> Blocks:
     """Return what its scores rest on."""
     if e.explain is None:
         return ["What its scores rest on was not looked into.", ask("`explain` the run")]
-    said = (f"{markdown(one.title)}: {markdown(one.finding)}" for one in e.explain)
+    said = (f"{markdown(one.title)}: {markdown(one.finding)}" for one in e.explain.sections)
     return [bullets(said)]
 
 
@@ -231,7 +231,7 @@ def limits(e: CardEvidence) -> list[str]:
     return said
 
 
-def section(one: Section) -> Blocks:
+def section(one: AuditSection) -> Blocks:
     """Return one section of an audit."""
     head = f"**{markdown(one.title)}**: {VERDICT_MARKS.get(one.verdict, one.verdict)}."
     blocks = [f"{head} {markdown(one.finding)}"]

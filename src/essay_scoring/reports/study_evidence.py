@@ -6,15 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from essay_scoring.audits.findings import Section
+from essay_scoring.records.audit_record import (
+    AuditRecord,
+    AuditSection,
+    ExplainRecord,
+    read_audit,
+)
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.study_results import BriefSummary, StudyRecord
-from essay_scoring.reports.findings_files import read_sections
 from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
 from essay_scoring.statistics.summary import Summary
 
-AUDITS = {"audit.json": "Audits", "explain.json": "What the scores rest on"}
+AUDITS: dict[str, tuple[str, type[AuditRecord | ExplainRecord]]] = {
+    "audit.json": ("Audits", AuditRecord),
+    "explain.json": ("What the scores rest on", ExplainRecord),
+}
+"""The files of a run's audits, each with its title and its record."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +30,7 @@ class Beside:
     """The decided run's artifacts, None where they are not at hand, and its audits by title."""
 
     run: RunRecord | None = None
-    audits: dict[str, list[Section]] = field(default_factory=dict)
+    audits: dict[str, Sequence[AuditSection]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +50,8 @@ def read_beside(folder: Path, study: StudyRecord) -> Beside:
     return Beside(
         read_run(runs / name) if is_complete(runs / name) else None,
         {
-            title: read_sections(audits / file, study.decided_run)
-            for file, title in AUDITS.items()
+            title: read_audit(kind, audits / file, study.decided_run).sections
+            for file, (title, kind) in AUDITS.items()
             if (audits / file).is_file()
         },
     )

@@ -101,7 +101,7 @@ def _wrong(best: Best, beside: Beside) -> Row:
     """Return what the section on the model decided for shows."""
     whole = best.summary if isinstance(best.summary, Summary) else None
     wanted = {} if beside.run is None else calibration_and_length(beside.run)
-    lacking = [file for file, title in AUDITS.items() if title not in beside.audits]
+    lacking = [file for file, (title, _) in AUDITS.items() if title not in beside.audits]
     where = f"RUNS/audits/{best.run}/"
     return {
         "best": best,

@@ -97,7 +97,9 @@ def _misuse(e: CardEvidence) -> Blocks:
         "Scoring genres, languages, ages or tasks that the corpus lacks: nothing was measured.",
         "Comparing schools or groups by mean scores: see the figures by group, if there are any.",
     ]
-    attacks = [one for one in e.audit or () if one.name.startswith("adversarial")]
+    attacks = [
+        one for one in (e.audit.sections if e.audit else ()) if one.name.startswith("adversarial")
+    ]
     blocks = [say.bullets(said)]
     for one in attacks:
         blocks += say.section(one)[:1]
