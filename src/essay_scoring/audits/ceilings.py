@@ -88,7 +88,7 @@ def _sides(evidence: Evidence, doubled: Mask) -> tuple[Statistic, Statistic, Sta
     true, _, raw = evidence.common
     rated = _second(evidence, doubled)
     own, other = evidence.positions(evidence.predictions.true), evidence.positions(rated)
-    second = _common(evidence, rated)
+    second = evidence.predictions.in_common_unit(rated)
 
     def human_qwk(weights: FloatArray) -> FloatArray:
         return weighted.qwk(weights * doubled, own, other, evidence.scale_of)
@@ -108,7 +108,10 @@ def _sides(evidence: Evidence, doubled: Mask) -> tuple[Statistic, Statistic, Sta
 def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
     """Return the agreement of both sides, the raters' SMD, and disattenuated r."""
     human_qwk, human_r, machine_qwk, machine_r = _sides(evidence, doubled)
-    true, second = evidence.common[0], _common(evidence, _second(evidence, doubled))
+    true, second = (
+        evidence.common[0],
+        evidence.predictions.in_common_unit(_second(evidence, doubled)),
+    )
 
     def disattenuated(weights: FloatArray) -> FloatArray:
         ceiling = human_r(weights)
@@ -131,7 +134,7 @@ def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
 def _truth(evidence: Evidence, doubled: Mask) -> list[Figure]:
     """Return PRMSE before and after mapping, and the variances that it rests on."""
     true, final, raw = evidence.common
-    second = _common(evidence, _second(evidence, doubled))
+    second = evidence.predictions.in_common_unit(_second(evidence, doubled))
     ratings = np.column_stack([true, np.where(doubled, second, np.nan)])
 
     def of(system: FloatArray, part: Callable[[TrueScores], FloatArray]) -> Statistic:
@@ -153,12 +156,6 @@ def _second(evidence: Evidence, doubled: Mask) -> FloatArray:
     """
     first, second = evidence.predictions.true, evidence.second_scores
     return first if second is None else np.where(doubled, second, first)
-
-
-def _common(evidence: Evidence, scores: FloatArray) -> FloatArray:
-    """Return scores of the own scales in the common unit."""
-    p = evidence.predictions
-    return scores if p.scales.shared is not None else p.scales.to_training(scores, p.prompts)
 
 
 def _loss_only(figure: Figure) -> Figure:

@@ -48,9 +48,7 @@ class Estimate(Record):
 def common_values(predictions: Predictions) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return true, final and raw in one unit, each (n,): score points, or 0 to TRAINING_WIDTH."""
     p = predictions
-    if p.scales.shared is not None:
-        return p.true, p.final, p.raw
-    true, final, raw = (p.scales.to_training(v, p.prompts) for v in (p.true, p.final, p.raw))
+    true, final, raw = (p.in_common_unit(values) for values in (p.true, p.final, p.raw))
     return exactly_tied(true), exactly_tied(final), raw
 
 

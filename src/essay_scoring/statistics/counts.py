@@ -129,7 +129,7 @@ def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
     columns: list[FloatArray | IntArray] = [prompt_of, fold_of]
     columns += _positions(runs, scales, scale_of_prompt[prompt_of])
     if with_raw:
-        columns += [_common_raw(run) for run in runs]
+        columns += [run.in_common_unit(run.raw) for run in runs]
     rows, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
     cells, cell_starts = np.unique(rows[:, :2].astype(np.int64), axis=0, return_index=True)
     widths = np.array([unit_width(first.scales, scale) for scale in scales])
@@ -218,13 +218,6 @@ def _positions(
         for column, values in zip(columns, scores, strict=True):
             column[rows] = scale.index(values[rows])
     return columns
-
-
-def _common_raw(run: Predictions) -> FloatArray:
-    """Return raw predictions in the unit of overall figures, shape (n,)."""
-    if run.scales.shared is not None:
-        return run.raw
-    return run.scales.to_training(run.raw, run.prompts)
 
 
 def _moments(true: FloatArray, final: FloatArray, top: FloatArray) -> FloatArray:

@@ -38,6 +38,11 @@ class Predictions:
         names, of = np.unique(np.asarray(self.prompts, dtype=object), return_inverse=True)
         return tuple(names), of
 
+    def in_common_unit(self, scores: FloatArray) -> FloatArray:
+        """Return scores (n,) of the own scales as score points, or from 0 to TRAINING_WIDTH."""
+        shared = self.scales.shared is not None
+        return scores if shared else self.scales.to_training(scores, self.prompts)
+
     def take(self, rows: IntArray) -> Predictions:
         """Return the rows at these positions, in this order."""
         at = np.asarray(rows, dtype=np.int64)
