@@ -131,9 +131,19 @@ def opened(place: Place) -> Path:
     return path.parent.parent
 
 
-def reverse_locked(place: Place, name: str = "locked.csv") -> None:
+def lock_out(place: Place) -> None:
+    """Let no ledger be written beside the data.
+
+    A folder in the place of the lock stands for what a user may not write: root writes anywhere.
+    """
+    lock = place.data / "locked_test_ledger.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+
+
+def reverse_locked(place: Place) -> None:
     """Turn the rows of the locked test round."""
-    path = place.data / name
+    path = place.data / "locked.csv"
     with path.open(encoding="utf-8", newline="") as stream:
         head, *rows = csv.reader(stream)
     write_rows(path, [head, *reversed(rows)])
@@ -230,9 +240,18 @@ def test_a_line_cut_from_the_ledger_is_missed(place: Place) -> None:
     assert "line 1 was removed" in refusal(place.final())
 
 
+def test_another_ledger_is_refused_where_the_data_folder_can_be_written(place: Place) -> None:
+    elsewhere = place.home / "elsewhere"
+    elsewhere.mkdir()
+    line = refusal(place.final("--ledger-dir", str(elsewhere)))
+    assert "lies in the data folder, which can be written" in line
+    assert not (elsewhere / LEDGER).exists()
+    assert place.entries == []
+
+
 def test_another_ledger_does_not_hide_the_one_beside_the_data(place: Place) -> None:
-    opened(place)
-    shutil.rmtree(place.scored[0].parent.parent)
+    shutil.rmtree(opened(place))
+    lock_out(place)
     elsewhere = place.home / "elsewhere"
     elsewhere.mkdir()
     assert "12 of 12 essays" in refusal(place.final("--ledger-dir", str(elsewhere)))
@@ -240,8 +259,7 @@ def test_another_ledger_does_not_hide_the_one_beside_the_data(place: Place) -> N
 
 
 def test_a_data_folder_that_cannot_be_written_says_how_to_name_another(place: Place) -> None:
-    # A folder in the place of the lock stands for what a user may not write: root writes anywhere.
-    (place.data / "locked_test_ledger.lock").mkdir()
+    lock_out(place)
     line = refusal(place.final(), 2)
     assert "--ledger-dir" in line
     assert "ESSAY_SCORING_LEDGER" in line

@@ -55,7 +55,7 @@ LedgerFolder = Annotated[
     typer.Option(
         "--ledger-dir",
         envvar="ESSAY_SCORING_LEDGER",
-        help="Where openings of locked tests are recorded, if not in the data folder.",
+        help="Where openings of locked tests are recorded if the data folder cannot be written.",
         show_default="the data folder",
     ),
 ]

@@ -53,6 +53,7 @@ def enter(wish: Wish, space: Workspace) -> tuple[Path, Opening]:
     """
     ledger = Ledger(space.ledger)
     _require_folder(ledger.path.parent)
+    _require_needed(space, ledger)
     try:
         with ledger.held() as entries:
             return _enter(wish, space, ledger, entries)
@@ -121,10 +122,34 @@ def _read(entries: Sequence[dict[str, Any]], ledger: Ledger) -> list[Opening]:
 
 def _beside_data(space: Workspace, ledger: Ledger) -> list[Opening]:
     """Return what the ledger beside the data holds where another folder was named for it."""
-    beside = Ledger(space.data / LOCKED_LEDGER)
-    if beside.path.resolve() == ledger.path.resolve():
-        return []
-    return _read(beside.entries(), beside)
+    beside = _other(space, ledger)
+    return [] if beside is None else _read(beside.entries(), beside)
+
+
+def _other(space: Workspace, ledger: Ledger) -> Ledger | None:
+    """Return the ledger beside the data where it is not the one that was named."""
+    beside = space.data / LOCKED_LEDGER
+    return None if beside.resolve() == ledger.path.resolve() else Ledger(beside)
+
+
+def _require_needed(space: Workspace, ledger: Ledger) -> None:
+    """Raise EvidenceError for another ledger than that beside the data where that can be used.
+
+    Otherwise whoever names ever new folders has ever new ledgers.
+    """
+    beside = _other(space, ledger)
+    if beside is None or not space.data.is_dir():
+        return
+    try:
+        with beside.held():
+            pass
+    except OSError:
+        return
+    raise EvidenceError(
+        "the ledger of the locked test lies in the data folder, which can be written",
+        where=str(space.data),
+        mend="leave out --ledger-dir and ESSAY_SCORING_LEDGER",
+    )
 
 
 def _unlisted(
