@@ -10,21 +10,52 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import write_record
 from essay_scoring.records.manifest import write_manifest
-from tests.records.made import made_audit
+from tests.records.made import ENVIRONMENT, made_audit
 from tests.reports.made_run import hostile_run
 from tests.studies.made_study import made_section, made_study
 
 INTERVAL: dict[str, Any] = {
-    "method": "hierarchical conformal",
+    "method": "hierarchical conformal, prompts weighted alike",
+    "half_width": 0.5,
+    "n_prompts": 14,
+    "n_essays": 900,
+    "fewest_prompts": 9,
     "coverage": 0.9,
     "finding": "Half a band either way.",
     "measured": {
         "estimate": 0.912,
         "low": 0.85,
         "high": 0.97,
+        "share_of_essays": 0.9,
         "n_essays": 900,
         "n_prompts": 14,
     },
+}
+PROVENANCE: dict[str, Any] = {
+    "data": {"kind": "synthetic", "data_sha256": "a" * 64, "n": 900},
+    "splits_sha256": "b" * 64,
+    "features": {},
+    "environment": ENVIRONMENT,
+    "seeds": {"run": 42, "splits": 1},
+}
+STATUS: dict[str, Any] = {
+    "state": "complete",
+    "stage": "reports",
+    "pid": 1,
+    "host": "made",
+    "started": "2026-01-01",
+    "sessions": [{"started": "2026-01-01", "host": "made"}],
+    "resume": "cv",
+    "heartbeat": "2026-01-01",
+    "finished": "2026-01-01",
+}
+FLAGS: dict[str, Any] = {
+    "fewest_words": 210,
+    "most_words": 990,
+    "most_unknown": 0.2,
+    "fewest_common": 0.3,
+    "farthest": 9.0,
+    "prompts": ["a"],
 }
 
 
@@ -35,8 +66,8 @@ def finished_run(runs: Path) -> Path:
     preparation = {"exclude_prompts": ["<b>|"], "min_words": 200, "max_words": 1000}
     config = metrics["config"] | {"data": {"preparation": preparation}, "scorer": {"depth": 3}}
     write_json(folder / "config.json", config)
-    write_json(folder / "provenance.json", {"machine": {"processor": "one", "threads": 2}})
-    write_json(folder / "status.json", {"finished": "2026-01-01", "sessions": [{}]})
+    write_json(folder / "provenance.json", PROVENANCE)
+    write_json(folder / "status.json", STATUS)
     write_manifest(folder)
     return folder
 
@@ -44,12 +75,18 @@ def finished_run(runs: Path) -> Path:
 def trained_model(models: Path, run: Path) -> Path:
     """Write a complete model folder that was trained after a run and return it."""
     folder = models / "m-1"
-    record = {"mapping": "round_half_band", "cutpoints": None, "n_essays": 900, "n_prompts": 14}
-    record |= {"cv_run": run.name, "cv_manifest_sha256": file_sha256(run / "manifest.json")}
-    write_json(folder / "model.json", record)
+    comes_from = {"cv_run": run.name, "cv_manifest_sha256": file_sha256(run / "manifest.json")}
+    record: dict[str, Any] = {
+        "name": "m",
+        "family": "xgboost",
+        "scales": {"shared": {"low": 1, "high": 5}},
+    }
+    record |= {"mapping": "round_half_band", "cutpoints": None, "n_essays": 900, "n_prompts": 14}
+    write_json(folder / "model.json", record | comes_from)
+    write_json(folder / "provenance.json", PROVENANCE | comes_from)
     write_json(folder / "config.json", {"name": "m", "seed": 1})
     write_json(folder / "interval.json", INTERVAL)
-    write_json(folder / "flags.json", {"fewest_words": 210, "most_words": 990})
+    write_json(folder / "flags.json", FLAGS)
     write_manifest(folder)
     return folder
 

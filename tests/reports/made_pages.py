@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from essay_scoring.core.files import read_json
+from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.audit_record import AuditSection
+from essay_scoring.records.power_results import PowerRecord
+from essay_scoring.records.study_results import read_study
 from essay_scoring.reports.audit_report import audit_page
 from essay_scoring.reports.comparison_report import comparison_page
 from essay_scoring.reports.explain_report import explain_page
@@ -48,9 +50,9 @@ def long_report(folder: Path) -> str:
 
 
 def power(folder: Path) -> str:
-    record = read_json(RESULTS / "power_g3_local.json")
-    plan = record["plan"] | {"name": NAMES[0], "question": NAMES[2]}
-    return power_page(record | {"plan": plan, "conclusion": NAMES[0]})
+    record = read_record(PowerRecord, RESULTS / "power_g3_local.json")
+    plan = record.plan.model_copy(update={"name": NAMES[0], "question": NAMES[2]})
+    return power_page(record.model_copy(update={"plan": plan, "conclusion": NAMES[0]}))
 
 
 def search(folder: Path) -> str:
@@ -83,7 +85,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "mixed scales": mixed_report,
     "long scale": long_report,
     "study": lambda folder: read(write_study_reports(study_folder(folder))[1]),
-    "published study": lambda folder: study_page(read_json(RESULTS / "g1_ellipse.study.json")),
+    "published study": lambda folder: study_page(read_study(RESULTS / "g1_ellipse.study.json")),
     "comparison": lambda folder: comparison_page(made_comparison(folder)),
     "audit": audit,
     "explain": lambda _: explanation("shap_by_construct"),

@@ -10,13 +10,15 @@ from typing import Any
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.core.record import AnyRecord, read_record
 from essay_scoring.records.audit_record import AuditRecord, ExplainRecord, read_audit
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import MANIFEST, require_intact
-from essay_scoring.records.run_records import CvMetrics
+from essay_scoring.records.run_records import CvMetrics, Provenance, Status
 from essay_scoring.records.study_results import StudyRecord, read_study, verified_record
-
-Row = dict[str, Any]
+from essay_scoring.scoring.conformal import PredictionInterval
+from essay_scoring.scoring.flags import FlagFacts
+from essay_scoring.scoring.model import ModelProvenance, ModelRecord
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,13 @@ class CardEvidence:
 
     name: str
     run: str
-    config: Row
-    provenance: Row
+    config: dict[str, Any]
+    provenance: Provenance | None
     metrics: CvMetrics
-    status: Row
-    model: Row | None
-    interval: Row | None
-    flags: Row | None
+    status: Status | None
+    model: ModelRecord | None
+    interval: PredictionInterval | None
+    flags: FlagFacts | None
     audit: AuditRecord | None
     explain: ExplainRecord | None
     study: StudyRecord | None
@@ -70,12 +72,14 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
         name=folder.resolve().name,
         run=metrics.run.folder,
         config=read_json(folder / "config.json"),
-        provenance=_optional(folder / "provenance.json") or {},
+        provenance=_optional(
+            Provenance if trained is None else ModelProvenance, folder / "provenance.json"
+        ),
         metrics=metrics,
-        status=_optional(folder / "status.json") or {},
-        model=None if trained is None else read_json(trained / "model.json"),
-        interval=_optional(folder / "interval.json"),
-        flags=_optional(folder / "flags.json"),
+        status=_optional(Status, folder / "status.json"),
+        model=_optional(ModelRecord, folder / "model.json"),
+        interval=_optional(PredictionInterval, folder / "interval.json"),
+        flags=_optional(FlagFacts, folder / "flags.json"),
         audit=None if audit is None else read_audit(AuditRecord, audit, metrics.run.folder),
         explain=None if explain is None else read_audit(ExplainRecord, explain, metrics.run.folder),
         study=None if study is None else _study(study, metrics.run.folder),
@@ -85,16 +89,16 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
 
 def _run_of(model: Path, runs: Path) -> Path:
     """Return the run that gave a model its figures, as it was when the model was trained."""
-    record = read_json(model / "model.json")
-    run = runs / Path(record["cv_run"]).name
+    record = read_record(ModelRecord, model / "model.json")
+    run = runs / Path(record.cv_run).name
     if not run.is_dir():
         raise InputError(
-            f"the run '{record['cv_run']}' that the model's figures come from is not there",
+            f"the run '{record.cv_run}' that the model's figures come from is not there",
             where=str(runs),
             mend="name the folder it lies in with --runs-dir",
         )
     require_intact(run)
-    if file_sha256(run / MANIFEST) != record["cv_manifest_sha256"]:
+    if file_sha256(run / MANIFEST) != record.cv_manifest_sha256:
         raise EvidenceError(
             "not the run that the model was trained after (its manifest differs)",
             where=str(run),
@@ -128,5 +132,5 @@ def _label(path: Path) -> str:
     return f"{parent.parent.name}/artifacts/{path.name}" if inside else f"{parent.name}/{path.name}"
 
 
-def _optional(path: Path) -> Row | None:
-    return read_json(path) if path.is_file() else None
+def _optional(kind: type[AnyRecord], path: Path) -> AnyRecord | None:
+    return read_record(kind, path) if path.is_file() else None

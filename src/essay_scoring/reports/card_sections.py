@@ -40,16 +40,16 @@ def pairs(rows: Sequence[tuple[str, object]], header: tuple[str, str] = ("", "")
 
 def identity(e: CardEvidence) -> Blocks:
     """Return which model this is: versions and hashes."""
-    git = (e.provenance.get("environment") or {}).get("git") or {}
+    git = e.provenance.environment.git if e.provenance else None
     rows: list[tuple[str, object]] = [
         ("model", e.name),
         ("kind", "trained on all training essays" if e.model else "cross-validated run"),
         ("family", e.metrics.family),
         ("figures from run", e.run),
         ("code revision", e.metrics.code_revision),
-        ("commit", git.get("commit")),
-        ("tree had changes", git.get("dirty")),
-        ("finished", e.status.get("finished")),
+        ("commit", git.commit if git else None),
+        ("tree had changes", git.dirty if git else None),
+        ("finished", e.status.finished if e.status else None),
         ("score scale", scale(e)),
     ]
     rows += [(key.replace("_", " "), value) for key, value in _trained(e)]
@@ -61,7 +61,7 @@ def _trained(e: CardEvidence) -> list[tuple[str, object]]:
     if e.model is None:
         return []
     kept = ("mapping", "cutpoints", "n_essays", "n_prompts", "cv_manifest_sha256")
-    return [(key, e.model[key]) for key in kept]
+    return [(key, getattr(e.model, key)) for key in kept]
 
 
 def scale(e: CardEvidence) -> str:
@@ -99,7 +99,7 @@ def data(e: CardEvidence) -> Blocks:
 def design(e: CardEvidence) -> Blocks:
     """Return how it was built and trained: every setting, and the packages."""
     config = {key: value for key, value in e.config.items() if key != "data"}
-    features = e.provenance.get("features") or {}
+    features = e.provenance.features if e.provenance else {}
     identities = [(f"features {name}", one["fingerprint"]) for name, one in features.items()]
     mapping = e.metrics.mapping.name
     how = (
@@ -156,13 +156,13 @@ def uncertainty(e: CardEvidence) -> Blocks:
     """Return what a single score's interval is worth."""
     if e.interval is None:
         return ["A run has no prediction intervals: a trained model has them.", *_exact(e)]
-    held = e.interval["measured"]
+    held = e.interval.measured
     measured = (
-        f"Measured, each prompt left out in turn: {share(held['estimate'])} "
-        f"(95% interval {share(held['low'])} to {share(held['high'])}) of {held['n_essays']} "
-        f"essays on {held['n_prompts']} prompts; asked for: {share(e.interval['coverage'])}."
+        f"Measured, each prompt left out in turn: {share(held.estimate)} "
+        f"(95% interval {share(held.low)} to {share(held.high)}) of {held.n_essays} "
+        f"essays on {held.n_prompts} prompts; asked for: {share(e.interval.coverage)}."
     )
-    found = f"{markdown(e.interval['finding'].rstrip('.'))}. Method: {e.interval['method']}."
+    found = f"{markdown(e.interval.finding.rstrip('.'))}. Method: {e.interval.method}."
     return [found, measured, *_exact(e)]
 
 

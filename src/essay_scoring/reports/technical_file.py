@@ -53,14 +53,14 @@ def _purpose(e: CardEvidence) -> Blocks:
 
 
 def _machine(e: CardEvidence) -> Blocks:
-    environment = e.provenance.get("environment") or {}
-    machine = environment.get("machine") or {}
+    environment = e.provenance.environment if e.provenance else None
+    machine = environment.machine if environment else None
     precisions = (name for fit in e.metrics.fits for name in fit.precisions)
     rows: list[tuple[str, object]] = [
-        ("processor", machine.get("processor")),
-        ("threads", machine.get("threads")),
-        ("system", machine.get("system")),
-        ("device", environment.get("device")),
+        ("processor", machine and machine.processor),
+        ("threads", machine and machine.threads),
+        ("system", machine and machine.system),
+        ("device", environment and environment.device),
         ("precision", ", ".join(dict.fromkeys(precisions))),
     ]
     return [say.pairs(rows, ("trained on", ""))]
@@ -72,7 +72,7 @@ def _oversight(e: CardEvidence) -> Blocks:
         said.append("Beside each score stands an interval, whose width says how far to trust it.")
     if e.flags is not None:
         said.append(
-            f"Essays of fewer than {e.flags['fewest_words']} or more than {e.flags['most_words']} "
+            f"Essays of fewer than {e.flags.fewest_words} or more than {e.flags.most_words} "
             "words, off the language, with many unknown words or far from the training essays are "
             "flagged, and so is whether their prompt was trained on."
         )
@@ -142,10 +142,11 @@ def _robustness(e: CardEvidence) -> Blocks:
 
 
 def _logs(e: CardEvidence) -> Blocks:
-    sessions = e.status.get("sessions") or ()
+    sessions = e.status.sessions if e.status else []
+    finished = e.status.finished if e.status else None
     training = (
         f"Training: run.log, status.json ({len(sessions)} session(s), finished "
-        f"{e.status.get('finished') or 'unknown'}) and provenance.json of the folder."
+        f"{finished or 'unknown'}) and provenance.json of the folder."
     )
     said = [
         training,

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import read_json
+from essay_scoring.core.record import Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.settings import Settings, build_settings
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.mapping import apply_cutpoints
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records.config import RunConfig, load_run_config
+from essay_scoring.records.run_records import Provenance
 from essay_scoring.scoring.conformal import PredictionInterval
 from essay_scoring.scoring.flags import FLAGS, Flags, read_flags
 from essay_scoring.scoring.fresh_columns import FreshColumns
@@ -73,6 +76,13 @@ class Scored:
         """Return the cells of COLUMNS; numbers as Python writes them, so that they come back."""
         numbers = (self.band, self.raw, self.low, self.high)
         return [*map(repr, numbers), *("yes" if flag else "no" for flag in self.flags)]
+
+
+class ModelProvenance(Provenance):
+    """provenance.json of a model: as a run's, and the run that gave the model its figures."""
+
+    cv_run: str = Field(description="the run's folder")
+    cv_manifest_sha256: Sha256 = Field(description="of its manifest.json")
 
 
 class TrainedModel:

@@ -11,6 +11,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import write_record
 from essay_scoring.models.blend import BlendScorer
 from essay_scoring.models.context import Job
 from essay_scoring.models.ensemble import EnsembleScorer
@@ -31,6 +32,7 @@ from essay_scoring.scoring.model import (
     PROVENANCE,
     RECORD,
     SCORER,
+    ModelProvenance,
     ModelRecord,
 )
 from essay_scoring.scoring.single_essay import Reader, load_fresh
@@ -70,9 +72,8 @@ def train_model(
     def work(session: Session) -> None:
         cv = read_run(run_cv(config, workspace, progress, report=report, resume=resume))
         write_json(folder / CONFIG, config_values(config))
-        write_json(
-            folder / PROVENANCE, provenance_of(run).model_dump(mode="json") | _comes_from(cv)
-        )
+        made_of = dict(provenance_of(run)) | _comes_from(cv)
+        write_record(folder / PROVENANCE, ModelProvenance.model_validate(made_of))
         session.stage("training on all training essays")
         fit_everything(run, folder / SCORER.parent, save=_save)
         session.stage("interval and flags")
@@ -101,7 +102,7 @@ def _require_single_essays(config: RunConfig) -> None:
         )
 
 
-def _comes_from(cv: RunRecord) -> dict[str, Any]:
+def _comes_from(cv: RunRecord) -> dict[str, str]:
     return {"cv_run": cv.folder.name, "cv_manifest_sha256": cv.manifest_sha256}
 
 
