@@ -112,7 +112,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     (
         "finetune",
-        "the same with the frozen-layer cache cached and two layers learning",
+        "the same with its frozen layers cached and two layers learning",
         beside("cached", "plain", "essays", "essays/s"),
     ),
     (

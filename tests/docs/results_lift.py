@@ -175,7 +175,7 @@ The adversary leaves the prompt almost as easy to name: {probe[1]:.3f} for {prob
 def g3() -> Quoted:
     study, record = artifact("g3_ellipse_local.study"), artifact("g3_local")
     rows = record["rows"]
-    starts = {(row["arm"], row["head_start"]): row for row in rows}
+    starts = {(row["arm"], row["lp_ft"]): row for row in rows}
     arms_of = ("g3.1-none", "g3.2-adversarial", "g3.3-group-dro")
     plain, adversarial, dro = (_fall(study, arm) for arm in arms_of)
     said = clauses(
@@ -187,7 +187,7 @@ def g3() -> Quoted:
         dro=dro,
         before=[starts[arm, "random"]["mean_qwk"] for arm in arms_of[:2]],
         after=[starts[arm, "ridge"]["mean_qwk"] for arm in arms_of[:2]],
-        moved=[interval(row, sign=True) for row in record["head_start"]],
+        moved=[interval(row, sign=True) for row in record["lp_ft"]],
         probe=[starts[arm, "ridge"]["probe"]["learnt"] for arm in arms_of],
     )
     return [arms(study, "prompt_holdout"), g3_table(rows), *said], {"G1"}
@@ -205,7 +205,7 @@ def g3_table(rows: list[Row]) -> str:
     cells = [
         [
             row["arm"],
-            row["head_start"],
+            row["lp_ft"],
             f"{number(row['mean_qwk'])} ± {number(row['mean_qwk_std'])}",
             number(row["bottom_k_mean"]),
             number(row["mae"]),

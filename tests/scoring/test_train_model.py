@@ -44,7 +44,7 @@ def test_every_family_is_trained_and_scores_one_essay_like_many(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overrides", [("training.ensemble=2",), TRUNK, BLEND])
-def test_ensembles_and_cached_trunks_of_transformers(
+def test_ensembles_and_cached_layers_of_transformers(
     overrides: tuple[str, ...], tmp_path: Path, warm_cache: Path
 ) -> None:
     agrees("blend" if overrides is BLEND else "transformer", tmp_path, warm_cache, *overrides)

@@ -117,17 +117,17 @@ def _read_whole_essays(scorer: Scorer) -> None:
         for member in scorer.members:
             _read_whole_essays(member)
     elif isinstance(scorer, FamilyScorer):
-        scorer.settings = _without_trunk(scorer.settings)
+        scorer.settings = _without_frozen_layers(scorer.settings)
         for part in scorer.parts if isinstance(scorer, BlendScorer) else ():
             _read_whole_essays(part)
 
 
-def _without_trunk(settings: Any) -> Any:
+def _without_frozen_layers(settings: Any) -> Any:
     if isinstance(settings, TransformerSettings):
         return settings.model_copy(update={"cache_frozen_layers": False})
     if isinstance(settings, BlendSettings):
         members = [
-            member.model_copy(update={"scorer": _without_trunk(member.scorer)})
+            member.model_copy(update={"scorer": _without_frozen_layers(member.scorer)})
             for member in settings.members
         ]
         return settings.model_copy(update={"members": tuple(members)})

@@ -50,7 +50,7 @@ def values_and_grads(
     return values.detach(), {n: p.grad for n, p in learnt.items() if p.grad is not None}
 
 
-def test_workers_compute_the_same_trunk_and_denormals_stay_flushed(
+def test_workers_compute_the_same_frozen_layers_and_denormals_stay_flushed(
     bert: EncoderFolder, tmp_path: Path
 ) -> None:
     essays = tokenised(bert, transformer_settings(bert))
@@ -72,7 +72,7 @@ def test_workers_compute_the_same_trunk_and_denormals_stay_flushed(
     ids=["adapters", "above the first layer", "weights"],
 )
 @pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_a_cached_trunk_changes_no_prediction_and_no_gradient(
+def test_a_cached_frozen_layers_changes_no_prediction_and_no_gradient(
     kind: str,
     changes: dict[str, Any],
     tmp_path: Path,
