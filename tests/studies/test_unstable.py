@@ -95,7 +95,7 @@ def test_a_run_that_recorded_numbers_that_were_not_finite_is_unstable(
     rewritten(folder, METRICS, lambda metrics: made_on(metrics["fits"][0], finite=False))
     study = outcome_of(path, space)
     assert endings(study) == {"a": "unstable", "b": "fail"}
-    assert "finite (no; asked for yes)" in study["attempts"][0]["reason"]
+    assert "finite (no, yes; asked for yes)" in study["attempts"][0]["reason"]
 
 
 @pytest.mark.parametrize(
