@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.files import write_json
-from essay_scoring.core.record import write_record
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import write_record
 from essay_scoring.records.manifest import write_manifest
