@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,12 @@ from essay_scoring.reports.table_cells import plain_table
 
 if TYPE_CHECKING:
     from essay_scoring.judging.compare_runs import Judgement
-    from essay_scoring.records.judgements import CandidatesRecord, Gate, Registration
+    from essay_scoring.records.judgements import (
+        CandidatesRecord,
+        Gate,
+        IdentityDifference,
+        Registration,
+    )
     from essay_scoring.records.study_results import StudyRecord
     from essay_scoring.statistics.comparison import Delta
 
@@ -44,6 +50,7 @@ def print_judgement(judgement: Judgement) -> None:
         f"decision {verdict.decision}"
     )
     _print_noise(plan.rule, [check.within_noise for check in verdict.findings])
+    _print_differences(judgement.differences)
 
 
 def print_registration(registration: Registration) -> None:
@@ -92,7 +99,14 @@ def _print_gate(gate: Gate) -> None:
         return
     typer.echo(plain_table(CHECK_HEADER, [check_row(check) for check in gate.checks]))
     _print_noise(gate.rule, [check.within_noise for check in gate.checks])
+    _print_differences(gate.differences)
     typer.echo("")
+
+
+def _print_differences(differences: Sequence[IdentityDifference]) -> None:
+    """Print in what else than settings two arms differ."""
+    for difference in differences:
+        typer.echo(difference.line())
 
 
 def _print_noise(rule: str, within: list[bool]) -> None:

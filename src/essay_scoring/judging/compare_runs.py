@@ -9,9 +9,10 @@ from typing import Any
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.judging.gates import judge
+from essay_scoring.judging.identities import differences, require_tolerated
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.finished_run import RunRecord
-from essay_scoring.records.judgements import Verdict
+from essay_scoring.records.judgements import IdentityDifference, Verdict
 from essay_scoring.statistics.comparison import Comparison, compare
 
 _MUST_AGREE = {
@@ -25,11 +26,12 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Judgement:
-    """A comparison, and what the gate plan says of it."""
+    """A comparison, what the gate plan says of it, and in what else than settings arms differ."""
 
     plan: GatePlan
     comparison: Comparison
     verdict: Verdict
+    differences: tuple[IdentityDifference, ...]
 
 
 Arm = RunRecord | Sequence[RunRecord]
@@ -42,7 +44,8 @@ def judge_runs(
     """Return the plan's verdict on a candidate; raise EvidenceError where runs do not compare."""
     require_comparable(reference, candidate, plan)
     comparison = compare_arms(reference, candidate, plan, replicates=replicates)
-    return Judgement(plan, comparison, judge(plan, comparison))
+    unlike = differences(runs_of(reference), runs_of(candidate))
+    return Judgement(plan, comparison, judge(plan, comparison), unlike)
 
 
 def compare_arms(
@@ -82,6 +85,7 @@ def require_comparable(reference: Arm, candidate: Arm, plan: GatePlan) -> None:
                 where=f"{first.folder} and {run.folder}",
                 mend="run both with the same training.mapping",
             )
+    require_tolerated(runs_of(reference), runs_of(candidate), plan)
 
 
 def require_scheme(run: RunRecord, plan: GatePlan) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from essay_scoring.core.errors import InputError, MissingExtraError
-from essay_scoring.judging.compare_runs import judge_runs
+from essay_scoring.judging.compare_runs import Judgement, judge_runs
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import (
@@ -18,7 +18,6 @@ from essay_scoring.records.judgements import (
     ReferenceArm,
     Role,
     SchemeComparison,
-    Verdict,
 )
 from essay_scoring.statistics.comparison import Comparison
 from essay_scoring.statistics.covariate_regression import CovariateEffect, covariate_effects
@@ -103,7 +102,7 @@ def compare_candidates(
         reference=reference.folder.name,
         candidates=names,
         gates=tuple(
-            judged_gate(name, [run], plan, result.verdict)
+            judged_gate(name, [run], result)
             for name, run, result in zip(names, candidates, judged, strict=True)
         ),
         comparisons=(comparison_record(reference.folder.name, [reference], arms),),
@@ -113,11 +112,11 @@ def compare_candidates(
 def judged_gate(
     arm: str,
     runs: Sequence[RunRecord],
-    plan: GatePlan,
-    verdict: Verdict,
+    judgement: Judgement,
     evidence: Mapping[str, Sequence[Demand]] | None = None,
 ) -> Gate:
     """Return the gate of an arm that a plan gave a verdict on."""
+    plan, verdict = judgement.plan, judgement.verdict
     return Gate(
         arm=arm,
         plan=plan.name,
@@ -127,6 +126,7 @@ def judged_gate(
         verdict=verdict.outcome,
         reason=None,
         checks=verdict.findings,
+        differences=judgement.differences,
         candidate_runs=_names(runs),
         evidence={name: tuple(answers) for name, answers in (evidence or {}).items()},
     )

@@ -37,9 +37,9 @@ class RegisteredJudgement:
 
     def gate(self, arm: str) -> Gate:
         """Return the gate of the candidate, called `arm`, with its answers to evidence rules."""
-        plan = self.judgement.plan
-        answers = {run.folder.name: demands(plan.evidence, run) for run in self.candidate}
-        return judged_gate(arm, self.candidate, plan, self.judgement.verdict, answers)
+        rules = self.judgement.plan.evidence
+        answers = {run.folder.name: demands(rules, run) for run in self.candidate}
+        return judged_gate(arm, self.candidate, self.judgement, answers)
 
     def record(self) -> JudgementRecord:
         """Return what `judge` writes; each arm is called by its first run folder."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, JsonValue, model_validator
 
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.settings import Settings, build_settings, read_toml
+from essay_scoring.records.judgements import IdentityPart
 from essay_scoring.statistics.comparison import Metric
 
 
@@ -72,7 +73,9 @@ class GatePlan(Settings):
     `point` compares estimates with thresholds; `interval` compares 95% intervals with them and may
     end undecided. Prompts of fewer than `min_prompt_n` essays are no slice. `reference` is the part
     of the reference's run config that the plan fixes, in the config's own tables; `evidence` holds
-    for candidates. `allow_dirty` admits runs of a tree with uncommitted changes.
+    for candidates. `allow_dirty` admits runs of a tree with uncommitted changes. `tolerates` lists
+    in what candidate and reference may differ besides their settings: everything, unless the plan
+    says less. What differs is said in every comparison.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -85,6 +88,7 @@ class GatePlan(Settings):
     checks: tuple[Check, ...] = Field(min_length=1)
     evidence: EvidenceRules = EvidenceRules()
     allow_dirty: bool = False
+    tolerates: tuple[IdentityPart, ...] = get_args(IdentityPart)
 
     @model_validator(mode="after")
     def _one_check_a_metric(self) -> Self:
@@ -101,9 +105,12 @@ class GatePlan(Settings):
     def frozen(self) -> dict[str, Any]:
         """Return all that the plan says as JSON values; of evidence rules only those it asks for.
 
-        So a rule that a later version learns leaves the hashes of today's plans as they are.
+        So a rule that a later version learns leaves the hashes of today's plans as they are, and so
+        does what is tolerated, where that is everything.
         """
-        said = self.model_dump(mode="json", exclude={"evidence"})
+        untouched = self.tolerates == get_args(IdentityPart)
+        left_out = {"evidence", "tolerates"} if untouched else {"evidence"}
+        said = self.model_dump(mode="json", exclude=left_out)
         return said | {"evidence": self.evidence.model_dump(mode="json", exclude_defaults=True)}
 
 

@@ -18,6 +18,10 @@ Decision = Literal["proceed", "defer", "inconclusive"]
 Role = Literal["reference", "candidate", "tuned", "context"]
 
 
+IdentityPart = Literal["code", "versions", "processor", "precision", "device"]
+"""What can differ between two runs besides their settings and data."""
+
+
 class Registration(Record):
     """When a plan was registered, and for which data and splits."""
 
@@ -78,6 +82,18 @@ class Demand(Record):
         return f"{self.rule} ({answers}; asked for {_shown(self.asked)})"
 
 
+class IdentityDifference(Record):
+    """How the fits of two arms differ in what they ran with, besides their settings."""
+
+    what: IdentityPart = Field(description="what differs")
+    reference: str = Field(description="what the reference's fits ran with")
+    candidate: str = Field(description="what the candidate's fits ran with")
+
+    def line(self) -> str:
+        """Return the difference in a few words."""
+        return f"{self.what} differs: reference {self.reference}; candidate {self.candidate}"
+
+
 class Gate(Record):
     """How one gate judged one arm."""
 
@@ -89,6 +105,9 @@ class Gate(Record):
     verdict: Outcome | Literal["invalid"] = Field(description="the outcome")
     reason: str | None = Field(description="why the evidence is invalid")
     checks: tuple[CheckResult, ...] = Field(description="each check; none where invalid")
+    differences: tuple[IdentityDifference, ...] = Field(
+        default=(), description="what else than settings differs between the arms; all tolerated"
+    )
     candidate_runs: tuple[str, ...] = Field(default=(), description="run folders, one a seed")
     evidence: dict[str, tuple[Demand, ...]] = Field(
         default_factory=dict, description="evidence rules and answers by run"

@@ -31,6 +31,11 @@ def comparison_markdown(record: CandidatesRecord) -> str:
     parts = [f"# Against {markdown(record.reference)}", markdown(record.question)]
     parts += [markdown(answer(record)), UNREGISTERED]
     parts += table_blocks([checks_table(record.gates)], level=2)
+    parts += [
+        markdown(f"{gate.arm}: {difference.line()}.")
+        for gate in record.gates
+        for difference in gate.differences
+    ]
     for comparison in record.comparisons:
         parts += [_missing(comparison)] if comparison.statistics else []
         parts += table_blocks(comparison_tables(comparison), level=2)

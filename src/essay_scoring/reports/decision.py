@@ -137,6 +137,7 @@ def _verdict(gate: Gate) -> str:
         return f"{head}\n\nInvalid evidence: {gate.reason}"
     rows = [check_row(check) for check in gate.checks]
     parts = [head, markdown_table(CHECK_HEADER, rows)]
+    parts += [f"{difference.line()}." for difference in gate.differences]
     parts += [_rules(run, met) for run, met in gate.evidence.items() if met]
     return "\n\n".join(parts)
 
