@@ -87,7 +87,7 @@ def another_folder(world: World) -> None:
 
 def another_code(world: World) -> None:
     path = world.checkout.folder / "src" / "essay_scoring" / "core" / "text.py"
-    write_text(path, path.read_text("utf-8") + "# other code\n")
+    write_text(path, path.read_text("utf-8") + "OTHER = 1\n")
     world.commit()
 
 

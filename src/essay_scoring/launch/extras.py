@@ -18,6 +18,7 @@ BASE = (
     "safetensors",
     "scikit-learn",
     "scipy",
+    "skops",
     "typer",
 )
 """Without any of these the project does not work."""
@@ -60,7 +61,7 @@ EXTRAS = (
     Extra("tensorboard", ("tensorboard",), "export tensorboard"),
     Extra(
         "dev",
-        ("hypothesis", "import-linter", "mypy", "pytest", "pytest-timeout", "ruff"),
+        ("hypothesis", "import-linter", "mypy", "pytest", "pytest-timeout", "pytest-xdist", "ruff"),
         "tests and linters",
     ),
 )

@@ -78,16 +78,18 @@ def test_the_labels_of_one_batch(space: Workspace, monkeypatch: pytest.MonkeyPat
     run = Training.run
 
     def poisoned(training: Training, fingerprint: str) -> Any:
-        rows = training._steps(0)[2]
+        steps = training._steps(0)
+        rows = steps[-1]
         training.dataset.labels[rows] = NAN
+        expected.append(f"fold-0, training, epoch 1, step {len(steps)}, prompt '")
         # The longest essays of a step come first, as many as fit.
         expected.append(f"up to {max(training.dataset.tokens[row] for row in rows)} tokens: ")
         return run(training, fingerprint)
 
     monkeypatch.setattr(Training, "run", poisoned)
     said = stopped(space)
-    assert said.startswith("fold-0, training, epoch 1, step 3, prompt '")
-    assert expected[0] + "the loss of " in said
+    assert said.startswith(expected[0])
+    assert expected[1] + "the loss of " in said
 
 
 def test_the_embedding_of_one_essay(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
