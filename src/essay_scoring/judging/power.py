@@ -111,7 +111,9 @@ def power_of(
         prompts=len(set(run.prompts)),
     )
     return PowerRecord(
-        plan=SimulatedPlan(**plan.model_dump(mode="json"), sha256=plan.sha256),
+        plan=SimulatedPlan(
+            **plan.model_dump(mode="json", exclude={"tolerates"}), sha256=plan.sha256
+        ),
         reference=about,
         simulations=simulations,
         replicates=tried[0].replicates,
