@@ -200,7 +200,7 @@ def test_trees_of_other_columns_or_classes_are_refused(family: str, tmp_path: Pa
     with pytest.raises(InputError, match="9 labels, but this one has 6"):
         load_scorer(tmp_path, context(other))
     edit_card(tmp_path, lambda card: card["columns"].pop())
-    with pytest.raises(InputError, match="names 5 columns, but the trees have 6"):
+    with pytest.raises(InputError, match="not such trees on 5 columns"):
         load_scorer(tmp_path, context())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,10 @@ from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import atomic_path
 from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
+from essay_scoring.models.foreign_trees import check_catboost
 from essay_scoring.models.ordinal import BoostedScorer, TrainingSample
 from essay_scoring.models.scorer_settings import CatBoostSettings
-
-_FILE = "model.cbm"
 
 _CHANGES_BY_RUN = ("model_guid", "train_finish_time")
 """What CatBoost puts into a model that differs between two equal fits."""
@@ -28,6 +27,7 @@ _CHANGES_BY_RUN = ("model_guid", "train_finish_time")
 class CatBoostScorer(BoostedScorer[CatBoostSettings]):
     """CatBoost's symmetric trees; the same seed, columns and machine give the same trees."""
 
+    file = "model.cbm"
     booster: Any = None
 
     def boost(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> FitReport:
@@ -76,19 +76,21 @@ class CatBoostScorer(BoostedScorer[CatBoostSettings]):
 
     def write(self, folder: Path) -> Sequence[str]:
         """Write the kept trees in CatBoost's binary form; its JSON does not round-trip exactly."""
-        with atomic_path(folder / _FILE) as path:
-            fitted(self.booster).save_model(str(path), format="cbm")
-        return (_FILE,)
+        with atomic_path(folder / self.file) as path:
+            try:
+                fitted(self.booster).save_model(str(path), format="cbm")
+            except _catboost().CatBoostError:
+                raise OSError(errno.ENOSPC, "the trees cannot be written") from None
+        return (self.file,)
 
-    def read_trees(self, folder: Path, card: Card) -> int:
-        """Read the trees and return on how many columns they were fitted."""
-        catboost, path = _catboost(), saved_file(folder, card, _FILE)
-        self.booster = catboost.CatBoost()
+    def read_trees(self, data: bytes, n_columns: int, n_classes: int) -> None:
+        """Have the trees checked and read them; ValueError for any that are not such trees."""
+        check_catboost(data, n_columns, n_classes)
+        self.booster = _catboost().CatBoost()
         try:
-            self.booster.load_model(blob=path.read_bytes(), format="cbm")
-        except catboost.CatBoostError:
-            raise InputError("not a CatBoost model", where=str(path), mend=REFIT) from None
-        return len(self.booster.feature_names_)
+            self.booster.load_model(blob=data, format="cbm")
+        except _catboost().CatBoostError as error:
+            raise ValueError(type(error).__name__) from None
 
 
 class _LeaveWhenAsked:

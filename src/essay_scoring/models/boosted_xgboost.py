@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.core.contracts import FitReport, Matrix
-from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import write_bytes
 from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.models.card import REFIT, Card, saved_file
 from essay_scoring.models.family import fitted
+from essay_scoring.models.foreign_trees import checked_xgboost
 from essay_scoring.models.ordinal import BoostedScorer, TrainingSample
 from essay_scoring.models.scorer_settings import XGBoostSettings
-
-_FILE = "model.json"
 
 
 class XGBoostScorer(BoostedScorer[XGBoostSettings]):
     """XGBoost's histogram trees; the same seed, columns and machine give the same trees."""
 
+    file = "model.json"
     booster: Any = None
 
     def boost(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> FitReport:
@@ -73,18 +72,14 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
 
     def write(self, folder: Path) -> Sequence[str]:
         """Write the kept trees in XGBoost's JSON."""
-        write_bytes(folder / _FILE, bytes(fitted(self.booster).save_raw("json")))
-        return (_FILE,)
+        write_bytes(folder / self.file, bytes(fitted(self.booster).save_raw("json")))
+        return (self.file,)
 
-    def read_trees(self, folder: Path, card: Card) -> int:
-        """Read the trees and return on how many columns they were fitted."""
-        xgboost, path = _xgboost(), saved_file(folder, card, _FILE)
-        self.booster = xgboost.Booster({"nthread": self.context.threads})
-        try:
-            self.booster.load_model(bytearray(path.read_bytes()))
-        except xgboost.core.XGBoostError:
-            raise InputError("not an XGBoost model", where=str(path), mend=REFIT) from None
-        return int(self.booster.num_features())
+    def read_trees(self, data: bytes, n_columns: int, n_classes: int) -> None:
+        """Check XGBoost's JSON and read the trees; ValueError for any that are not such trees."""
+        checked = checked_xgboost(data, n_columns, n_classes)
+        self.booster = _xgboost().Booster({"nthread": self.context.threads})
+        self.booster.load_model(bytearray(checked))
 
 
 def xgboost_parameters(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from essay_scoring.core.contracts import FitReport, Matrix
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray, ScoreScales
-from essay_scoring.models.card import CARD_NAME, REFIT, Card, saved_fact
+from essay_scoring.models.card import CARD_NAME, REFIT, Card, saved_fact, saved_file
 from essay_scoring.models.family import FamilyScorer
 from essay_scoring.models.scorer_settings import CatBoostSettings, Mode, XGBoostSettings
 
@@ -74,6 +74,9 @@ def training_mode(mode: Mode, scales: ScoreScales) -> TrainingMode:
 class BoostedScorer(FamilyScorer[B]):
     """Boosted trees on columns; they stop when `dev`, unweighted, no longer gets better."""
 
+    file: ClassVar[str]
+    """The name of the trees' file."""
+
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:
         """Boost; `rounds` counts the rounds kept, `curve` has train and dev loss of all rounds."""
         mode = self.mode
@@ -98,13 +101,12 @@ class BoostedScorer(FamilyScorer[B]):
                 where=str(folder / CARD_NAME),
                 mend="use the score scale that the scorer was fitted on",
             )
-        n_columns = self.read_trees(folder, card)
-        if n_columns != len(card.columns):
-            raise InputError(
-                f"the card names {len(card.columns)} columns, but the trees have {n_columns}",
-                where=str(folder / CARD_NAME),
-                mend=REFIT,
-            )
+        path = saved_file(folder, card, self.file)
+        try:
+            self.read_trees(path.read_bytes(), len(card.columns), self.mode.n_classes)
+        except ValueError as error:  # also from a library, about what it reads
+            what = f"not such trees on {len(card.columns)} columns ({error})"
+            raise InputError(what, where=str(path), mend=REFIT) from None
 
     @property
     def mode(self) -> TrainingMode:
@@ -134,5 +136,5 @@ class BoostedScorer(FamilyScorer[B]):
         """Return the Shapley values of the kept trees, then the base, shape (n, p + 1)."""
 
     @abstractmethod
-    def read_trees(self, folder: Path, card: Card) -> int:
-        """Read the trees and return on how many columns they were fitted."""
+    def read_trees(self, data: bytes, n_columns: int, n_classes: int) -> None:
+        """Check a file's bytes and read the trees; ValueError for any that are not such trees."""
