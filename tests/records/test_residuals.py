@@ -137,7 +137,7 @@ def test_faults_of_a_csv_name_row_and_column(tmp_path: Path, old: str, new: str,
     [
         (b"", "no rows"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"{oops\n", "row 1: not JSON"),
+        (b"{oops\n", "row 1: not valid JSON"),
         (b"[1, 2]\n", "row 1: not a residual record"),
         (b'{"split": "s"}\n', "row 1: not a residual record"),
     ],

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
 import sys
 import traceback
+from io import TextIOWrapper
 from types import FrameType
+from typing import Any, TextIO, cast
 
 import typer
 
@@ -35,7 +38,8 @@ from essay_scoring.cli import (
 )
 from essay_scoring.cli.options import resume_command
 from essay_scoring.core import interrupts
-from essay_scoring.core.errors import EssayScoringError, Interrupted
+from essay_scoring.core.errors import EssayScoringError, InputError, Interrupted, visible
+from essay_scoring.core.text import without_controls
 
 app = typer.Typer(
     name="essay-scoring",
@@ -74,6 +78,13 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     sys.unraisablehook = interrupts.send_again_if_lost
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character is shown its escape.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout = cast("TextIO", _Harmless(sys.stdout))
+    # A log that cannot be written is told once, by the work that finds the disk full.
+    logging.raiseExceptions = False
     _show_warnings()
     code = run(sys.argv[1:])
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -87,11 +98,11 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments, standalone_mode=False)
     except UsageError as error:
-        error.show()
+        _show(error)
         _hint_at_booleans(error, arguments)
         return 2
     except ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except EssayScoringError as error:
         return _fail(f"error: {error.line()}", error.exit_code)
@@ -103,31 +114,76 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        return _fail(f"error: {error.filename or 'system'}: {error.strerror or error}", 2)
+        return _fail(f"error: {_system_error(error).line()}", 2)
     except Exception as error:  # noqa: BLE001 - the last line of defence: say it in one line
-        return _fail(_unexpected(error), 1)
+        return _fail(_unexpected(error), 2 if isinstance(error, MemoryError) else 1)
     return result if isinstance(result, int) else 0
+
+
+_NO_MEMORY = InputError(
+    "out of memory",
+    mend="free memory, raise `ulimit -v`, or set ESSAY_SCORING_WORKERS=1; then run it again",
+)
+
+
+def _system_error(error: OSError) -> InputError:
+    """Return what the system refused, where, and what can be done about it."""
+    mend = "check the path and its permissions, then run it again"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        mend = "make space there or name another place, then run it again"
+    if error.errno == errno.ENOMEM:
+        return _NO_MEMORY
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "system"
+    return InputError(error.strerror or str(error), where=where, mend=mend)
 
 
 def _show_warnings() -> None:
     """Send warnings about data and features to stderr, also while a run keeps them in its log."""
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
-    shown.setFormatter(logging.Formatter("warning: %(message)s"))
+    shown.setFormatter(_OneLine("warning: %(message)s"))
     # The project's own root logger tells how runs end, which is said in one line anyway.
     shown.addFilter(lambda record: record.name != "essay_scoring")
     logging.getLogger("essay_scoring").addHandler(shown)
+
+
+class _OneLine(logging.Formatter):
+    """Formats a warning so that names from a file cannot steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return visible(super().format(record))
 
 
 def _unexpected(error: Exception) -> str:
     """Return one line on a bug; its message is left out, since it could quote an essay."""
     if os.environ.get("ESSAY_SCORING_DEBUG"):
         traceback.print_exception(error)
+    if isinstance(error, MemoryError):
+        return f"error: {_NO_MEMORY.line()}"
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"error in the program: {type(error).__name__} at {place.filename}:{place.lineno}. "
         "To see more: set ESSAY_SCORING_DEBUG=1 and run again"
     )
+
+
+class _Harmless:
+    """A stream on which names from a file cannot steer a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, its control characters as escapes."""
+        return self._stream.write(without_controls(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _show(error: ClickException) -> None:
+    error.show(cast("TextIO", _Harmless(sys.stderr)))
 
 
 def _hint_at_booleans(error: UsageError, arguments: list[str]) -> None:

@@ -22,7 +22,17 @@ class EssayScoringError(Exception):
         """Return the whole message on one line: `where: what. Mend: mend`."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         text = f"{head}. To mend: {self.mend}" if self.mend else head
-        return " ".join(text.split())
+        return visible(text)
+
+
+def visible(text: str) -> str:
+    """Return text on one line that prints anywhere: control characters become escapes.
+
+    Those are also characters that change direction, lone surrogates, and white space but blanks.
+    """
+    line = " ".join(text.split())
+    shown = (mark if mark.isprintable() else ascii(mark)[1:-1] for mark in line)
+    return line if line.isprintable() else "".join(shown)
 
 
 def _remade(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,22 +15,62 @@ from typing import IO, Any
 
 from essay_scoring.core.errors import InputError
 
+_PARTIAL = ".partial"
+_swept: set[Path] = set()
+_MOST_JSON_BYTES = 256 << 20
+_MOST_DEPTH = 100
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is flushed to disk and takes its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """Yield a temporary path beside `path`; on success it is flushed to disk and takes its name.
+
+    The umask decides who may read it. What killed processes left in the folder is removed. Raises
+    InputError naming `path` where the disk is full or it cannot be written.
+    """
     try:
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent)
+        temporary, lock = _claimed(path)
+        try:
+            yield temporary
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(lock)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            # Writing to a full disk names no file, and a temporary name helps nobody.
+            error.filename = str(path)
+        raise
+
+
+def _claimed(path: Path) -> tuple[Path, int]:
+    """Return a new empty file beside `path` and a descriptor whose lock says that it is in use."""
+    while True:
+        name = f".{path.name[:60]}.{secrets.token_hex(6)}{_PARTIAL}{path.suffix[:20]}"
+        temporary = path.with_name(name)
+        lock = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another process may have removed it between the two calls, taking it for a stray.
+        if os.fstat(lock).st_nlink:
+            return temporary, lock
+        os.close(lock)
+
+
+def _sweep_once(folder: Path) -> None:
+    """Remove temporary files whose writers are dead, the first time this process writes there."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for path in folder.glob(f".*{_PARTIAL}*"):
+        with contextlib.suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                with path.open("rb") as stream:
+                    if _take(stream, fcntl.LOCK_EX):
+                        path.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -48,16 +89,60 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file; raise InputError if it is absent or not JSON."""
+def read_text(path: Path, most_bytes: int, encoding: str = "utf-8") -> str:
+    """Return a file's text; InputError where it is absent, no plain file, too long, or not text."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError("no such file", where=str(path), mend="check the path") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"not a JSON file ({error})", where=str(path), mend="restore or delete it"
-        ) from None
+        # A pipe without a writer would hang, a device never end.
+        if not path.is_file():
+            what = "not a plain file" if path.exists() else "no such file"
+            raise InputError(what, where=str(path), mend="check the path")
+        with path.open("rb") as stream:
+            data = stream.read(most_bytes + 1)
+        if len(data) > most_bytes:
+            what = f"longer than {most_bytes >> 20} MiB, which no such file is"
+            raise InputError(what, where=str(path), mend="check the path")
+        return data.decode(encoding)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+    except UnicodeDecodeError:
+        what = "not UTF-8 text"
+    except ValueError:
+        what = "no path has a NUL character"
+    raise InputError(what, where=str(path), mend="check the path and the file")
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file; raise InputError if it is absent or not usable JSON."""
+    return parsed(json.loads, read_text(path, _MOST_JSON_BYTES), "JSON", str(path))
+
+
+def parsed(parse: Callable[[str], Any], text: str, kind: str, where: str) -> Any:
+    """Return `parse(text)`; raise InputError for what is not `kind`, or is nested too deeply."""
+    try:
+        value = parse(text)
+    except RecursionError:
+        value = _TOO_DEEP
+    except ValueError as error:  # also of integers with too many digits
+        what = f"not valid {kind} ({error})"
+        raise InputError(what, where=where, mend="correct it, or restore it") from None
+    if _too_deep(value):
+        what = f"nested more than {_MOST_DEPTH} deep, which nothing here is"
+        raise InputError(what, where=where, mend="correct it, or restore it")
+    return value
+
+
+_TOO_DEEP: list[Any] = []
+_TOO_DEEP.append(_TOO_DEEP)
+
+
+def _too_deep(value: object) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_MOST_DEPTH):
+        children = (c.values() if isinstance(c, dict) else c for c in level)
+        level = [x for child in children for x in child if isinstance(x, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 @contextlib.contextmanager
@@ -70,13 +155,23 @@ def try_lock(path: Path, *, shared: bool = False, patience: float = 0.0) -> Iter
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + patience
-    with path.open("a+") as stream:
+    with _lock_file(path) as stream:
         while not (held := _take(stream, kind)) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield held
 
 
-def _take(stream: IO[str], kind: int) -> bool:
+def _lock_file(path: Path) -> IO[Any]:
+    """Return an open lock file, made where there is none; a read-only one can be held too."""
+    try:
+        return path.open("ab")
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not path.is_file():
+            raise
+        return path.open("rb")
+
+
+def _take(stream: IO[Any], kind: int) -> bool:
     try:
         fcntl.flock(stream, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -107,6 +202,6 @@ def same_file(path: Path) -> Iterator[Callable[[], bool]]:
 def wait_lock(path: Path) -> Iterator[None]:
     """Hold the lock, waiting for whoever has it; the system frees it when the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
+    with _lock_file(path) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -22,17 +22,21 @@ that a regularisation strength means the same on every scale."""
 LOW_TAIL, HIGH_TAIL = 0.25, 0.75
 """Tails as shares of the scale's width: y <= 2.0 and y >= 4.0 on a scale from 1 to 5."""
 
+_FARTHEST, _MOST_STEPS = 1e6, 1000
+
 
 class ScoreScale(Settings):
     """Every score a rater may give: `low` to `high` by `step`."""
 
-    low: float
-    high: float
-    step: float = Field(default=1.0, gt=0)
+    low: float = Field(ge=-_FARTHEST, le=_FARTHEST)
+    high: float = Field(ge=-_FARTHEST, le=_FARTHEST)
+    step: float = Field(default=1.0, gt=0, le=_FARTHEST)
 
     @model_validator(mode="after")
     def _whole_steps(self) -> Self:
         steps = (self.high - self.low) / self.step
+        if steps > _MOST_STEPS:
+            raise ValueError(f"a scale has at most {_MOST_STEPS + 1} scores")
         if self.high <= self.low or abs(steps - round(steps)) > 1e-9:
             raise ValueError(f"high - low must be a positive whole number of steps of {self.step}")
         return self

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import parsed, read_text
+
+_MOST_TOML_BYTES = 4 << 20
 
 
 class Settings(BaseModel):
@@ -22,13 +25,10 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file; raise InputError if it is absent or not TOML."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError("no such file", where=str(path), mend="check the path") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"not valid TOML ({error})", where=str(path), mend="correct it") from None
+    """Return the tables of a TOML file; raise InputError if it is absent or not usable TOML."""
+    text = read_text(path, _MOST_TOML_BYTES, "utf-8-sig")
+    tables: dict[str, Any] = parsed(tomllib.loads, text, "TOML", str(path))
+    return tables
 
 
 def build_settings(record: type[Record], values: Any, where: str) -> Record:

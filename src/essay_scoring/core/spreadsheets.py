@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from essay_scoring.core.text import without_controls
+
 FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """What begins a formula: also white space that is passed over, and the full-width forms."""
 
@@ -35,7 +37,8 @@ def csv_line(cells: Iterable[str]) -> str:
 
 
 def quoted(cell: str) -> str:
-    """Return one field of a CSV record, in quotes where it needs them."""
-    if not any(mark in cell for mark in ',"\r\n\0') and cell == cell.strip():
+    """Return one field of a CSV record, in quotes where it needs them, controls as escapes."""
+    cell = without_controls(cell)
+    if not any(mark in cell for mark in ',"\r\n') and cell == cell.strip():
         return cell
     return '"' + cell.replace('"', '""') + '"'

@@ -12,6 +12,7 @@ import numpy as np
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
+from essay_scoring.core.text import has_controls
 from essay_scoring.data.rows import shown
 from essay_scoring.data.tables import Table
 
@@ -27,6 +28,7 @@ def id_cells(table: Table, column: str) -> tuple[str, ...]:
             raise InputError(
                 "the id is blank", where=table.where(row, column), mend="give every row an id"
             )
+        _require_plain(essay_id, table, row, column)
         earlier = first.setdefault(essay_id, row)
         if earlier != row:
             raise InputError(
@@ -60,12 +62,26 @@ def prompt_cells(table: Table, column: str) -> tuple[str, ...]:
                 where=table.where(row, column),
                 mend="name the prompt, or remove the row",
             )
+        _require_plain(prompt, table, row, column)
     return prompts
 
 
 def label_cells(table: Table, column: str) -> tuple[str, ...]:
     """Return group labels without outer white space, "" where unknown."""
-    return tuple(cell.strip() for cell in table.column(column))
+    labels = tuple(cell.strip() for cell in table.column(column))
+    for row, label in enumerate(labels):
+        _require_plain(label, table, row, column)
+    return labels
+
+
+def _require_plain(name: str, table: Table, row: int, column: str) -> None:
+    """Raise InputError for a name with control characters: it is shown in pages and terminals."""
+    if has_controls(name):
+        raise InputError(
+            f"{shown(name)} holds a control character",
+            where=table.where(row, column),
+            mend="remove the character",
+        )
 
 
 def score_cells(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import secrets
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from essay_scoring.core.files import wait_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.spreadsheets import harmless_cell
-from essay_scoring.core.text import text_hash, word_count
+from essay_scoring.core.text import harmless_markdown, text_hash, word_count
 from essay_scoring.data.corpora import Loaded, load, source_files
 from essay_scoring.data.data_settings import (
     DataSettings,
@@ -133,12 +133,10 @@ def _build(
     """Build the folder beside its place, then give it its name."""
     for stale in target.parent.glob(f".{target.name}.*.partial"):
         shutil.rmtree(stale, ignore_errors=True)
-    partial = Path(
-        tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
-    )
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}.partial")
+    partial.mkdir()
     try:
         _fill(partial, settings, load(settings.corpus, folder), identity, progress)
-        partial.chmod(0o755)
         if target.exists():
             target.rename(partial.with_suffix(".old.partial"))
         partial.rename(target)
@@ -183,7 +181,8 @@ def _fill(
         splits = make_splits(train, settings.splits, manifest["data_sha256"], where)
         write_splits(place / SPLITS, splits, settings.splits, manifest, locked.ids)
         advance(1)
-        write_text(place / REPORT, integrity_report(train, locked, splits, manifest))
+        report = integrity_report(train, locked, splits, manifest)
+        write_text(place / REPORT, harmless_markdown(report))
         written = (TRAIN, LOCKED, DROPPED, SPLITS, REPORT)
         files = {name: file_sha256(place / name) for name in written}
         write_json(place / MANIFEST, manifest | {"files": files})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import IntArray
 from essay_scoring.features.chunking import (
     TokenisedEssay,
@@ -37,7 +37,7 @@ TOKENS_PER_BATCH: Mapping[Device, int] = MappingProxyType({"cpu": 2048, "cuda": 
 
 def encoder_shape(folder: Path) -> tuple[int, int]:
     """Return (layers, width) from an encoder's config.json, without loading it."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     depth = next((config[k] for k in ("num_hidden_layers", "n_layers") if k in config), None)
     width = next((config[k] for k in ("hidden_size", "dim", "d_model") if k in config), None)
     if not isinstance(depth, int) or not isinstance(width, int):

@@ -78,7 +78,7 @@ class GatePlan(Settings):
     says less. What differs is said in every comparison.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     question: str = Field(min_length=1)
     reference: dict[str, JsonValue] = Field(default_factory=dict)
     scheme: Literal["stratified_text", "prompt_holdout"]

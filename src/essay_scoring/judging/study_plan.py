@@ -13,9 +13,11 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, model_validator
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
+from essay_scoring.judging.power import FEWEST_SIMULATIONS
 from essay_scoring.records.config import RunConfig, config_values, load_run_config
 from essay_scoring.records.search_settings import Search, load_search
 from essay_scoring.records.study_results import Ending
@@ -81,7 +83,7 @@ class StudySettings(Settings):
     simulates: None as many as it would by itself, 0 none, which the record says.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    name: Name
     question: str = Field(min_length=1)
     reference: Arm
     candidates: tuple[Candidate, ...] = Field(min_length=1)
@@ -94,6 +96,12 @@ class StudySettings(Settings):
     def arms(self) -> tuple[Arm, ...]:
         """Every arm of the file."""
         return (self.reference, *self.candidates, *self.context)
+
+    @model_validator(mode="after")
+    def _enough_simulations(self) -> Self:
+        if self.power_simulations and self.power_simulations < FEWEST_SIMULATIONS:
+            raise ValueError(f"power_simulations is 0, or {FEWEST_SIMULATIONS} or more")
+        return self
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:

@@ -9,7 +9,6 @@
 # As a task of a Slurm array it works in PLACE/<task> and adds `--part <task>` to the command.
 # shellcheck disable=SC2317 # what a trap calls is reachable
 set -u
-umask 022
 readonly limit=$3 beat=$4 words=$5 grace=25
 place=$1
 inside=$2

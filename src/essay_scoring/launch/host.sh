@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # defined by the lines put before, used by the lines put after
 set -u
-umask 022
 
 ok() {
     printf 'CHECK %s ok %s\n' "$1" "${2-}"

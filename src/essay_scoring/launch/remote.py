@@ -20,7 +20,7 @@ from essay_scoring.launch.transport import (
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
-_NAME = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,199}")
 _REFUSED = re.compile(r"^REFUSED cancel (.*)$", re.MULTILINE)
 _CANCELLED = re.compile(r"^CANCELLED (.*)$", re.MULTILINE)
 
@@ -112,7 +112,7 @@ def run_there(
 def require_name(run: str) -> str:
     """Return the name of a run folder; InputError for anything else."""
     name = run.rstrip("/").rsplit("/", 1)[-1]
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise InputError(f"{run!r} is no name of a run", mend="name it as `launch` printed it")
     return name
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Record, Scheme, Sha256, read_record
 
 Verdict = Literal["pass", "fail", "info"]
@@ -62,7 +63,7 @@ class AuditedRun(Record):
     """Which run was looked into, made of which data by which code, and which code read it."""
 
     name: str = Field(description="its name")
-    folder: str = Field(description="name and fingerprint")
+    folder: FolderName = Field(description="name and fingerprint")
     manifest_sha256: Sha256 = Field(description="of its manifest.json")
     scheme: Scheme = Field(description="how essays were held out")
     family: str = Field(description="the scorer's family")

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import read_json
+from essay_scoring.core.files import parsed, read_json
 from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.data_settings import DataSettings
 from essay_scoring.features.feature_settings import FeatureSettings
@@ -36,7 +37,7 @@ class EvaluationSettings(Settings):
 class RunConfig(Settings):
     """One cross-validated run, from the corpus to the figures."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    name: Name
     seed: int = Field(default=42, ge=0, lt=2**31)
     scheme: Literal["stratified_text", "prompt_holdout"] = "prompt_holdout"
     splits_path: str | None = None
@@ -67,6 +68,10 @@ def read_extended_toml(path: Path) -> dict[str, Any]:
         seen.append(current.resolve())
         values = read_toml(current)
         base = values.pop("extends", None)
+        if not isinstance(base, str | None):
+            raise InputError(
+                "extends: not the path of a file", where=str(current), mend="write it as text"
+            )
         layers.append(values)
         current = current.parent / base if base is not None else None
     merged: dict[str, Any] = {}
@@ -92,6 +97,7 @@ def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+_MOST_KEYS = 20
 _TAGS = ("family", "kind", "method")
 
 
@@ -106,6 +112,8 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
                 f"override {override!r} is not of the form a.b=value",
                 mend="write for example --set scorer.max_depth=4",
             )
+        if len(keys) > _MOST_KEYS:
+            raise InputError(f"override {override[:80]!r} is too deep", mend="correct it")
         layer: Any = _toml_value(text.strip())
         for key in reversed(keys):
             layer = {key: layer}
@@ -139,6 +147,6 @@ def run_folder_name(name: str, identity: str) -> str:
 def _toml_value(text: str) -> Any:
     """Return a TOML value, or the text itself where it is none: plain words need no quotes."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parsed(tomllib.loads, f"value = {text}", "TOML", "--set")["value"]
+    except InputError:
         return text

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import BusyError, EvidenceError, InputError
-from essay_scoring.core.files import read_json, try_lock, write_json, write_text
+from essay_scoring.core.files import parsed, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import canonical_json
 
 NOTHING = "0" * 64
@@ -121,7 +121,7 @@ def _sha256(line: str) -> str:
 def _parsed(line: str) -> dict[str, Any]:
     """Return a line's JSON object, an empty one where it holds none."""
     try:
-        value = json.loads(line)
-    except json.JSONDecodeError:
+        value = parsed(json.loads, line, "JSON", "")
+    except InputError:
         return {}
     return value if isinstance(value, dict) else {}

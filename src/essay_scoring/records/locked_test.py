@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Record, Sha256
 from essay_scoring.records.more_records import LedgerEntry
 from essay_scoring.records.provenance import GitState, Machine
@@ -21,10 +22,10 @@ class Opening(Record):
         description="of each locked essay's normalised text, ascending"
     )
     locked_sha256: Sha256 = Field(description="of the locked essays in order")
-    run: str = Field(description="the decided run's folder")
+    run: FolderName = Field(description="the decided run's folder")
     reference: str | None = Field(description="the reference's; null where it was decided for")
     study: str = Field(description="the study that decided")
-    folder: str = Field(description="the final test's folder under RUNS")
+    folder: FolderName = Field(description="the final test's folder under RUNS")
     place: Sha256 = Field(description="of the path of that folder")
     opening: int = Field(ge=1, description="how often any of these essays was opened by then")
     reason: str = Field(description="why")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import write_text
+from essay_scoring.core.files import parsed, write_text
 from essay_scoring.core.scale import FloatArray, ScoreScales
 from essay_scoring.core.spreadsheets import bare_cell, harmless_cell, quoted
 from essay_scoring.statistics.agreement import step_errors
@@ -162,10 +162,7 @@ def _read_jsonl(path: Path) -> dict[str, Sequence[Any]]:
         raise InputError(f"not UTF-8 text ({error})", where=str(path)) from None
     rows = []
     for number, line in enumerate(lines[:-1] if lines[-1] == "" else lines, start=1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"not JSON ({error})", where=f"{path}, row {number}") from None
+        record = parsed(json.loads, line, "JSON", f"{path}, row {number}")
         if not isinstance(record, dict) or tuple(record) != COLUMNS:
             raise InputError("not a residual record", where=f"{path}, row {number}")
         rows.append(tuple(record.values()))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Record, Scheme, Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.records.fits import Fit
@@ -87,7 +88,7 @@ class RunName(Record):
     """Which run it is."""
 
     name: str = Field(description="its name")
-    folder: str = Field(description="name and fingerprint of config, data, splits and code")
+    folder: FolderName = Field(description="name and fingerprint of config, data, splits and code")
     scheme: Scheme = Field(description="how essays were held out")
 
 

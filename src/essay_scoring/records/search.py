@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Record, Scheme, Sha256, Share, read_record, write_record
 from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.manifest import require_intact
@@ -127,7 +128,7 @@ class StabilityRow(Record):
     """A leading configuration under `stratified_text`: unseen essays of prompts that were seen."""
 
     role: str = Field(description="reference, winner or runner-up")
-    run: str = Field(description="its run folder")
+    run: FolderName = Field(description="its run folder")
     manifest_sha256: Sha256 = Field(description="of that folder's manifest")
     mean_qwk: float | None = Field(description="mean QWK over folds")
     delta: float | None = Field(description="minus the reference's")

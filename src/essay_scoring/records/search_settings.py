@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings
 from essay_scoring.records.config import (
     RunConfig,
@@ -109,7 +110,7 @@ class Pruning(Settings):
 class SearchSettings(Settings):
     """A search file. `config` is the run config that `space` varies, `set` its overrides."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    name: Name
     config: str
     set: tuple[str, ...] = ()
     mode: Mode = "nested"

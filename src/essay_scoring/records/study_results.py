@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue
 
+from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Record, Scheme, Sha256, read_record
 from essay_scoring.records.judgements import Decision, Gate, Registration, Role, SchemeComparison
 from essay_scoring.records.manifest import is_complete, require_intact
@@ -67,7 +68,7 @@ class StudyRun(Record):
     role: Role = Field(description="what it is in the study")
     scheme: Scheme = Field(description="how essays were held out")
     seed: int = Field(description="of the run")
-    run: str = Field(description="its folder under RUNS")
+    run: FolderName = Field(description="its folder under RUNS")
     manifest_sha256: Sha256 = Field(description="of its manifest.json")
     family: str = Field(description="the scorer's family")
     seconds: float = Field(description="s, of its fits")
@@ -107,7 +108,7 @@ class StudyRecord(Record):
     outcome: Decision = Field(description="the decision")
     reason: str = Field(description="why")
     decided_arm: str = Field(description="the arm it decides for")
-    decided_run: str = Field(description="its run folder")
+    decided_run: FolderName = Field(description="its run folder")
     tuning: TuningRecord | None = Field(description="the search that followed a pass")
     data: MetricsData = Field(description="the essays")
     plans: tuple[PlanInForce, ...] = Field(description="each plan, its registration, its power")

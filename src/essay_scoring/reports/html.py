@@ -18,8 +18,14 @@ from essay_scoring.reports.table_cells import number, with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
 from essay_scoring.statistics.summary import Confusion, Summary
 
-TURNING = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Marks, embeddings, overrides and isolates of direction: a name could reverse a sentence."""
+_CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"}
+TURNING = dict.fromkeys(
+    [0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), *_CONTROLS]
+)
+"""Marks, embeddings, overrides and isolates of direction: a name could reverse a sentence.
+
+Also control characters, which no page may hold.
+"""
 
 Row = dict[str, Any]
 Drawing = tuple[Callable[[Any], None] | None, str]

@@ -30,6 +30,7 @@ from essay_scoring.reports.search_tables import (
     search_tables,
 )
 from essay_scoring.reports.table_cells import markdown_table, number, plain_table
+from essay_scoring.reports.texts import write_texts
 
 
 def write_search_reports(path: Path) -> list[Path]:
@@ -159,8 +160,7 @@ class _Page:
 
     def write_summary(self, path: Path, name: str) -> Path:
         """Write the Markdown summary by this name, and return its path."""
-        write_text(path / "reports" / name, self._markdown())
-        return path / "reports" / name
+        return write_texts(path / "reports", {name: self._markdown()})[0]
 
     def write_view(self, path: Path) -> Path:
         """Write the page, and return its path."""

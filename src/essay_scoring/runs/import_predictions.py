@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
+from essay_scoring.core.names import require_name
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
@@ -64,6 +65,7 @@ def import_predictions(
     The file has one row per essay with record_id, prompt, fold, y_true (own scale) and y_pred_raw,
     y_pred or both. Where y_pred is absent, the raw values are mapped by `request.mapping`.
     """
+    require_name(request.name, "--run-name")
     table = read_table(request.path)
     identity: dict[str, JsonValue] = {
         "file": file_sha256(request.path),

@@ -21,8 +21,9 @@ from essay_scoring.core.errors import (
     InputError,
     Interrupted,
 )
-from essay_scoring.core.files import read_json, same_file, try_lock, write_json
+from essay_scoring.core.files import same_file, try_lock, write_json
 from essay_scoring.core.progress import Progress, ProgressEvent
+from essay_scoring.core.record import AnyRecord, read_record
 from essay_scoring.records.ledger import now
 from essay_scoring.records.manifest import (
     LOCK,
@@ -31,6 +32,7 @@ from essay_scoring.records.manifest import (
     require_intact,
     write_manifest,
 )
+from essay_scoring.records.run_records import ProgressRecord, Status
 
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
@@ -216,8 +218,10 @@ def read_status(folder: Path) -> dict[str, Any]:
     if not folder.is_dir() or not (folder / "status.json").is_file():
         raise InputError("not a run folder", where=str(folder), mend="name a folder under runs/")
     status = _status_file(folder)
-    with try_lock(folder / LOCK) as free:
-        alive = not free
+    alive = False
+    if (folder / LOCK).is_file():
+        with try_lock(folder / LOCK) as free:
+            alive = not free
     if is_complete(folder):
         status["state"] = "complete"
     elif alive:
@@ -225,7 +229,7 @@ def read_status(folder: Path) -> dict[str, Any]:
     elif status["state"] in ("running", "complete"):
         status["state"] = "killed"
     progress = folder / "progress.json"
-    status["progress"] = read_json(progress) if progress.is_file() else None
+    status["progress"] = _values(ProgressRecord, progress) if progress.is_file() else None
     return status
 
 
@@ -266,7 +270,12 @@ def _failure(error: BaseException) -> dict[str, str]:
 
 def _status_file(folder: Path) -> dict[str, Any]:
     path = folder / "status.json"
-    return read_json(path) if path.is_file() else {}
+    return _values(Status, path) if path.is_file() else {}
+
+
+def _values(kind: type[AnyRecord], path: Path) -> dict[str, Any]:
+    """Return what a record's file says as plain values, checked."""
+    return read_record(kind, path).model_dump(mode="json", exclude_unset=True)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from pydantic import Field
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import read_json
+from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.settings import Settings, build_settings
@@ -58,7 +59,7 @@ class ModelRecord(Settings):
     cutpoints: tuple[float, ...] | None
     n_essays: int
     n_prompts: int
-    cv_run: str
+    cv_run: FolderName
     cv_manifest_sha256: str
 
 
@@ -81,7 +82,7 @@ class Scored:
 class ModelProvenance(Provenance):
     """provenance.json of a model: as a run's, and the run that gave the model its figures."""
 
-    cv_run: str = Field(description="the run's folder")
+    cv_run: FolderName = Field(description="the run's folder")
     cv_manifest_sha256: Sha256 = Field(description="of its manifest.json")
 
 
