@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+from essay_scoring.core.text import plain_text
 
 
 @dataclass(frozen=True, eq=False)
 class Essays:
-    """What a scorer may see of essays at prediction: no scores. All tuples have one length n."""
+    """What a scorer may see of essays at prediction: no scores. All tuples have one length n.
+
+    Texts are held in one form (`plain_text`): whatever counts or scores them reads the same.
+    """
 
     ids: tuple[str, ...]
     texts: tuple[str, ...] = field(repr=False)
@@ -21,6 +25,7 @@ class Essays:
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.texts) == len(self.prompts):
             raise ValueError("ids, texts and prompts differ in length")
+        object.__setattr__(self, "texts", tuple(map(plain_text, self.texts)))
 
     def __len__(self) -> int:
         return len(self.ids)

