@@ -17,6 +17,7 @@ from essay_scoring.core.fingerprint import file_sha256, rows_sha256
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.data_settings import DataSettings
+from essay_scoring.data.parquet import open_parquet
 
 PREPARED_VERSION = 1
 MANIFEST = "prepared.json"
@@ -48,10 +49,12 @@ def load_prepared(folder: Path) -> PreparedData:
         recorded = str(manifest["data_sha256"])
     except (KeyError, TypeError, AttributeError, ValidationError):
         raise _unusable(folder, f"{MANIFEST} is not as it was written") from None
-    train = _read_train(folder / TRAIN, settings)
+    try:
+        train, locked = _read_train(folder / TRAIN, settings), read_essays(folder / LOCKED)
+    except (KeyError, TypeError, ValueError):
+        raise _unusable(folder, f"{TRAIN} or {LOCKED} is not as it was written") from None
     if scored_sha256(train) != recorded:
         raise _unusable(folder, f"{TRAIN} does not have the recorded data_sha256")
-    locked = read_essays(folder / LOCKED)
     return PreparedData(folder, settings, train, locked.ids, recorded, manifest)
 
 
@@ -147,8 +150,6 @@ def _write(path: Path, columns: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, list[Any]]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         columns: dict[str, list[Any]] = file.read().to_pydict()
     return columns

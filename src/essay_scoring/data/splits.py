@@ -215,13 +215,17 @@ def _parse(content: Any, path: Path) -> Splits:
     try:
         by_scheme = {
             scheme: tuple(
-                Fold(int(fold["fold"]), tuple(fold["held_out_ids"]), tuple(fold["val_groups"]))
+                Fold(
+                    int(fold["fold"]),
+                    tuple(map(str, fold["held_out_ids"])),
+                    tuple(map(str, fold["val_groups"])),
+                )
                 for fold in content[scheme]
             )
             for scheme in SCHEMES
         }
         return Splits(str(content["data_sha256"]), by_scheme)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         _refuse(path, f"the folds cannot be read ({type(error).__name__})")
 
 

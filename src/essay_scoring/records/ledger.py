@@ -95,11 +95,12 @@ class Ledger:
         """Return the number and the hash of the last line as the head has them, 0 without one."""
         if not self._head.exists():
             return 0, NOTHING
-        try:
+        odd = (InputError, KeyError, TypeError, ValueError, OverflowError)
+        with contextlib.suppress(*odd):
             head = read_json(self._head)
-            return int(head["entry"]), str(head["sha256"])
-        except (InputError, KeyError, TypeError, ValueError):
-            raise self._tampered(f"{self._head.name} was edited") from None
+            if (entry := int(head["entry"])) > 0:
+                return entry, str(head["sha256"])
+        raise self._tampered(f"{self._head.name} was edited")
 
     def _tampered(self, what: str) -> EvidenceError:
         return EvidenceError(
