@@ -87,6 +87,35 @@ def test_prmse_is_near_what_the_data_were_made_from() -> None:
     assert found == pytest.approx(0.75, abs=0.04)
 
 
+@pytest.mark.parametrize("rater", [0.3, 0.7])
+def test_true_scores_and_another_rater_reach_the_ceilings(rater: float) -> None:
+    # True variance 0.64: reliability 0.64 / (0.64 + rater^2), a step's rounding (1/48) aside.
+    section = ceilings(made(0.0, rater=rater, n=6000))
+    rho = 0.64 / (0.64 + rater**2)
+    best = figure(section, "achievable QWK, of exact true scores").estimate
+    like = figure(section, "achievable QWK, of one more rater").estimate
+    assert best == pytest.approx(2 * rho / (1 + rho), abs=0.03)
+    assert like == pytest.approx(rho, abs=0.04)
+    assert figure(section, "human-machine QWK").estimate == pytest.approx(best, abs=0.02)
+    assert figure(section, "human-human QWK").estimate == pytest.approx(like, abs=0.005)
+
+
+def test_ac2_stands_beside_qwk() -> None:
+    evidence = made(0.4, doubled=0.6)
+    section, p = ceilings(evidence), evidence.predictions
+    assert evidence.second_scores is not None
+    rows = np.isfinite(evidence.second_scores)
+    for name, other in {"human": evidence.second_scores, "machine": p.final}.items():
+        true, rated = ((2 * side[rows] - 2).astype(np.int64) for side in (p.true, other))
+        share = np.bincount(np.concatenate([true, rated]), minlength=9) / (2 * rows.sum())
+        weight = 1 - (np.subtract.outer(np.arange(9), np.arange(9)) / 8) ** 2
+        chance = weight.mean() * 9 / 8 * (share * (1 - share)).sum()
+        observed = weight[true, rated].mean()
+        found = figure(section, f"human-{name} AC2")
+        assert found.estimate == pytest.approx((observed - chance) / (1 - chance), abs=1e-9)
+        assert found.n == int(rows.sum())
+
+
 def test_limits_pass_and_fail_by_their_own_figures() -> None:
     good, bad = limits(made(0.3, rater=0.2)), limits(made(1.2))
     assert good.verdict == "pass"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from essay_scoring.statistics import agreement
 from essay_scoring.statistics.comparison import compare
 from essay_scoring.statistics.metrics import finite_or_none, once
 from essay_scoring.statistics.weighted import (
+    ac2,
     continuous_qwk,
     pooled_smd,
     smd,
@@ -33,10 +34,10 @@ def covariance(a: list[float], b: list[float], ddof: int) -> float:
     return math.fsum(together) / (len(a) - ddof)
 
 
-def of_data(statistic: Callable[..., FloatArray], *columns: object, **how: int) -> float | None:
+def of_data(statistic: Callable[..., FloatArray], *columns: object) -> float | None:
     """Return a statistic of the data as they are, None where it has no meaning."""
     values = [np.asarray(column) for column in columns]
-    found = statistic(once(len(values[0])), *values, **how)
+    found = statistic(once(len(values[0])), *values)
     assert found.shape == (1,)
     return finite_or_none(float(found[0]))
 
@@ -52,14 +53,13 @@ def random_scores(seed: int) -> tuple[list[float], list[float], list[bool]]:
     return human.tolist(), system.tolist(), members.tolist()
 
 
-@given(st.integers(0, 10**6), st.sampled_from([0, 1]))
+@given(st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
-def test_continuous_qwk_is_rsmtools(seed: int, ddof: int) -> None:
+def test_continuous_qwk_is_rsmtools(seed: int) -> None:
     h, m, _ = random_scores(seed)
-    spread = covariance(h, h, ddof) + covariance(m, m, ddof) + (mean(m) - mean(h)) ** 2
-    expected = 2 * covariance(h, m, ddof) / spread
-    found = of_data(continuous_qwk, h, m, ddof=ddof)
-    assert found == pytest.approx(expected, abs=1e-9)
+    spread = covariance(h, h, 0) + covariance(m, m, 0) + (mean(m) - mean(h)) ** 2
+    expected = 2 * covariance(h, m, 0) / spread
+    assert of_data(continuous_qwk, h, m) == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.integers(0, 10**6))
@@ -91,7 +91,6 @@ def test_the_figures_by_hand() -> None:
     # H = 1, 2, 3 and M = 2, 3, 4: covariance and both variances 2/3 by n, the means 1 apart.
     h, m = np.array([1.0, 2, 3]), np.array([2.0, 3, 4])
     assert of_data(continuous_qwk, h, m) == pytest.approx((4 / 3) / (4 / 3 + 1))
-    assert of_data(continuous_qwk, h, m, ddof=1) == pytest.approx(2 / 3)
     assert of_data(smd, h, m) == pytest.approx(1.0)
     # A constant shift is no difference between subgroups.
     assert of_data(standardised_means_difference, h, m, h == 1) == pytest.approx(0.0)
@@ -104,13 +103,59 @@ def test_what_has_no_meaning_is_missing() -> None:
     one, same, other = np.array([2.0]), np.full(3, 2.0), np.array([1.0, 2, 3])
     nobody = np.zeros(3, dtype=bool)
     assert of_data(continuous_qwk, same, same) is None
-    assert of_data(continuous_qwk, one, one, ddof=1) is None
+    assert of_data(continuous_qwk, one, one) is None
     assert of_data(continuous_qwk, np.empty(0), np.empty(0)) is None
     assert of_data(smd, same, other) is None
     assert of_data(smd, one, one) is None
     assert of_data(standardised_means_difference, other, other, nobody) is None
     assert of_data(standardised_means_difference, other, same, ~nobody) is None
     assert of_data(standardised_means_difference, one, one, np.array([True])) is None
+
+
+ABSTRACTORS = ((13, 0, 0), (0, 20, 7), (0, 4, 56))
+"""Three categories by two abstractors, an example of Gwet's handbook and of irrCAC."""
+
+
+def ac2_of(counts: Sequence[Sequence[int]], *others: Sequence[Sequence[int]]) -> float | None:
+    """Return AC2 of tables of counts, each of a scale of its own."""
+    tables = [np.array(table) for table in (counts, *others)]
+    cells = [np.repeat(np.argwhere(table >= 0), table.ravel(), axis=0) for table in tables]
+    scale_of = np.repeat(np.arange(len(tables)), [len(rows) for rows in cells])
+    true, final = np.concatenate(cells).T
+    sizes = np.array([len(table) for table in tables])
+    return finite_or_none(float(ac2(once(len(true)), true, final, scale_of, sizes)[0]))
+
+
+def test_ac2_by_hand() -> None:
+    # Two labels, so that the weights are 0 and 1: observed 0.9; each side gives the first label to
+    # 95 of 100, so that chance is 2 * 0.95 * 0.05 = 0.095. Cohen's kappa is -0.05.
+    assert ac2_of([[90, 5], [5, 0]]) == pytest.approx((0.9 - 0.095) / (1 - 0.095))
+    # Of three labels the nine weights are 1, 3/4 and 0, on average 2/3: chance is 2/3 * 3/2 times
+    # sum p (1 - p). Labels 0, 1, 1, 2 against 0, 1, 1, 1: observed 15/16; p = 2/8, 5/8, 1/8.
+    chance = 34 / 64
+    table = [[1, 0, 0], [0, 2, 0], [0, 1, 0]]
+    assert ac2_of(table) == pytest.approx((15 / 16 - chance) / (1 - chance))
+    none, one = np.zeros((1, 1)), np.zeros(1, dtype=np.int64)
+    assert np.isnan(ac2(none, one, one, one, np.array([3])))
+
+
+def test_ac2_is_irrcacs() -> None:
+    # irrCAC 0.4.4: CAC(table, weights="quadratic").gwet(), of two examples of Gwet's handbook.
+    assert ac2_of(ABSTRACTORS) == pytest.approx(0.940236879278, abs=1e-12)
+    diagnoses = [[22, 2, 2, 0], [5, 7, 14, 0], [0, 2, 36, 0], [0, 1, 17, 10]]
+    assert ac2_of(diagnoses) == pytest.approx(0.853174128401, abs=1e-12)
+    # 100 and 118 essays of scales of their own.
+    both = (100 * 0.940236879278 + 118 * 0.853174128401) / 218
+    assert ac2_of(ABSTRACTORS, diagnoses) == pytest.approx(both, abs=1e-12)
+
+
+def test_ac2_of_resamples_is_that_of_the_essays_they_draw() -> None:
+    true, final = np.array([0, 1, 2, 2]), np.array([0, 2, 2, 1])
+    scale_of, sizes = np.zeros(4, dtype=np.int64), np.array([4])
+    weights = np.array([[1.0, 1, 1, 1], [2, 0, 1, 3]])
+    drawn = np.repeat(np.arange(4), [2, 0, 1, 3])
+    again = ac2(once(6), true[drawn], final[drawn], np.zeros(6, dtype=np.int64), sizes)
+    assert ac2(weights, true, final, scale_of, sizes)[1] == pytest.approx(again[0])
 
 
 @given(st.integers(0, 10**6), st.integers(2, 12))

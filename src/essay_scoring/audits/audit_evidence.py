@@ -98,6 +98,13 @@ class Evidence:
         true, final = self._label_positions
         return weighted.qwk(weights, true, final, self.scale_of)
 
+    def ac2(self, weights: FloatArray, scores: FloatArray) -> FloatArray:
+        """Return AC2 of true scores and `scores` (n,), own scale, under weights (R, n): (R,)."""
+        true = self._label_positions[0].astype(np.int64)
+        sizes = np.array([scale.n_labels for scale in self._scales], dtype=np.int64)
+        other = self.positions(scores).astype(np.int64)
+        return weighted.ac2(weights, true, other, self.scale_of, sizes)
+
     @cached_property
     def _label_positions(self) -> tuple[FloatArray, FloatArray]:
         return self.positions(self.predictions.true), self.positions(self.predictions.final)

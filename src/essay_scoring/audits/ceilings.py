@@ -14,6 +14,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics.moments import pooled
 
 NAME, TITLE = "ceilings", "Human ceilings"
 
@@ -25,10 +26,11 @@ FEWEST_DOUBLES = 30
 
 
 def ceilings(evidence: Evidence) -> AuditSection:
-    """Return two raters' agreement, the machine's loss against it, disattenuated r and PRMSE.
+    """Return two raters' agreement, the machine's loss against it, QWK's ceilings, and PRMSE.
 
-    Agreement, losses and disattenuated r rest on the essays that both raters scored; PRMSE on all
-    (Loukina et al. 2020). Degradation is human-human less human-machine agreement.
+    Agreement, losses and disattenuated r rest on the essays that both raters scored; PRMSE and the
+    ceilings on all (Loukina et al. 2020; Uto 2026). Degradation is human-human less human-machine
+    agreement.
     """
     doubled = both_rated(evidence)
     if doubled is None:
@@ -40,7 +42,12 @@ def ceilings(evidence: Evidence) -> AuditSection:
         return AuditSection(
             NAME, TITLE, f"Two raters scored {n} essays only, too few for a ceiling."
         )
-    figures = [*degradation(evidence), *_agreement(evidence, doubled), *_truth(evidence, doubled)]
+    figures = [
+        *degradation(evidence),
+        *_agreement(evidence, doubled),
+        *_achievable(evidence, doubled),
+        *_truth(evidence, doubled),
+    ]
     losses = figures[:2]
     failed = [figure for figure in losses if figure.passes is False]
     prmse = next(figure for figure in figures if figure.name == "PRMSE, before mapping")
@@ -108,10 +115,8 @@ def _sides(evidence: Evidence, doubled: Mask) -> tuple[Statistic, Statistic, Sta
 def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
     """Return the agreement of both sides, the raters' SMD, and disattenuated r."""
     human_qwk, human_r, machine_qwk, machine_r = _sides(evidence, doubled)
-    true, second = (
-        evidence.common[0],
-        evidence.predictions.in_common_unit(_second(evidence, doubled)),
-    )
+    rated = _second(evidence, doubled)
+    true, second = evidence.common[0], evidence.predictions.in_common_unit(rated)
 
     def disattenuated(weights: FloatArray) -> FloatArray:
         ceiling = human_r(weights)
@@ -120,6 +125,8 @@ def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
     made: dict[str, Statistic] = {
         "human-human QWK": human_qwk,
         "human-machine QWK": machine_qwk,
+        "human-human AC2": lambda w: evidence.ac2(w * doubled, rated),
+        "human-machine AC2": lambda w: evidence.ac2(w * doubled, evidence.predictions.final),
         "human-human r": human_r,
         "human-machine r, before mapping": machine_r,
         "disattenuated r": disattenuated,
@@ -129,6 +136,37 @@ def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
         evidence.resamples.figure(name, statistic, members=doubled)
         for name, statistic in made.items()
     ]
+
+
+def _achievable(evidence: Evidence, doubled: Mask) -> list[Figure]:
+    """Return what QWK with one rater's scores comes to for true scores, and for one more rater.
+
+    Uto (2026, Has automated essay scoring reached sufficient accuracy?): with the reliability rho =
+    V_T / (V_T + V_e) of one rater, from `true_scores`, exact true scores reach 2 rho / (1 + rho)
+    and a machine that errs as a rater does reaches rho.
+    """
+    ratings = np.column_stack([evidence.predictions.true, _second(evidence, doubled)])
+    ratings[~doubled, 1] = np.nan
+
+    def reliability(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        scales = [evidence.scale_of == scale for scale in np.unique(evidence.scale_of)]
+        parts = [true_scores(weights * rows, ratings[:, 0], ratings) for rows in scales]
+        truth, error = (
+            np.stack([getattr(part, name) for part in parts])
+            for name in ("true_variance", "error_variance")
+        )
+        held = np.stack([weights @ rows for rows in scales])
+        return np.where(truth > 0, truth / (truth + error), np.nan), held
+
+    def of_true_scores(weights: FloatArray) -> FloatArray:
+        rho, held = reliability(weights)
+        return pooled(2 * rho / (1 + rho), held, axis=0)
+
+    made: dict[str, Statistic] = {
+        "achievable QWK, of exact true scores": of_true_scores,
+        "achievable QWK, of one more rater": lambda w: pooled(*reliability(w), axis=0),
+    }
+    return [evidence.resamples.figure(name, statistic) for name, statistic in made.items()]
 
 
 def _truth(evidence: Evidence, doubled: Mask) -> list[Figure]:

@@ -74,27 +74,48 @@ def pearson(m: Moments) -> FloatArray:
     return np.clip(ratio(m.n * m.xy - m.x * m.y, _root(spread)), -1, 1)
 
 
-def qwk(m: Moments, *, ddof: int = 0) -> FloatArray:
+def qwk(m: Moments) -> FloatArray:
     """Return quadratic weighted kappa (Cohen 1968); NaN where both sides are the same constant.
 
     2 Cov(x, y) / (Var(x) + Var(y) + (mean(y) - mean(x))^2) (Haberman 2019), which is 1 - observed /
     expected disagreement by squares of label positions: the full label list counts, as a band
-    left out would shrink distances. RSMTool's reports of continuous scores use `ddof` 1.
+    left out would shrink distances.
     """
-    away = ratio(m.n - ddof, m.n) * (m.y - m.x + m.apart * m.n) ** 2
-    spread = np.where(m.n > ddof, _spread_x(m) + _spread_y(m) + away, np.nan)
+    away = (m.y - m.x + m.apart * m.n) ** 2
+    spread = np.where(m.n > 0, _spread_x(m) + _spread_y(m) + away, np.nan)
     return ratio(2 * (m.n * m.xy - m.x * m.y), spread)
 
 
 def pooled_qwk(m: Moments, axis: int) -> FloatArray:
-    """Return QWK of essays of several scales, which lie along `axis`.
+    """Return QWK of essays of several scales, which lie along `axis`: see `pooled`."""
+    return pooled(qwk(m), m.n, axis)
 
-    The mean of each scale's QWK weighted by its essays: a label means nothing on another scale.
-    Scales whose QWK is undefined are left out.
+
+def pooled(values: FloatArray, n: FloatArray, axis: int) -> FloatArray:
+    """Return the mean of each scale's value, along `axis`, weighted by its `n` essays.
+
+    A label means nothing on another scale. Scales whose value is undefined are left out.
     """
-    kappa = qwk(m)
-    n = np.where(np.isnan(kappa), 0.0, m.n)
-    return ratio((np.nan_to_num(kappa) * n).sum(axis=axis), n.sum(axis=axis))
+    n = np.where(np.isnan(values), 0.0, n)
+    return ratio((np.nan_to_num(values) * n).sum(axis=axis), n.sum(axis=axis))
+
+
+def ac2(m: Moments, labels: FloatArray) -> FloatArray:
+    """Return Gwet's AC2 with quadratic weights; NaN without essays.
+
+    `m` are sums (...) of label positions, `labels` (..., k) how often both sides together gave each
+    of a scale's k labels. Agreement weighs w = 1 - (i - j)^2 / (k - 1)^2; AC2 = (observed - chance)
+    / (1 - chance), chance = mean(w) k / (k - 1) sum p (1 - p), p the labels' shares (Gwet 2014,
+    Handbook of Inter-Rater Reliability). Unlike QWK it stays near observed agreement where almost
+    all essays have one label.
+    """
+    k = labels.shape[-1]
+    distance = m.yy + m.xx - 2 * m.xy + m.apart * (2 * (m.y - m.x) + m.apart * m.n)
+    observed = 1 - ratio(distance, m.n) / (k - 1) ** 2
+    shares = ratio(labels, 2 * m.n[..., None])
+    mean_weight = 1 - (k + 1) / (6 * (k - 1))
+    chance = mean_weight * k / (k - 1) * (shares * (1 - shares)).sum(axis=-1)
+    return ratio(observed - chance, 1 - chance)
 
 
 def smd(m: Moments) -> FloatArray:

@@ -89,11 +89,26 @@ def qwk(weights: FloatArray, true: FloatArray, final: FloatArray, scale_of: IntA
     return m.pooled_qwk(Moments(*map(np.stack, zip(*parts, strict=True))), axis=0)
 
 
-def continuous_qwk(
-    weights: FloatArray, true: FloatArray, predicted: FloatArray, *, ddof: int = 0
+def ac2(
+    weights: FloatArray, true: IntArray, final: IntArray, scale_of: IntArray, sizes: IntArray
 ) -> FloatArray:
-    """Return QWK of scores that need not be whole steps, as RSMTool reports it with `ddof` 1."""
-    return m.qwk(moments(weights, true, predicted), ddof=ddof)
+    """Return AC2 of label positions (n,), scale s having `sizes[s]` labels; pooled as QWK is."""
+    values, totals = [], []
+    for scale in np.unique(scale_of):
+        at = np.flatnonzero(scale_of == scale)
+        held, sides = weights[:, at], np.stack([true[at], final[at]])
+        both = np.concatenate([np.arange(sizes[scale]), sides.ravel()])  # Every label is there.
+        none = np.zeros((len(weights), sizes[scale]))
+        labels = summed_by(both, np.column_stack([none, held, held]))
+        sums = moments(held, *sides.astype(np.float64))
+        values.append(m.ac2(sums, labels))
+        totals.append(sums.n)
+    return m.pooled(np.stack(values), np.stack(totals), axis=0)
+
+
+def continuous_qwk(weights: FloatArray, true: FloatArray, predicted: FloatArray) -> FloatArray:
+    """Return QWK of scores that need not be whole steps, with variances by n as `rsmeval` has."""
+    return m.qwk(moments(weights, true, predicted))
 
 
 def regression(weights: FloatArray, design: FloatArray, outcomes: FloatArray) -> FloatArray:
