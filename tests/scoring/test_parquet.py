@@ -139,7 +139,7 @@ def not_utf8() -> pyarrow.Array:
     [
         ({"text": [SECRET, None]}, "row 2, column 'text', id '8': the text is blank. To mend"),
         ({"text": [SECRET, "..."]}, "row 2, column 'text', id '8': the text is blank. To mend"),
-        ({"prompt": [None, None]}, "row 1, column 'prompt', id '7': the prompt is blank; 2 rows"),
+        ({"prompt": [None, None]}, "row 1, column 'prompt', id '7': the prompt is blank; row 2, "),
         ({"prompt": ["one", "three"]}, "row 2, column 'prompt', id '8': the model has no score"),
         ({"text": [[SECRET], []]}, "column 'text': the cells are of type list, not text"),
         ({"more": [{"a": SECRET}, None]}, "column 'more': the cells are of type dict, not text"),

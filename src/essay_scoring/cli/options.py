@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from essay_scoring.data.data_settings import TableFormat
     from essay_scoring.records.workspace import Workspace
 
 
@@ -60,6 +61,23 @@ LedgerFolder = Annotated[
     ),
 ]
 
+EncodingOption = Annotated[
+    str,
+    typer.Option("--encoding", help="The encoding of its text: utf-8, cp1252, mac-roman, ..."),
+]
+SeparatorOption = Annotated[
+    str,
+    typer.Option(
+        "--separator", help="What separates its cells: comma, semicolon, tab, or a character."
+    ),
+]
+DecimalOption = Annotated[
+    str, typer.Option("--decimal", help="What stands before fractions in it: . or ,")
+]
+QuotingOption = Annotated[
+    str, typer.Option("--quoting", help="double, or none where quotes are part of the text.")
+]
+
 RUNS = Path("runs")
 CACHE = Path("cache")
 
@@ -73,6 +91,15 @@ def settings_given(flags: Mapping[str, object]) -> list[str]:
 def resume_command(arguments: Sequence[str] | None = None) -> str:
     """Return a command line as it would be typed again: the running one unless told."""
     return shlex.join(["essay-scoring", *(sys.argv[1:] if arguments is None else arguments)])
+
+
+def table_format(encoding: str, separator: str, decimal: str, quoting: str) -> TableFormat:
+    """Return how a table is read by the options of a command; InputError for a wrong one."""
+    from essay_scoring.core.settings import build_settings
+    from essay_scoring.data.data_settings import TableFormat
+
+    values = {"encoding": encoding, "separator": separator, "decimal": decimal, "quoting": quoting}
+    return build_settings(TableFormat, values, "the command's options")
 
 
 def workspace(runs: Path, cache: Path, data: Path | None, ledgers: Path | None = None) -> Workspace:

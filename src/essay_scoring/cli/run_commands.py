@@ -14,12 +14,17 @@ from essay_scoring.cli.options import (
     CacheFolder,
     ConfigFile,
     DataFolder,
+    DecimalOption,
+    EncodingOption,
     LedgerFolder,
     Overrides,
+    QuotingOption,
     RunsFolder,
     SchemeName,
+    SeparatorOption,
     resume_command,
     settings_given,
+    table_format,
     workspace,
 )
 from essay_scoring.cli.progress_display import progress_display
@@ -96,7 +101,7 @@ def cross_validate(config: RunConfig, space: Workspace) -> None:
 
 
 def import_predictions(
-    file: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, one row per essay.")],
+    file: Annotated[Path, typer.Argument(help="A table, one row per essay.")],
     run_name: Annotated[str, typer.Option(help="The name of the run.")],
     scheme: Annotated[SchemeName, typer.Option(help="How essays were held out.")] = (
         SchemeName.PROMPT_HOLDOUT
@@ -111,12 +116,17 @@ def import_predictions(
         list[str] | None,
         typer.Option(help="What a column is called in the file, y_true=NAME. Repeatable."),
     ] = None,
+    encoding: EncodingOption = "auto",
+    separator: SeparatorOption = "auto",
+    decimal: DecimalOption = "auto",
+    quoting: QuotingOption = "double",
     runs_dir: RunsFolder = RUNS,
 ) -> None:
     """Make a run of another scorer's out-of-fold predictions, to compare and report.
 
-    The file holds record_id, prompt, fold, y_true and y_pred_raw, y_pred or both. Writes the same
-    run folder as cv, without models.
+    FILE is .csv, .tsv, .jsonl (or one of them as .gz), .xlsx or .parquet. It holds record_id,
+    prompt, fold, y_true and y_pred_raw, y_pred or both. Writes the same run folder as cv, without
+    models.
     """
     from essay_scoring.cli.display import print_run
     from essay_scoring.reports.run_reports import write_run_reports
@@ -129,6 +139,7 @@ def import_predictions(
         scales=_scales(scale),
         mapping=mapping.value,
         columns=_renamed(column or [], importing.COLUMNS),
+        form=table_format(encoding, separator, decimal, quoting),
     )
     folder = importing.import_predictions(
         request,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +13,19 @@ from essay_scoring.cli.options import (
     CacheFolder,
     ConfigFile,
     DataFolder,
+    DecimalOption,
+    EncodingOption,
     Overrides,
+    QuotingOption,
     RunsFolder,
+    SeparatorOption,
     resume_command,
+    table_format,
     workspace,
 )
 from essay_scoring.cli.progress_display import progress_display
 
 MODELS = Path("models")
-
-
-class EncodingName(StrEnum):
-    """How a table's bytes are read."""
-
-    UTF_8 = "utf-8"
-    CP1252 = "cp1252"
-    LATIN_1 = "latin-1"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -84,16 +80,17 @@ def train(
 
 def score(
     model: Annotated[Path, typer.Argument(help="A model folder that train wrote.")],
-    file: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, one row per essay.")],
+    file: Annotated[Path, typer.Argument(help="A table, one row per essay.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .csv or .parquet.")],
     text_column: Annotated[str, typer.Option(help="The column of the essays.")] = "text",
     prompt_column: Annotated[str, typer.Option(help="The column of the prompts.")] = "prompt",
     id_column: Annotated[
         str | None, typer.Option(help="A column that errors name rows by.")
     ] = None,
-    encoding: Annotated[EncodingName, typer.Option(help="The encoding of CSV or TSV.")] = (
-        EncodingName.UTF_8
-    ),
+    encoding: EncodingOption = "auto",
+    separator: SeparatorOption = "auto",
+    decimal: DecimalOption = "auto",
+    quoting: QuotingOption = "double",
     keep_text: Annotated[
         bool, typer.Option("--keep-text/--no-keep-text", help="Keep the essays in the output.")
     ] = False,
@@ -105,6 +102,7 @@ def score(
 ) -> None:
     """Score new essays with a trained model.
 
+    FILE is .csv, .tsv, .jsonl (or one of them as .gz), .xlsx or .parquet.
     Writes OUT: the file's own columns without the essays, then predicted_band, predicted_raw,
     interval_low, interval_high, and yes or no for too_short, too_long, off_language,
     many_unknown_words, far_from_training and prompt_seen. The bytes are the same for any number of
@@ -117,6 +115,7 @@ def score(
     from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
     columns = Columns(text_column, prompt_column, id_column)
-    request = ScoreRequest(model, file, out, columns, encoding.value, keep_text)
+    form = table_format(encoding, separator, decimal, quoting)
+    request = ScoreRequest(model, file, out, columns, form, keep_text)
     count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())
     typer.echo(f"scored {count} essays: {out}")

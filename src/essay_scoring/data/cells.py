@@ -1,41 +1,39 @@
 """Columns of a table as ids, texts, prompts, scores and labels, each cell checked.
 
-Every error names file, row and column; none shows a long cell, since a column map may be wrong and
-point at the essays.
+What is wrong is noted in the table, with row and column, and told at once by `Table.check`; until
+then a placeholder stands in its place. No error shows a long cell, since a column map may be wrong
+and point at the essays.
 """
 
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
-from essay_scoring.core.errors import InputError
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.core.text import has_controls
 from essay_scoring.data.rows import shown
 from essay_scoring.data.tables import Table
 
 _MISSING = frozenset({"", "nan", "na", "null", "none"})
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+_RATERS = "map the column of the raters (rater = NAME) where rows are raters' scores of one essay"
 
 
-def id_cells(table: Table, column: str) -> tuple[str, ...]:
-    """Return ids without outer white space, none blank and none twice."""
-    ids = tuple(cell.strip() for cell in table.column(column))
+def id_cells(table: Table, column: str | None) -> tuple[str, ...]:
+    """Return ids in one form, none blank and none twice; the rows' numbers where there is none."""
+    if column is None:
+        return tuple(str(row.number) for row in table.rows)
+    ids = _names(table, column, "id", "give every row an id")
     first: dict[str, int] = {}
     for row, essay_id in enumerate(ids):
-        if not essay_id:
-            raise InputError(
-                "the id is blank", where=table.where(row, column), mend="give every row an id"
-            )
-        _require_plain(essay_id, table, row, column)
         earlier = first.setdefault(essay_id, row)
-        if earlier != row:
-            raise InputError(
-                f"the id {shown(essay_id)} is already that of row {earlier + 1}",
-                where=table.where(row, column),
-                mend="give every essay an id of its own, or remove the repeated row",
-            )
+        if essay_id and earlier != row:
+            what = f"the id {shown(essay_id)} is already that of row {table.rows[earlier].number}"
+            mend = f"give every essay an id of its own, or remove the repeated row, or {_RATERS}"
+            table.fault(row, what, mend, column)
     return ids
 
 
@@ -44,44 +42,33 @@ def text_cells(table: Table, column: str) -> tuple[str, ...]:
     texts = table.column(column)
     for row, text in enumerate(texts):
         if not any(map(str.isalnum, text)):
-            raise InputError(
-                "the text is blank",
-                where=table.where(row, column),
-                mend="give the essay's text, or remove the row",
-            )
+            mend = "give the essay's text, or remove the row"
+            table.fault(row, "the text is blank", mend, column)
     return tuple(texts)
 
 
 def prompt_cells(table: Table, column: str) -> tuple[str, ...]:
-    """Return prompt names without outer white space, none blank."""
-    prompts = tuple(cell.strip() for cell in table.column(column))
-    for row, prompt in enumerate(prompts):
-        if not prompt:
-            raise InputError(
-                "the prompt is blank",
-                where=table.where(row, column),
-                mend="name the prompt, or remove the row",
-            )
-        _require_plain(prompt, table, row, column)
-    return prompts
+    """Return prompt names in one form, white space collapsed, none blank."""
+    return _names(table, column, "prompt", "name the prompt, or remove the row")
 
 
 def label_cells(table: Table, column: str) -> tuple[str, ...]:
-    """Return group labels without outer white space, "" where unknown."""
-    labels = tuple(cell.strip() for cell in table.column(column))
-    for row, label in enumerate(labels):
-        _require_plain(label, table, row, column)
-    return labels
+    """Return group labels in one form, "" where unknown."""
+    return _names(table, column)
 
 
-def _require_plain(name: str, table: Table, row: int, column: str) -> None:
-    """Raise InputError for a name with control characters: it is shown in pages and terminals."""
-    if has_controls(name):
-        raise InputError(
-            f"{shown(name)} holds a control character",
-            where=table.where(row, column),
-            mend="remove the character",
-        )
+def _names(table: Table, column: str, what: str = "", mend: str = "") -> tuple[str, ...]:
+    """Return names in one form; what may not be blank is called `what`."""
+    cells = table.column(column)
+    names = tuple(map(table.file.name, cells))
+    for row, (name, cell) in enumerate(zip(names, cells, strict=True)):
+        if what and not name:
+            table.fault(row, f"the {what} is blank", mend, column)
+        elif has_controls(cell):
+            # It is shown in pages and terminals.
+            fault = f"{shown(cell)} holds a control character"
+            table.fault(row, fault, "remove the character", column)
+    return names
 
 
 def score_cells(
@@ -96,64 +83,58 @@ def score_cells(
 
     A blank cell, `nan`, `NA`, `null` and `none` are missing.
     """
-    _check_scales(table, prompts, scales)
-    scores = number_cells(table, column)
+    scores = number_cells(table, column, required=not may_be_missing)
     missing = np.isnan(scores)
-    if missing.any() and not may_be_missing:
-        raise InputError(
-            "the score is missing",
-            where=table.where(int(missing.argmax()), column),
-            mend="give a score, or remove the row",
-        )
-    for scale, rows in scales.for_prompts(prompts).items():
-        wrong = ~scale.holds(scores[rows]) & ~missing[rows]
-        if wrong.any():
-            row = int(rows[wrong.argmax()])
-            _refuse_score(float(scores[row]), scale, table.where(row, column))
-    return np.where(missing, np.nan, scales.round(np.where(missing, 0.0, scores), prompts))
+    for row, prompt in enumerate(prompts):
+        scale = _scale_of(prompt, scales)
+        if scale is None:
+            if not may_be_missing:
+                what = f"the prompt {shown(prompt)} has no score scale"
+                table.fault(row, what, "add it under [data.corpus.scales.by_prompt]")
+        elif not missing[row] and not scale.holds(scores[row : row + 1])[0]:
+            off = scores[row] < scale.low or scores[row] > scale.high
+            what = (
+                f"the score {scores[row]:g} is {'off' if off else 'not on a step of'} the scale "
+                f"{scale.span}"
+            )
+            table.fault(row, what, "correct the score, or give the right scale", column)
+        else:
+            scores[row] = math.nan if missing[row] else scale.round(scores[row : row + 1])[0]
+    return scores
 
 
-def number_cells(table: Table, column: str) -> FloatArray:
+def _scale_of(prompt: str, scales: ScoreScales) -> ScoreScale | None:
+    return scales.shared if scales.shared is not None else scales.by_prompt.get(prompt)
+
+
+def number_cells(table: Table, column: str, *, required: bool = False) -> FloatArray:
     """Return finite numbers, NaN where a cell is missing, shape (n,)."""
     cells = [cell.strip() for cell in table.column(column)]
+    comma = table.file.decimal == "," or (
+        table.file.decimal == "auto" and any(map(_DECIMAL_COMMA.fullmatch, cells))
+    )
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         if cell.lower() not in _MISSING:
-            values[row] = _number(cell, table.where(row, column))
+            values[row] = _number(cell, comma=comma)
+            if math.isnan(values[row]):
+                mark = "comma" if comma else "point"
+                mend = (
+                    f"write numbers with a decimal {mark}, set decimal to the other one, or map "
+                    "another column"
+                )
+                table.fault(row, f"{shown(cell)} is not a number", mend, column)
+        elif required:
+            table.fault(row, "the score is missing", "give a score, or remove the row", column)
     return values
 
 
-def _number(cell: str, where: str) -> float:
+def _number(cell: str, *, comma: bool) -> float:
+    """Return a finite number, NaN for what is none; Python also takes 1_000, which is none."""
+    if "_" in cell or (comma and "." in cell):
+        return math.nan
     try:
-        # Python also takes 1_000, which is no number in a table.
-        value = math.nan if "_" in cell else float(cell)
+        value = float(cell.replace(",", ".", 1) if comma else cell)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(
-            f"{shown(cell)} is not a number",
-            where=where,
-            mend="write numbers with a decimal point, or map another column",
-        )
-    return value
-
-
-def _refuse_score(score: float, scale: ScoreScale, where: str) -> None:
-    off = score < scale.low or score > scale.high
-    raise InputError(
-        f"the score {score:g} is {'off' if off else 'not on a step of'} the scale {scale.span}",
-        where=where,
-        mend="correct the score, or give the right scale",
-    )
-
-
-def _check_scales(table: Table, prompts: tuple[str, ...], scales: ScoreScales) -> None:
-    if scales.shared is not None:
-        return
-    for row, prompt in enumerate(prompts):
-        if prompt not in scales.by_prompt:
-            raise InputError(
-                f"the prompt {shown(prompt)} has no score scale",
-                where=table.where(row),
-                mend="add it under [data.corpus.scales.by_prompt]",
-            )
+        return math.nan
+    return value if math.isfinite(value) else math.nan

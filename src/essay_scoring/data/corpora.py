@@ -20,7 +20,7 @@ from essay_scoring.data.data_settings import (
     TableColumns,
     TableCorpus,
 )
-from essay_scoring.data.rows import require_file
+from essay_scoring.data.rows import AUTO, require_file
 from essay_scoring.data.synthetic import generate
 from essay_scoring.data.tables import Table, read_table
 
@@ -62,8 +62,8 @@ def load(corpus: Corpus, folder: Path) -> Loaded:
         return Loaded(generate(corpus, "train"), generate(corpus, "locked").essays, {})
     paths = _paths(corpus, folder)
     tables = {part: _open(corpus, path) for part, path in paths.items()}
-    locked = _essays(corpus, tables["locked"]) if "locked" in tables else Essays((), (), ())
-    encodings = {part: table.encoding for part, table in tables.items()}
+    locked = _locked(corpus, tables["locked"]) if "locked" in tables else Essays((), (), ())
+    encodings = {part: table.file.encoding for part, table in tables.items()}
     return Loaded(_scored(corpus, tables["train"]), locked, encodings)
 
 
@@ -79,7 +79,7 @@ def load_locked_essays(corpus: Corpus, folder: Path) -> Essays | None:
     if isinstance(corpus, SyntheticCorpus):
         return generate(corpus, "locked").essays if corpus.n_locked else None
     path = _paths(corpus, folder).get("locked")
-    return None if path is None else _essays(corpus, _open(corpus, path))
+    return None if path is None else _locked(corpus, _open(corpus, path))
 
 
 def source_files(corpus: Corpus, folder: Path) -> list[Path]:
@@ -107,7 +107,7 @@ def _scored(corpus: FileCorpus, table: Table) -> ScoredEssays:
     columns, scales = _columns(corpus), scales_of(corpus)
     essays = _essays(corpus, table)
     second = columns.second_score
-    return ScoredEssays(
+    scored = ScoredEssays(
         essays,
         cells.score_cells(table, columns.score, essays.prompts, scales),
         scales,
@@ -117,6 +117,14 @@ def _scored(corpus: FileCorpus, table: Table) -> ScoredEssays:
         {name: cells.number_cells(table, name) for name in columns.traits},
         {name: cells.label_cells(table, name) for name in columns.writers},
     )
+    table.check()
+    return scored
+
+
+def _locked(corpus: FileCorpus, table: Table) -> Essays:
+    essays = _essays(corpus, table)
+    table.check()
+    return essays
 
 
 def _essays(corpus: FileCorpus, table: Table) -> Essays:
@@ -129,7 +137,7 @@ def _essays(corpus: FileCorpus, table: Table) -> Essays:
 
 
 def _open(corpus: FileCorpus, path: Path) -> Table:
-    return read_table(path, encoding=corpus.encoding if isinstance(corpus, TableCorpus) else "auto")
+    return read_table(path, corpus if isinstance(corpus, TableCorpus) else AUTO)
 
 
 def _columns(corpus: FileCorpus) -> TableColumns:

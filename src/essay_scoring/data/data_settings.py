@@ -4,10 +4,53 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.settings import Settings
+
+Encoding = Literal[
+    "auto",
+    "utf-8",
+    "utf-16",
+    "cp1252",
+    "latin-1",
+    "mac-roman",
+    "iso-8859-15",
+    "cp1250",
+    "iso-8859-2",
+    "cp1251",
+    "koi8-r",
+    "cp1253",
+    "cp1254",
+    "gb18030",
+    "big5",
+    "shift-jis",
+    "euc-kr",
+]
+
+_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
+
+
+class TableFormat(Settings):
+    """How the text of a table is read; `auto` is what the file itself tells.
+
+    `separator` is one character or a word (comma, semicolon, tab, pipe); `quoting` none takes
+    quotes as characters of the text, and every line as a row.
+    """
+
+    encoding: Encoding = "auto"
+    separator: str = "auto"
+    decimal: Literal["auto", ".", ","] = "auto"
+    quoting: Literal["double", "none"] = "double"
+
+    @field_validator("separator")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        mark = _SEPARATORS.get(value, value)
+        if mark != "auto" and (len(mark) != 1 or mark.isalnum() or mark in '"\r\n'):
+            raise ValueError("a separator is one character, or comma, semicolon, tab or pipe")
+        return mark
 
 
 class EllipseCorpus(Settings):
@@ -19,9 +62,9 @@ class EllipseCorpus(Settings):
 
 
 class TableColumns(Settings):
-    """Which column of a table holds what."""
+    """Which column of a table holds what; without a column of ids they are the rows' numbers."""
 
-    id: str
+    id: str | None = None
     text: str
     prompt: str
     score: str
@@ -30,15 +73,14 @@ class TableColumns(Settings):
     writers: tuple[str, ...] = ()
 
 
-class TableCorpus(Settings):
-    """Any CSV, TSV or Parquet file; `locked` optionally names a second file, the locked test."""
+class TableCorpus(TableFormat):
+    """Any table that `data.rows` reads; `locked` optionally names a second one, the locked test."""
 
     kind: Literal["table"] = "table"
     path: str
     locked: str | None = None
     columns: TableColumns
     scales: ScoreScales
-    encoding: Literal["auto", "utf-8", "cp1252", "latin-1"] = "auto"
 
 
 class SyntheticCorpus(Settings):

@@ -9,6 +9,10 @@ from typing import Any
 
 from essay_scoring.core.errors import InputError
 
+BATCH_ROWS = 1024
+"""Rows of a Parquet file that are in memory at a time."""
+
+_WHOLE = 2.0**53
 # Otherwise all of a row group, which may be the whole file, is in memory at once.
 _PIECEWISE: dict[str, Any] = {"buffer_size": 1 << 18, "pre_buffer": False}
 
@@ -29,8 +33,16 @@ def open_parquet(path: Path) -> Iterator[Any]:
         ) from None
 
 
+def cell_text(value: object) -> str:
+    """Return a cell as text: "" for nothing, whole numbers without a fraction."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+        # Ids beside an empty cell become floats in a data frame.
+        return str(int(value))
+    return "" if value is None else str(value)
+
+
 def text_cells(column: Any, where: str, before: int = 0) -> list[str]:
-    """Return an Arrow column as text: "" for null, numbers as Python writes them.
+    """Return an Arrow column as text: "" for null, numbers as `cell_text` writes them.
 
     It is that of the rows after the first `before` of the table at `where`, as errors name them.
     """
@@ -49,7 +61,7 @@ def text_cells(column: Any, where: str, before: int = 0) -> list[str]:
             where=where,
             mend="store the column as strings or numbers",
         )
-    cells = ["" if value is None else str(value) for value in values]
+    cells = list(map(cell_text, values))
     nul = next((row for row, cell in enumerate(cells) if "\0" in cell), None)
     if nul is not None:
         raise InputError(

@@ -1,45 +1,53 @@
-"""The rows of CSV, TSV and Parquet files, one by one, and the rules that all tables keep.
+"""The rows of tables in files, one by one, and the rules that all tables keep.
 
-Corpora, imported predictions and essays to score are read by these rules alike: a file of any
-length takes the same memory, and an error names its place and shows no long cell.
+Corpora, imported predictions and essays to score are read by these rules alone, from CSV and TSV,
+JSON lines (all three also as .gz), Excel and Parquet. A file of any length takes the same memory,
+and an error names its place and shows no more than a few characters of a cell.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.data.parquet import open_parquet, text_cells
+from essay_scoring.core.spreadsheets import bare_cell
+from essay_scoring.core.text import plain_name
+from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.parquet import BATCH_ROWS
+from essay_scoring.data.quoting import SwallowedRows
+from essay_scoring.data.row_sources import (
+    JSONL,
+    PARQUET,
+    Layout,
+    Record,
+    find_layout,
+    records_of,
+    table_kind,
+)
 
-Encoding = Literal["auto", "utf-8", "cp1252", "latin-1"]
+__all__ = [
+    "BATCH_ROWS",
+    "PARQUET",
+    "Fault",
+    "Faults",
+    "Row",
+    "TableFile",
+    "open_table",
+    "place",
+    "require_column",
+    "require_file",
+    "shown",
+]
 
-PARQUET = ".parquet"
-"""The ending of Parquet files, and the encoding that one is said to have without its dot."""
-
-BATCH_ROWS = 1024
-"""Rows of a Parquet file that are in memory at a time."""
-
-_LOGGER = logging.getLogger(__name__)
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_UTF8_MARK = b"\xef\xbb\xbf"
-_SHOWN = 40
-_MOST_IN_A_CELL = 4_000_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its number, from 1 below the header, the line it starts on if any, its cells."""
-
-    number: int
-    line: int | None
-    cells: tuple[str, ...]
+AUTO = TableFormat()
+_WORD = re.compile(r"[!-~]{1,40}")
+_FEW, _SHORT, _LONG = 6, 11, 40
+_LISTED, _KEPT = 20, 10_000
 
 
 class Fault(NamedTuple):
@@ -49,9 +57,111 @@ class Fault(NamedTuple):
     mend: str
 
 
+@dataclass(frozen=True)
+class Row:
+    """One row: its number, from 1 below the header, the line it starts on if any, its cells.
+
+    `fault` is set where it has not as many cells as the header.
+    """
+
+    number: int
+    line: int | None
+    cells: tuple[str, ...]
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table that was read through once: its columns, the number of its rows, and how it is read.
+
+    Columns without a name and without a cell are left out, as are rows without a cell. `decimal` is
+    what stands before a fraction, `auto` where a column's own cells tell.
+    """
+
+    path: Path
+    layout: Layout
+    sha256: str
+    names: tuple[str, ...]
+    decimal: str
+    n_rows: int
+    _kept: tuple[int, ...]
+    _width: int
+
+    @property
+    def encoding(self) -> str:
+        """The encoding that the text is read in, or the kind of a file that has its own."""
+        return self.layout.encoding
+
+    def name(self, cell: str) -> str:
+        """Return a cell that holds a name in one form.
+
+        The apostrophe goes by which this product's own files make text of what a spreadsheet would
+        take for a formula.
+        """
+        bare = self.layout.kind in (PARQUET, JSONL)
+        return plain_name(cell if bare else bare_cell(cell.strip()))
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every row."""
+        records = records_of(self.path, self.layout)
+        next(records)
+        number = 0
+        for record in records:
+            if not self.layout.keeps_blank and record.is_blank:
+                continue
+            number += 1
+            yield self._row(number, record)
+
+    def _row(self, number: int, record: Record) -> Row:
+        cells, extra = record.cells, record.cells[self._width :]
+        missing = range(len(cells), self._width)
+        if any(extra) or not set(missing).isdisjoint(self._kept):
+            what = f"the row has {len(cells)} cells but the header has {self._width}"
+            mend = (
+                "quote every cell that holds a separator, a quote or a line break, or set "
+                "quoting = 'none' where quotes are part of the text"
+            )
+            return Row(number, record.line, cells, Fault(what, mend))
+        if len(self._kept) == len(cells):
+            return Row(number, record.line, cells)
+        return Row(number, record.line, tuple(cells[at] for at in self._kept))
+
+
+class Faults:
+    """What is wrong with the rows of one file, told at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._count = path, 0
+        self._found: list[tuple[int, str, Fault]] = []
+
+    def add(self, row: Row, fault: Fault, column: str | None = None, note: str = "") -> None:
+        """Note a fault of a row, in a column if it is of one cell."""
+        where = place(self._path, row.number, row.line)
+        self._count += 1
+        if len(self._found) < _KEPT:
+            at = where if column is None else f"{where}, column '{column}'"
+            self._found.append((row.number, at + note, fault))
+
+    def check(self) -> None:
+        """Raise InputError for the faults there are: the first 20, in order of the rows."""
+        if not self._found:
+            return
+        (_, where, fault), *others = sorted(self._found, key=lambda found: found[0])[:_LISTED]
+        listed = [f"{at.removeprefix(f'{self._path}, ')}: {other.what}" for _, at, other in others]
+        what = "; ".join((fault.what, *listed))
+        if self._count > 1:
+            what += f"; {self._count} faults in all"
+        mends = dict.fromkeys((fault.mend, *(other.mend for _, _, other in others)))
+        raise InputError(what, where=where, mend="; ".join(list(mends)[:3]))
+
+
 def shown(value: str) -> str:
-    """Return a cell as an error may show it: a long one only by its length, as it may be essay."""
-    return repr(value) if len(value) <= _SHOWN else f"(text of {len(value):,} characters)"
+    """Return a cell as an error may show it: a word, or the few first characters of a text."""
+    if _WORD.fullmatch(value) or len(value) <= _SHORT:
+        return repr(value)
+    if len(value) <= _LONG:
+        return f"{value[:_FEW]!r}... ({len(value)} characters)"
+    return f"(text of {len(value):,} characters)"
 
 
 def place(path: Path, number: int, line: int | None) -> str:
@@ -70,151 +180,58 @@ def require_file(path: Path) -> Path:
     return path
 
 
-def is_parquet(path: Path) -> bool:
-    """Tell whether a file that is there is Parquet; InputError for one of no known type."""
-    suffix = path.suffix.lower()
-    if suffix not in (*_DELIMITERS, PARQUET):
-        raise InputError(
-            f"the file type '{path.suffix}' is not known",
-            where=str(path),
-            mend="save the table as .csv, .tsv or .parquet",
-        )
+def open_table(path: Path, form: TableFormat = AUTO) -> TableFile:
+    """Return the table of a file once it is read through; InputError where it is not whole.
+
+    That is a file of unknown type or encoding, broken quoting, a quote that takes the rows below
+    into a cell, a column that is there twice, no rows. Faults of rows are told with the rows.
+    """
+    table_kind(path)
     require_file(path)
-    return suffix == PARQUET
-
-
-def check_bytes(path: Path, encoding: Encoding) -> tuple[str, str]:
-    """Return the encoding of a file and its sha256; InputError for a byte that is at fault.
-
-    `auto` is UTF-8, with or without a byte order mark, and else cp1252 with a warning, unless the
-    file looks like damaged UTF-8. A given encoding is strict. Parquet has one of its own.
-    """
-    if is_parquet(path):
-        return PARQUET[1:], file_sha256(path)
-    codec = "utf-8" if encoding == "auto" else encoding
-    try:
-        return codec, _check_lines(path, codec)
-    except OSError as error:
-        raise InputError(
-            f"the file cannot be read ({error.strerror})",
-            where=str(path),
-            mend="check its permissions",
-        ) from None
-    except InputError:
-        if encoding != "auto" or not _looks_like_cp1252(path.read_bytes()):
-            raise
-    digest = _check_lines(path, "cp1252")
-    _LOGGER.warning("%s is not UTF-8; it was read as cp1252", path)
-    return "cp1252", digest
-
-
-def _check_lines(path: Path, codec: str) -> str:
-    """Return the sha256 of a text file that has text, no NUL byte, and no other encoding."""
-    digest, offset, blank = hashlib.sha256(), 0, True
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            where = f"{path}, line {number}"
-            digest.update(line)
-            marked = number == 1 and line.startswith(_UTF8_MARK)
-            if marked and codec != "utf-8":
-                raise InputError(
-                    f"the file starts with a UTF-8 byte order mark but encoding is '{codec}'",
-                    where=where,
-                    mend="set encoding = 'utf-8'",
-                )
-            if b"\0" in line:
-                raise InputError(
-                    f"there is a NUL byte at offset {offset + line.index(0)}",
-                    where=where,
-                    mend="save the file as UTF-8 (UTF-16 looks like this), or remove the byte",
-                )
-            try:
-                line.decode(codec)
-            except UnicodeDecodeError as error:
-                raise _wrong_byte(line[error.start], offset + error.start, where, codec) from None
-            offset += len(line)
-            blank = blank and not (line[len(_UTF8_MARK) :] if marked else line).strip()
-    if blank:
+    digest = file_sha256(path)
+    layout = find_layout(path, form)
+    records = records_of(path, layout)
+    header = next(records, None)
+    if header is None:
         raise InputError("the file is empty", where=str(path), mend="export the table again")
-    return digest.hexdigest()
+    names = _header_names(header.cells, path)
+    swallowed = SwallowedRows(len(names), layout.separator)
+    filled = {at for at, name in enumerate(names) if name}
+    number = 0
+    for record in records:
+        if not layout.keeps_blank and record.is_blank:
+            continue
+        number += 1
+        swallowed.look(number, record)
+        if len(filled) < len(names):
+            filled |= {at for at, cell in enumerate(record.cells[: len(names)]) if cell.strip()}
+    if not number:
+        raise InputError(
+            "there is a header but no rows below it", where=str(path), mend="export the table again"
+        )
+    _refuse_swallowed(swallowed, path)
+    decimal = "." if form.decimal == "auto" and layout.separator == "," else form.decimal
+    kept = tuple(range(len(names)) if layout.keeps_blank else sorted(filled))
+    own = tuple(names[at] for at in kept)
+    return TableFile(path, layout, digest, own, decimal, number, kept, len(names))
 
 
-def _wrong_byte(byte: int, offset: int, where: str, codec: str) -> InputError:
-    name, other = ("UTF-8", "cp1252") if codec == "utf-8" else (codec, "utf-8")
-    return InputError(
-        f"byte 0x{byte:02x} at offset {offset} is not {name}",
-        where=where,
-        mend=f"set encoding = '{other}' or 'latin-1' if the file is in it (for `score`, "
-        "--encoding), or save the file as UTF-8",
+def _refuse_swallowed(swallowed: SwallowedRows, path: Path) -> None:
+    """Raise InputError for the first cell that holds rows of the table."""
+    found = swallowed.first()
+    if found is None:
+        return
+    record, number, n_lines = found
+    raise InputError(
+        f"a quote opens here and takes the next {n_lines - 1} line(s), each a row by itself, into "
+        "its cell",
+        where=place(path, number, record.line),
+        mend="set quoting = 'none' where quotes are part of the text (on a command line, --quoting "
+        'none), or double each quote inside a cell ("")',
     )
 
 
-def _looks_like_cp1252(data: bytes) -> bool:
-    """Tell whether every byte is defined in cp1252 and most that are not ASCII cannot be UTF-8.
-
-    A byte order mark says UTF-8 whatever follows. UTF-8 with a few damaged bytes still has mostly
-    valid sequences; reading that as cp1252 would quietly spoil every accented letter.
-    """
-    if data.startswith(_UTF8_MARK):
-        return False
-    try:
-        data.decode("cp1252")
-    except UnicodeDecodeError:
-        return False
-    beyond = [character for character in data.decode("utf-8", "replace") if character > "\x7f"]
-    return beyond.count("\ufffd") * 2 > len(beyond)
-
-
-def rows_of(path: Path, encoding: str) -> Iterator[Row]:
-    """Yield the header as number 0, then every row; InputError where the file is not whole."""
-    return _parquet_rows(path) if is_parquet(path) else _text_rows(path, encoding)
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    """Yield rows of cells as text; InputError for a column that cannot be text."""
-    with open_parquet(path) as file:
-        names = tuple(file.schema_arrow.names)
-        yield Row(0, None, names)
-        before = 0
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            columns = [
-                text_cells(column, f"{path}, column '{name}'", before)
-                for name, column in zip(names, batch.columns, strict=True)
-            ]
-            for number, cells in enumerate(zip(*columns, strict=True), start=before + 1):
-                yield Row(number, None, cells)
-            before += batch.num_rows
-
-
-def _text_rows(path: Path, encoding: str) -> Iterator[Row]:
-    """Yield every row with a cell; InputError for broken quoting."""
-    csv.field_size_limit(_MOST_IN_A_CELL)
-    codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    with path.open(encoding=codec, newline="") as stream:
-        reader = csv.reader(stream, delimiter=_DELIMITERS[path.suffix.lower()], strict=True)
-        number, line = 0, 1
-        try:
-            for cells in reader:
-                if cells:
-                    yield Row(number, line, tuple(cells))
-                    number += 1
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise _quoting(error, place(path, number, line)) from None
-
-
-def _quoting(error: csv.Error, where: str) -> InputError:
-    what = "a closing quote is not followed by a delimiter or line end"
-    if "end of data" in str(error) or "field limit" in str(error):
-        what = "a quote is opened here and never closed"
-    return InputError(
-        f"the quoting is broken: {what}",
-        where=where,
-        mend='put quotes around the whole cell and double those inside it ("")',
-    )
-
-
-def header_names(cells: Sequence[str], path: Path) -> tuple[str, ...]:
+def _header_names(cells: Sequence[str], path: Path) -> tuple[str, ...]:
     """Return the names of a header without outer white space; InputError for one there twice."""
     names = tuple(name.strip() for name in cells)
     twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
@@ -231,24 +248,8 @@ def header_names(cells: Sequence[str], path: Path) -> tuple[str, ...]:
 def require_column(name: str, names: Sequence[str], path: Path, mend: str) -> int:
     """Return the position of a column; raise InputError if there is none."""
     if name not in names:
-        there = ", ".join(map(shown, names[:_SHOWN]))
+        there = ", ".join(map(shown, names[:_LONG]))
         raise InputError(
             f"there is no column '{name}'; the columns are {there}", where=str(path), mend=mend
         )
     return names.index(name)
-
-
-def width_fault(row: Row, width: int) -> Fault | None:
-    """Return what is wrong with a row that has not as many cells as the header."""
-    if len(row.cells) == width:
-        return None
-    what = f"the row has {len(row.cells)} cells but the header has {width}"
-    return Fault(what, "quote every cell that holds a delimiter, a quote or a line break")
-
-
-def require_rows(n_rows: int, path: Path) -> None:
-    """Raise InputError for a table without rows."""
-    if not n_rows:
-        raise InputError(
-            "there is a header but no rows below it", where=str(path), mend="export the table again"
-        )

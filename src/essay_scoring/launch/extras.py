@@ -57,6 +57,7 @@ EXTRAS = (
     Extra("search", ("optuna",), "optuna-sweep, and the tuning round of a study"),
     Extra("statistics", ("statsmodels",), "mixed models and covariates in comparisons"),
     Extra("figures", ("matplotlib",), "figures in reports"),
+    Extra("excel", ("openpyxl",), "tables of essays and predictions as .xlsx"),
     Extra("tracking", ("mlflow",), "export mlflow"),
     Extra("tensorboard", ("tensorboard",), "export tensorboard"),
     Extra(

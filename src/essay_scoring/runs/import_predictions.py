@@ -17,7 +17,8 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 from essay_scoring.data import cells
-from essay_scoring.data.rows import shown
+from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.rows import AUTO, shown
 from essay_scoring.data.splits import Scheme
 from essay_scoring.data.tables import Table, read_table
 from essay_scoring.models.mapping import map_out_of_fold
@@ -50,6 +51,7 @@ class ImportRequest:
     scales: ScoreScales
     mapping: MappingName
     columns: Mapping[str, str]
+    form: TableFormat = AUTO
 
 
 def import_predictions(
@@ -66,13 +68,14 @@ def import_predictions(
     y_pred or both. Where y_pred is absent, the raw values are mapped by `request.mapping`.
     """
     require_name(request.name, "--run-name")
-    table = read_table(request.path)
+    table = read_table(request.path, request.form)
     identity: dict[str, JsonValue] = {
         "file": file_sha256(request.path),
         "scheme": request.scheme,
         "scales": request.scales.model_dump(mode="json"),
         "mapping": request.mapping,
         "columns": dict(request.columns),
+        "form": request.form.model_dump(mode="json"),
         "code": provenance.code_revision(),
     }
     folder = runs / f"{request.name}-{fingerprint(identity)[:12]}"
@@ -122,55 +125,46 @@ def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, App
     prompts = cells.prompt_cells(table, name_of["prompt"])
     folds = _folds(table, name_of["fold"])
     if request.scheme == "prompt_holdout":
-        _require_whole_prompts(prompts, folds, table, name_of["fold"])
+        _note_divided_prompts(prompts, folds, table, name_of["fold"])
     true = cells.score_cells(table, name_of["y_true"], prompts, request.scales)
     cutpoints: dict[int, list[float]] = {}
     if "y_pred" in present:
         mapping: str = AS_IMPORTED
         final = cells.score_cells(table, name_of["y_pred"], prompts, request.scales)
         raw = _numbers(table, name_of["y_pred_raw"]) if "y_pred_raw" in present else final
+        table.check()
     else:
         mapping = request.mapping
         raw = _numbers(table, name_of["y_pred_raw"])
+        table.check()
         mapped = map_out_of_fold(raw, true, folds, prompts, request.scales, request.mapping)
         final, cutpoints = mapped.final, as_json(mapped.cutpoints)
     rows = Predictions(ids, prompts, folds, true, raw, final, request.scales)
     return rows, AppliedMapping(name=mapping, cutpoints=cutpoints)
 
 
-def _require_whole_prompts(
+def _note_divided_prompts(
     prompts: tuple[str, ...], folds: IntArray, table: Table, column: str
 ) -> None:
-    """Raise InputError for the first prompt that is not held out whole, as the scheme says."""
+    """Note the rows of prompts that are not held out whole, as the scheme says."""
     fold_of: dict[str, int] = {}
     for row, (prompt, fold) in enumerate(zip(prompts, folds.tolist(), strict=True)):
         if fold_of.setdefault(prompt, fold) != fold:
-            raise InputError(
-                f"the prompt {shown(prompt)} is in folds {fold_of[prompt]} and {fold}",
-                where=table.where(row, column),
-                mend="hold prompts out whole, or import it with --scheme stratified_text",
-            )
+            what = f"the prompt {shown(prompt)} is in folds {fold_of[prompt]} and {fold}"
+            mend = "hold prompts out whole, or import it with --scheme stratified_text"
+            table.fault(row, what, mend, column)
 
 
 def _numbers(table: Table, column: str) -> FloatArray:
-    """Return a column of numbers; raise InputError naming the first row that has none."""
-    values = cells.number_cells(table, column)
-    missing = np.isnan(values)
-    if missing.any():
-        raise InputError(
-            "the number is missing",
-            where=table.where(int(missing.argmax()), column),
-            mend="correct or remove the row",
-        )
-    return values
+    """Return a column of numbers; a missing one is a fault of the table."""
+    return cells.number_cells(table, column, required=True)
 
 
 def _folds(table: Table, column: str) -> IntArray:
+    """Return whole numbers, -1 for what is none and a fault of the table."""
     values = _numbers(table, column)
-    if odd := np.flatnonzero(values != np.floor(values)).tolist():
-        raise InputError(
-            f"fold {values[odd[0]]} is not a whole number",
-            where=table.where(odd[0], column),
-            mend="number the folds 0, 1, 2 ...",
-        )
-    return values.astype(np.int64)
+    for row in np.flatnonzero(values != np.floor(values)).tolist():
+        if np.isfinite(values[row]):
+            mend = "number the folds 0, 1, 2 ..."
+            table.fault(row, f"fold {values[row]} is not a whole number", mend, column)
+    return np.nan_to_num(values, nan=-1).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,12 +13,13 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.rows import AUTO
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.records.provenance import code_revision
 from essay_scoring.scoring.input_table import (
     DEFAULT_COLUMNS,
     Columns,
-    Encoding,
     InputTable,
     open_input,
 )
@@ -41,7 +43,7 @@ class ScoreRequest:
     file: Path
     out: Path
     columns: Columns = DEFAULT_COLUMNS
-    encoding: Encoding = "utf-8"
+    form: TableFormat = AUTO
     keep_text: bool = False
 
 
@@ -55,7 +57,7 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
     """
     require_safe(request.model)
     record = read_record(request.model)
-    table = open_input(request.file, request.columns, record.scales, request.encoding)
+    table = open_input(request.file, request.columns, record.scales, request.form)
     _check_output(request, table)
     work = request.out.with_name(f".{request.out.name}.parts")
     with try_lock(work / LOCK) as mine:
@@ -102,7 +104,7 @@ def _check_output(request: ScoreRequest, table: InputTable) -> None:
 
 def _require_unchanged(table: InputTable) -> None:
     """Raise InputError if the file is not the one that was checked, so that parts may be mixed."""
-    if file_sha256(table.path) != table.sha256:
+    if file_sha256(table.path) != table.file.sha256:
         raise InputError(
             "the file changed while it was scored", where=str(table.path), mend="score it again"
         )
@@ -113,9 +115,9 @@ def _identity(request: ScoreRequest, table: InputTable) -> str:
     return fingerprint(
         {
             "model": file_sha256(request.model / MANIFEST),
-            "table": table.sha256,
+            "table": table.file.sha256,
             "columns": [table.columns.text, table.columns.prompt],
-            "encoding": table.encoding,
+            "layout": dataclasses.asdict(table.file.layout),
             "rows": PART_ROWS,
             "code": code_revision(),
         }

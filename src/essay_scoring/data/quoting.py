@@ -1,0 +1,91 @@
+"""Rows that vanish: a quote that opens a cell in one row and is closed in a later one.
+
+In a table that was written without quoting, such a cell takes the rows between into itself, and the
+essay gets its neighbour's text and score. What gives it away is that every line of the cell is a
+row of the table by itself: it has all cells, and each looks like the others of its column.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from essay_scoring.data.row_sources import Record
+
+_MOST_VALUES, _LONGEST, _MOST_KEPT = 64, 80, 1000
+
+
+@dataclass
+class _Column:
+    """What the cells of a column have in common: numbers, words, or few values."""
+
+    numbers: bool = True
+    words: bool = True
+    values: set[str] | None = field(default_factory=set)
+    n: int = 0
+
+    def add(self, cell: str) -> None:
+        self.n += 1
+        self.numbers = self.numbers and _is_number(cell)
+        self.words = self.words and len(cell.split()) == 1
+        if self.values is not None:
+            self.values.add(cell[:_LONGEST])
+            if len(self.values) > _MOST_VALUES or len(cell) >= _LONGEST:
+                self.values = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is anything that its cells have in common."""
+        return self.n > 0 and (self.numbers or self.words or self._closed)
+
+    @property
+    def _closed(self) -> bool:
+        return self.values is not None and self.n >= 2 * len(self.values)
+
+    def fits(self, cell: str) -> bool:
+        """Tell whether a cell could be of this column."""
+        if not self.n:
+            return True
+        if self.numbers:
+            return _is_number(cell)
+        if self._closed and self.values is not None:
+            return cell in self.values
+        return not self.words or len(cell.split()) == 1
+
+
+class SwallowedRows:
+    """Finds the first record whose lines are rows of a table of so many columns."""
+
+    def __init__(self, width: int, separator: str) -> None:
+        self._separator = separator
+        self._columns = [_Column() for _ in range(width)]
+        self._suspects: list[tuple[Record, int, list[list[str]]]] = []
+
+    def look(self, number: int, record: Record) -> None:
+        """Take in the next record, the row of that number."""
+        if len(record.lines) > 1 and len(self._suspects) < _MOST_KEPT:
+            rows = [line.rstrip("\r\n").split(self._separator) for line in record.lines]
+            if all(len(row) == len(self._columns) for row in rows):
+                self._suspects.append((record, number, rows))
+                return
+        for column, cell in zip(self._columns, record.cells, strict=False):
+            column.add(cell.strip())
+
+    def first(self) -> tuple[Record, int, int] | None:
+        """Return the first record that holds others, its number, and how many lines it has."""
+        tells = any(column.tells for column in self._columns) or self._separator == "\t"
+        for record, number, rows in self._suspects if tells else ():
+            if all(
+                column.fits(cell.strip().strip('"').strip())
+                for row in rows
+                for column, cell in zip(self._columns, row, strict=True)
+            ):
+                return record, number, len(rows)
+        return None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell.replace(",", ".", 1)))
+    except ValueError:
+        return False

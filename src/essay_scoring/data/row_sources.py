@@ -1,0 +1,315 @@
+"""Files as records of cells: which kind a file is, how its text is laid out, and what it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import logging
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple, cast
+
+from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.files import parsed
+from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.encodings import find_encoding
+from essay_scoring.data.parquet import BATCH_ROWS, cell_text, open_parquet, text_cells
+
+PARQUET, EXCEL, JSONL = ".parquet", ".xlsx", ".jsonl"
+"""The endings of files that are not text with separators."""
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_KNOWN = (*_SEPARATORS, JSONL, EXCEL, PARQUET)
+_SNIFFED = (",", ";", "\t", "|")
+_HEADER_CHARACTERS = 1 << 16
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_MOST_IN_A_CELL = 4_000_000
+
+_log = logging.getLogger(__name__)
+
+
+class Record(NamedTuple):
+    """The cells of one row as they stand, the line it starts on, and its lines if it is text."""
+
+    line: int | None
+    cells: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing in it."""
+        return not any(cell.strip() for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is read: kind, encoding, separator ("" without one), quoting, lines to skip."""
+
+    kind: str
+    encoding: str
+    separator: str = ""
+    quoted: bool = True
+    skipped: int = 0
+
+    @property
+    def keeps_blank(self) -> bool:
+        """Whether blank rows and columns count: Parquet has none by accident."""
+        return self.kind == PARQUET
+
+
+def table_kind(path: Path) -> str:
+    """Return the ending that tells the kind of a file; InputError for one of no known kind."""
+    name = path.name.lower()
+    inner = Path(name.removesuffix(".gz")).suffix
+    zipped = name.endswith(".gz")
+    if inner not in _KNOWN or (zipped and inner in (EXCEL, PARQUET)):
+        shown = f"{inner}.gz" if zipped else inner
+        raise InputError(
+            f"the file type '{shown}' is not known",
+            where=str(path),
+            mend="save the table as .csv, .tsv, .jsonl (or one of them as .gz), .xlsx or .parquet",
+        )
+    return inner
+
+
+def find_layout(path: Path, form: TableFormat) -> Layout:
+    """Return how a file is read, as far as `form` says and else as the file tells."""
+    kind = table_kind(path)
+    if kind in (PARQUET, EXCEL):
+        return Layout(kind, kind[1:])
+    with _opened(path) as stream:
+        encoding = find_encoding(path, _not_blank(path, stream), form.encoding)
+    if encoding != "utf-8" and form.encoding == "auto":
+        _log.warning("%s is not UTF-8; it was read as %s", path, encoding)
+    if kind == JSONL:
+        return Layout(kind, encoding)
+    with _text(path, encoding, newline="") as text:
+        separator, skipped = _separator(text.read(_HEADER_CHARACTERS), kind, form)
+    return Layout(kind, encoding, separator, form.quoting != "none", skipped)
+
+
+def records_of(path: Path, layout: Layout) -> Iterator[Record]:
+    """Yield the header, then every record; InputError where the file is not whole."""
+    if layout.kind == PARQUET:
+        return _parquet_records(path)
+    if layout.kind == EXCEL:
+        return _excel_records(path)
+    if layout.kind == JSONL:
+        return _json_records(path, layout.encoding)
+    return _separated_records(path, layout)
+
+
+def _not_blank(path: Path, stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines; InputError after the last if there was nothing in them."""
+    blank = True
+    for number, line in enumerate(stream):
+        blank = blank and not line.removeprefix(b"\xef\xbb\xbf" if not number else b"").strip()
+        yield line
+    if blank:
+        raise InputError("the file is empty", where=str(path), mend="export the table again")
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file's bytes, unpacked; InputError if it cannot be read, now or meanwhile."""
+    try:
+        zipped = path.suffix.lower() == ".gz"
+        opened = (
+            cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")  # noqa: SIM115
+        )
+        with opened as stream:
+            yield stream
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise InputError(
+            "not a whole gzip file", where=str(path), mend="pack it again, or unpack it"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"the file cannot be read ({error.strerror})",
+            where=str(path),
+            mend="check its permissions",
+        ) from None
+
+
+@contextlib.contextmanager
+def _text(path: Path, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]:
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    with _opened(path) as stream:
+        try:
+            yield io.TextIOWrapper(stream, encoding=codec, newline=newline)
+        except UnicodeError:
+            raise InputError(
+                f"the file is not {encoding}",
+                where=str(path),
+                mend="set the encoding it is in, or save it as UTF-8",
+            ) from None
+
+
+def _separator(head: str, kind: str, form: TableFormat) -> tuple[str, int]:
+    """Return what separates cells, and how many lines only say so.
+
+    That is what is given, what a line `sep=;` says, or else what the header has most cells by.
+    """
+    said = _SEPARATOR_LINE.fullmatch(head.split("\n", 1)[0])
+    if said:
+        return (said[1] if form.separator == "auto" else form.separator), 1
+    if form.separator != "auto":
+        return form.separator, 0
+    lines = head.lstrip("\r\n").splitlines(keepends=True)
+
+    def cells(separator: str) -> int:
+        if form.quoting == "none":
+            return len(lines[0].split(separator)) if lines else 0
+        return len(next(csv.reader(lines, delimiter=separator), ()))
+
+    own = _SEPARATORS[kind]
+    return max((own, *_SNIFFED), key=cells), 0
+
+
+class _Lines:
+    """The lines of a text, those of the record that is being read among them."""
+
+    def __init__(self, stream: Iterable[str]) -> None:
+        self._stream, self.taken = iter(stream), list[str]()
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._stream)
+        self.taken.append(line)
+        return line
+
+
+def _separated_records(path: Path, layout: Layout) -> Iterator[Record]:
+    """Yield the records of CSV or TSV; InputError for broken quoting."""
+    csv.field_size_limit(_MOST_IN_A_CELL)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.quoted else csv.QUOTE_NONE
+    with _text(path, layout.encoding, newline="") as stream:
+        for _ in range(layout.skipped):
+            next(stream)
+        lines = _Lines(stream)
+        reader = csv.reader(lines, delimiter=layout.separator, strict=True, quoting=quoting)
+        number, line, header = 0, 1 + layout.skipped, True
+        try:
+            for cells in reader:
+                record = Record(line, tuple(cells), tuple(lines.taken) if cells else ())
+                if not (header and record.is_blank):
+                    yield record
+                    header = False
+                number += not record.is_blank
+                line += len(lines.taken)
+                lines.taken.clear()
+        except csv.Error as error:
+            where = f"{path}, row {number}" + f" (line {line})"
+            raise _quoting(error, where, quoted=layout.quoted) from None
+
+
+def _quoting(error: csv.Error, where: str, *, quoted: bool) -> InputError:
+    if not quoted:
+        return InputError(
+            f"the row cannot be read ({error})",
+            where=where,
+            mend="remove stray carriage returns, or set quoting = 'double'",
+        )
+    what = "a closing quote is not followed by a separator or line end"
+    if "end of data" in str(error) or "field limit" in str(error):
+        what = "a quote is opened here and never closed"
+    return InputError(
+        f"the quoting is broken: {what}",
+        where=where,
+        mend='put quotes around the whole cell and double those inside it (""), or set quoting = '
+        "'none' where quotes are part of the text",
+    )
+
+
+def _json_records(path: Path, encoding: str) -> Iterator[Record]:
+    """Yield all keys as the header, then the values of each line's object under them."""
+    names: dict[str, None] = {}
+    for _, values in _json_lines(path, encoding):
+        names.update(dict.fromkeys(values))
+    yield Record(None, tuple(names))
+    for line, values in _json_lines(path, encoding):
+        yield Record(line, tuple(_json_cell(values.get(name), path, line, name) for name in names))
+
+
+def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    with _text(path, encoding, newline="\n") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            where = f"{path}, line {number}"
+            try:
+                values = parsed(json.loads, line, "JSON", where)
+            except InputError:
+                values = None
+            if not isinstance(values, dict):
+                raise InputError(
+                    "the line is no JSON object",
+                    where=where,
+                    mend='write one object a line, {"id": ..., "text": ...}',
+                )
+            yield number, values
+
+
+def _json_cell(value: object, path: Path, line: int, name: str) -> str:
+    cell = cell_text(value)
+    if isinstance(value, list | dict) or (not cell.isascii() and _has_surrogate(cell)):
+        raise InputError(
+            "the value is no text or number",
+            where=f"{path}, line {line}, column '{name}'",
+            mend="store text or numbers",
+        )
+    return cell
+
+
+def _has_surrogate(cell: str) -> bool:
+    return any("\ud800" <= mark <= "\udfff" for mark in cell)
+
+
+def _excel_records(path: Path) -> Iterator[Record]:
+    """Yield the rows of the first sheet; formulas as the values they had when they were saved."""
+    try:
+        import openpyxl
+    except ModuleNotFoundError:
+        raise MissingExtraError("openpyxl", "excel") from None
+    import zipfile
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        if len(book.sheetnames) > 1:
+            _log.warning("%s has %d sheets; the first is read", path, len(book.sheetnames))
+        started = False
+        for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+            record = Record(number, tuple(map(cell_text, row)))
+            if started or not record.is_blank:
+                started = True
+                yield record
+        book.close()
+    except (zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+        raise InputError(
+            f"not an Excel file ({type(error).__name__})",
+            where=str(path),
+            mend="save it as .xlsx again, or as .csv",
+        ) from None
+
+
+def _parquet_records(path: Path) -> Iterator[Record]:
+    """Yield rows of cells as text; InputError for a column that cannot be text."""
+    with open_parquet(path) as file:
+        names = tuple(file.schema_arrow.names)
+        yield Record(None, names)
+        before = 0
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            columns = [
+                text_cells(column, f"{path}, column '{name}'", before)
+                for name, column in zip(names, batch.columns, strict=True)
+            ]
+            yield from (Record(None, cells) for cells in zip(*columns, strict=True))
+            before += batch.num_rows
