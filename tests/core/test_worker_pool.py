@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +126,30 @@ def alive(process: int) -> bool:
     except OSError:
         return False
     return state.split()[0] not in {"Z", "X"}
+
+
+INTERRUPTED = """
+import signal, sys, time
+from essay_scoring.core import interrupts
+from essay_scoring.core.worker_pool import map_parts
+signal.signal(signal.SIGTERM, lambda number, _: interrupts.stop(number))
+if __name__ == "__main__":
+    print("ready", flush=True)
+    print(list(map_parts(time.sleep, [600.0] * 8)))
+"""
+
+
+def test_an_interrupt_does_not_wait_for_what_workers_are_at(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED)
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "ESSAY_SCORING_WORKERS": "2"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(1.5)
+    process.terminate()
+    assert process.wait(timeout=60) != 0

@@ -75,6 +75,12 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # Threads that spin while they wait starve each other on a busy machine; read at first import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What a killed command leaves to the system is tidied up by a process of Python's, in silence.
+    warnings = [
+        os.environ.get("PYTHONWARNINGS"),
+        "ignore::UserWarning:multiprocessing.resource_tracker",
+    ]
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, warnings))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     sys.unraisablehook = interrupts.send_again_if_lost

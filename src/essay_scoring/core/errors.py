@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import ClassVar
 
 
@@ -51,10 +52,24 @@ class MissingExtraError(EssayScoringError):
     """A feature whose optional packages are not installed (exit 2)."""
 
     def __init__(self, package: str, extra: str) -> None:
+        if _is_installed(package):
+            super().__init__(
+                f"the package '{package}' is installed and cannot be loaded",
+                mend=f"free memory, raise `ulimit -v`, or install it anew: "
+                f"pip install --force-reinstall {package}",
+            )
+            return
         super().__init__(
             f"the package '{package}' is not installed",
             mend=f"pip install 'essay-scoring[{extra}]'",
         )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 class EvidenceError(EssayScoringError):

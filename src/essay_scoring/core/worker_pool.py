@@ -96,8 +96,10 @@ class WorkerPool:
         except BaseException as error:
             for future in waiting:
                 future.cancel()
-            if not isinstance(error, Exception):
+            if isinstance(error, GeneratorExit):
                 self.close()
+            elif not isinstance(error, Exception):
+                self._end()
             raise
 
     def close(self) -> None:
@@ -106,6 +108,15 @@ class WorkerPool:
             pool, self._pool, self._given = self._pool, None, 0
         if pool is not None and self._owner == os.getpid():
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self) -> None:
+        """End the processes at once: what they are at is lost, and may take long."""
+        with self._lock:
+            # The executor has no public way before Python 3.14.
+            working = dict(self._pool._processes or {}) if self._pool is not None else {}  # noqa: SLF001
+        for process in working.values():
+            process.kill()
+        self.close()
 
     def _submit(self, work: Callable[[Part], Result], part: Part) -> Future[Result]:
         with self._lock:

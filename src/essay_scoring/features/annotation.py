@@ -98,6 +98,12 @@ def annotate(texts: Sequence[str]) -> list[Annotation]:
 
     nlp = _model()
     unified = [unify(text) for text in texts]
+    if longest := max((len(text) for text in unified if len(text) > nlp.max_length), default=0):
+        raise InputError(
+            f"a text of {longest:,} characters is longer than the {nlp.max_length:,} that can be "
+            "parsed",
+            mend="shorten it, or leave it out",
+        )
     spans = [paragraph_spans(text) for text in unified]
     with threadpool_limits(limits=1):
         marked = (_marked(nlp, *pair) for pair in zip(unified, spans, strict=True))
