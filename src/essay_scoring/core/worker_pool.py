@@ -96,10 +96,8 @@ class WorkerPool:
         except BaseException as error:
             for future in waiting:
                 future.cancel()
-            if isinstance(error, GeneratorExit):
-                self.close()
-            elif not isinstance(error, Exception):
-                self._end()
+            if not isinstance(error, Exception):
+                self._leave(at_once=not isinstance(error, GeneratorExit))
             raise
 
     def close(self) -> None:
@@ -109,12 +107,12 @@ class WorkerPool:
         if pool is not None and self._owner == os.getpid():
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _end(self) -> None:
-        """End the processes at once: what they are at is lost, and may take long."""
+    def _leave(self, *, at_once: bool) -> None:
+        """Let the processes end; `at_once` loses what they are at, which may take long."""
         with self._lock:
             # The executor has no public way before Python 3.14.
             working = dict(self._pool._processes or {}) if self._pool is not None else {}  # noqa: SLF001
-        for process in working.values():
+        for process in working.values() if at_once else ():
             process.kill()
         self.close()
 
