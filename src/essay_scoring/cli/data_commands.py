@@ -45,10 +45,16 @@ def prepare_dataset(
 
     settings = _data_settings(config, overrides or [])
     space = workspace(RUNS, cache_dir, data_dir)
-    prepared = prepare(settings, space.data, space.prepared, progress_display())
+    prepared = prepare(
+        settings, space.data, space.prepared, progress_display(), tell=lambda _: None
+    )
     for part, counts in prepared.manifest["counts"].items():
         steps = ", ".join(f"{count} {step.replace('_', ' ')}" for step, count in counts.items())
         typer.echo(f"{part}: {steps}")
+    for scheme, sizes in prepared.manifest["folds"].items():
+        typer.echo(f"folds of {scheme}: {', '.join(map(str, sizes))} essays")
+    for note in prepared.manifest["notes"]:
+        typer.echo(f"note: {note}")
     typer.echo(f"prepared: {prepared.folder}")
     typer.echo(f"report: {prepared.folder / 'reports' / 'dataset_integrity_report.md'}")
 

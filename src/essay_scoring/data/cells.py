@@ -7,33 +7,44 @@ and point at the essays.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
-from essay_scoring.core.text import has_controls
+from essay_scoring.core.text import has_controls, name_key, plain_name
 from essay_scoring.data.rows import shown
 from essay_scoring.data.tables import Table
 
 _MISSING = frozenset({"", "nan", "na", "null", "none"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
-_RATERS = "map the column of the raters (rater = NAME) where rows are raters' scores of one essay"
+_MEANS, _FEW = 0.1, 3
+_MOST_LABELS, _SHARE_OF_REPEATS = 13, 4
+_NO_SCORE = "the score is missing", "give a score, or remove the row"
+
+_log = logging.getLogger(__name__)
 
 
-def id_cells(table: Table, column: str | None) -> tuple[str, ...]:
+def id_cells(table: Table, column: str | None, *, may_repeat: bool = False) -> tuple[str, ...]:
     """Return ids in one form, none blank and none twice; the rows' numbers where there is none."""
     if column is None:
         return tuple(str(row.number) for row in table.rows)
-    ids = _names(table, column, "id", "give every row an id")
+    ids = tuple(map(plain_name, _names(table, column, "id", "give every row an id")))
     first: dict[str, int] = {}
-    for row, essay_id in enumerate(ids):
-        earlier = first.setdefault(essay_id, row)
-        if essay_id and earlier != row:
-            what = f"the id {shown(essay_id)} is already that of row {table.rows[earlier].number}"
-            mend = f"give every essay an id of its own, or remove the repeated row, or {_RATERS}"
-            table.fault(row, what, mend, column)
+    earlier = [first.setdefault(essay_id, row) for row, essay_id in enumerate(ids)]
+    again = [row for row, at in enumerate(earlier) if at != row and ids[row]]
+    many = len(again) * _SHARE_OF_REPEATS > len(ids)
+    for row in () if may_repeat else again[:1] if many else again:
+        what = f"the id {shown(ids[row])} is already that of row {table.rows[earlier[row]].number}"
+        what += f" ({len(again)} of {len(ids)} rows repeat an id)" if many else ""
+        mend = (
+            "give every essay an id of its own, or remove the repeated row; where each row is one "
+            "rater's score, name the raters' column with data.corpus.columns.rater"
+        )
+        table.fault(row, what, mend, column)
     return ids
 
 
@@ -48,27 +59,41 @@ def text_cells(table: Table, column: str) -> tuple[str, ...]:
 
 
 def prompt_cells(table: Table, column: str) -> tuple[str, ...]:
-    """Return prompt names in one form, white space collapsed, none blank."""
+    """Return prompt names as they are spelled, none blank."""
     return _names(table, column, "prompt", "name the prompt, or remove the row")
 
 
 def label_cells(table: Table, column: str) -> tuple[str, ...]:
     """Return group labels in one form, "" where unknown."""
-    return _names(table, column)
+    return tuple(map(plain_name, _names(table, column)))
 
 
 def _names(table: Table, column: str, what: str = "", mend: str = "") -> tuple[str, ...]:
-    """Return names in one form; what may not be blank is called `what`."""
-    cells = table.column(column)
-    names = tuple(map(table.file.name, cells))
-    for row, (name, cell) in enumerate(zip(names, cells, strict=True)):
-        if what and not name:
+    """Return names as they are written; what may not be blank is called `what`."""
+    names = tuple(map(table.file.bare, table.column(column)))
+    for row, name in enumerate(names):
+        if what and not plain_name(name):
             table.fault(row, f"the {what} is blank", mend, column)
-        elif has_controls(cell):
+        elif has_controls(name):
             # It is shown in pages and terminals.
-            fault = f"{shown(cell)} holds a control character"
+            fault = f"{shown(name)} holds a control character"
             table.fault(row, fault, "remove the character", column)
     return names
+
+
+@dataclass(frozen=True)
+class ScoreReading:
+    """How scores are read: the names of the scale's labels, and whether they may lie between them.
+
+    `real` None leaves it to the column: where a tenth of its scores lie between labels, they are
+    means of several raters and no slips.
+    """
+
+    labels: tuple[str, ...] = ()
+    real: bool | None = None
+
+
+NUMBERS, LABELS_ALONE = ScoreReading(), ScoreReading(real=False)
 
 
 def score_cells(
@@ -76,31 +101,77 @@ def score_cells(
     column: str,
     prompts: tuple[str, ...],
     scales: ScoreScales,
+    reading: ScoreReading = NUMBERS,
     *,
     may_be_missing: bool = False,
 ) -> FloatArray:
-    """Return scores, each a label of its prompt's scale, shape (n,); NaN where one may be missing.
+    """Return scores within their prompt's scale, shape (n,); NaN where one may be missing.
 
-    A blank cell, `nan`, `NA`, `null` and `none` are missing.
+    Each is a label of the scale, unless they are real-valued as a whole (`reading`). A blank cell,
+    `nan`, `NA`, `null` and `none` are missing.
     """
-    scores = number_cells(table, column, required=not may_be_missing)
-    missing = np.isnan(scores)
+    scores = _numbers_of(table, column, scales, reading, required=not may_be_missing)
+    between = []
     for row, prompt in enumerate(prompts):
         scale = _scale_of(prompt, scales)
-        if scale is None:
-            if not may_be_missing:
-                what = f"the prompt {shown(prompt)} has no score scale"
-                table.fault(row, what, "add it under [data.corpus.scales.by_prompt]")
-        elif not missing[row] and not scale.holds(scores[row : row + 1])[0]:
-            off = scores[row] < scale.low or scores[row] > scale.high
-            what = (
-                f"the score {scores[row]:g} is {'off' if off else 'not on a step of'} the scale "
-                f"{scale.span}"
-            )
-            table.fault(row, what, "correct the score, or give the right scale", column)
-        else:
-            scores[row] = math.nan if missing[row] else scale.round(scores[row : row + 1])[0]
+        if scale is not None:
+            if _lies_between(table, column, row, scores, scale):
+                between.append(row)
+        elif not may_be_missing:
+            what = f"the prompt {shown(prompt)} has no score scale"
+            table.fault(row, what, "add it under [data.corpus.scales.by_prompt]")
+    enough = max(_FEW, _MEANS * len(scores))
+    real = len(between) >= enough if reading.real is None else reading.real
+    if between and real:
+        _log.warning(
+            "%s, column '%s': %d of %d scores lie between the labels of their scale; they are "
+            "learnt as they are, and rounded to the nearest label for agreement",
+            table.path,
+            column,
+            len(between),
+            len(scores),
+        )
+    for row in () if real else between:
+        span = scales.of(prompts[row]).span
+        what = f"the score {scores[row]:g} is not on a step of the scale {span}"
+        mend = "correct the score, give the right scale, or set real_scores = true for means"
+        table.fault(row, what, mend, column)
     return scores
+
+
+def _lies_between(
+    table: Table, column: str, row: int, scores: FloatArray, scale: ScoreScale
+) -> bool:
+    """Tell whether a score lies between labels; note one off the scale, make a label exact."""
+    score = scores[row : row + 1]
+    if scale.holds(score)[0]:
+        score[:] = scale.round(score)
+    elif scale.low <= score[0] <= scale.high:
+        return True
+    elif not math.isnan(score[0]):
+        what = f"the score {score[0]:g} is off the scale {scale.span}"
+        table.fault(row, what, "correct the score, or give the right scale", column)
+    return False
+
+
+def _numbers_of(
+    table: Table, column: str, scales: ScoreScales, reading: ScoreReading, *, required: bool
+) -> FloatArray:
+    """Return numbers, or the places of named labels on the scale; NaN where missing."""
+    if not reading.labels or scales.shared is None:
+        return number_cells(table, column, required=required)
+    place = {name_key(name): at for at, name in enumerate(reading.labels)}
+    values = np.full(table.n_rows, np.nan)
+    for row, cell in enumerate(table.column(column)):
+        at = place.get(name_key(cell))
+        if at is not None:
+            values[row] = scales.shared.labels[at]
+        elif cell.strip().lower() not in _MISSING:
+            what = f"{shown(cell.strip())} is none of the labels {', '.join(reading.labels)}"
+            table.fault(row, what, "correct the score, or complete data.corpus.labels", column)
+        elif required:
+            table.fault(row, *_NO_SCORE, column)
+    return values
 
 
 def _scale_of(prompt: str, scales: ScoreScales) -> ScoreScale | None:
@@ -114,19 +185,31 @@ def number_cells(table: Table, column: str, *, required: bool = False) -> FloatA
         table.file.decimal == "auto" and any(map(_DECIMAL_COMMA.fullmatch, cells))
     )
     values = np.full(len(cells), np.nan)
+    wrong = []
     for row, cell in enumerate(cells):
         if cell.lower() not in _MISSING:
             values[row] = _number(cell, comma=comma)
             if math.isnan(values[row]):
-                mark = "comma" if comma else "point"
-                mend = (
-                    f"write numbers with a decimal {mark}, set decimal to the other one, or map "
-                    "another column"
-                )
-                table.fault(row, f"{shown(cell)} is not a number", mend, column)
+                wrong.append(row)
         elif required:
-            table.fault(row, "the score is missing", "give a score, or remove the row", column)
+            table.fault(row, *_NO_SCORE, column)
+    none = len(wrong) == len(cells) > 1
+    for row in wrong[:1] if none else wrong:
+        more = f", nor is any other of {len(cells)} cells" if none else ""
+        what = f"{shown(cells[row])} is not a number{more}"
+        table.fault(row, what, _no_number(cells, comma), column)
     return values
+
+
+def _no_number(cells: list[str], comma: bool) -> str:
+    """Return what to do about cells that are no numbers: few short words may be labels."""
+    words = sorted(set(cells))
+    if len(words) <= _MOST_LABELS and all(re.fullmatch(r"[A-Za-z]\S{0,9}", word) for word in words):
+        return f"name the labels in their order, data.corpus.labels = {words}"
+    mark = "comma" if comma else "point"
+    return (
+        f"write numbers with a decimal {mark}, set decimal to the other one, or map another column"
+    )
 
 
 def _number(cell: str, *, comma: bool) -> float:

@@ -7,11 +7,14 @@ texts and prompts.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.core.text import plain_name
 from essay_scoring.data import cells
 from essay_scoring.data.data_settings import (
     Corpus,
@@ -20,7 +23,9 @@ from essay_scoring.data.data_settings import (
     TableColumns,
     TableCorpus,
 )
-from essay_scoring.data.rows import AUTO, require_file
+from essay_scoring.data.prompt_names import one_spelling
+from essay_scoring.data.raters import Ratings, merge_raters
+from essay_scoring.data.rows import AUTO, require_file, shown
 from essay_scoring.data.synthetic import generate
 from essay_scoring.data.tables import Table, read_table
 
@@ -48,12 +53,14 @@ def data_folder() -> Path:
 class Loaded:
     """What a corpus holds: scored training essays, and locked essays (maybe none) without scores.
 
-    `encodings` tells how each part's file was read (empty for a synthetic corpus).
+    `encodings` tells how each part's file was read (empty for a synthetic corpus), `prompt_names`
+    which spellings of prompts stand for others.
     """
 
     train: ScoredEssays
     locked: Essays
     encodings: dict[str, str]
+    prompt_names: dict[str, str] = field(default_factory=dict)
 
 
 def load(corpus: Corpus, folder: Path) -> Loaded:
@@ -62,24 +69,27 @@ def load(corpus: Corpus, folder: Path) -> Loaded:
         return Loaded(generate(corpus, "train"), generate(corpus, "locked").essays, {})
     paths = _paths(corpus, folder)
     tables = {part: _open(corpus, path) for part, path in paths.items()}
-    locked = _locked(corpus, tables["locked"]) if "locked" in tables else Essays((), (), ())
+    spelled = [name for table in tables.values() for name in _spelled(corpus, table)]
+    names = one_spelling(spelled, scales_of(corpus).by_prompt)
+    locked = Essays((), (), ())
+    if "locked" in tables:
+        locked = _essays(corpus, tables["locked"], names)
+        tables["locked"].check()
     encodings = {part: table.file.encoding for part, table in tables.items()}
-    return Loaded(_scored(corpus, tables["train"]), locked, encodings)
+    other = {name: stands for name, stands in names.items() if name != stands}
+    return Loaded(_scored(corpus, tables["train"], names), locked, encodings, other)
 
 
 def load_train(corpus: Corpus, folder: Path) -> ScoredEssays:
     """Return the scored training essays; InputError names file, row and column of a fault."""
-    if isinstance(corpus, SyntheticCorpus):
-        return generate(corpus, "train")
-    return read_scored(corpus, _paths(corpus, folder)["train"])
+    return load(corpus, folder).train
 
 
 def load_locked_essays(corpus: Corpus, folder: Path) -> Essays | None:
     """Return the locked essays without their scores; None where the corpus has no locked test."""
     if isinstance(corpus, SyntheticCorpus):
         return generate(corpus, "locked").essays if corpus.n_locked else None
-    path = _paths(corpus, folder).get("locked")
-    return None if path is None else _locked(corpus, _open(corpus, path))
+    return load(corpus, folder).locked if corpus.locked is not None else None
 
 
 def source_files(corpus: Corpus, folder: Path) -> list[Path]:
@@ -98,46 +108,72 @@ def scales_of(corpus: Corpus) -> ScoreScales:
     return _ELLIPSE_SCALES
 
 
-def read_scored(corpus: FileCorpus, path: Path) -> ScoredEssays:
-    """Return the scored essays of one file that has the columns of the corpus."""
-    return _scored(corpus, _open(corpus, path))
+def read_scored(corpus: FileCorpus, path: Path, names: Mapping[str, str]) -> ScoredEssays:
+    """Return the scored essays of one file that has the columns of the corpus.
+
+    `names` are the spellings of prompts that stand for others.
+    """
+    table = _open(corpus, path)
+    own = {name: plain_name(name) for name in _spelled(corpus, table)}
+    return _scored(corpus, table, own | dict(names))
 
 
-def _scored(corpus: FileCorpus, table: Table) -> ScoredEssays:
+def _scored(corpus: FileCorpus, table: Table, names: Mapping[str, str]) -> ScoredEssays:
     columns, scales = _columns(corpus), scales_of(corpus)
-    essays = _essays(corpus, table)
-    second = columns.second_score
-    scored = ScoredEssays(
+    essays, reading, raters = _essays(corpus, table, names), cells.NUMBERS, "first"
+    if isinstance(corpus, TableCorpus):
+        reading = cells.ScoreReading(corpus.labels, corpus.real_scores)
+        raters = corpus.raters
+    ratings = Ratings(
         essays,
-        cells.score_cells(table, columns.score, essays.prompts, scales),
-        scales,
+        cells.score_cells(table, columns.score, essays.prompts, scales, reading),
         None
-        if second is None
-        else cells.score_cells(table, second, essays.prompts, scales, may_be_missing=True),
+        if columns.second_score is None
+        else cells.score_cells(
+            table, columns.second_score, essays.prompts, scales, reading, may_be_missing=True
+        ),
         {name: cells.number_cells(table, name) for name in columns.traits},
         {name: cells.label_cells(table, name) for name in columns.writers},
     )
+    if columns.rater is not None:
+        ratings = merge_raters(ratings, cells.label_cells(table, columns.rater), table)
     table.check()
-    return scored
+    return ratings.scored(scales, mean=raters == "mean")
 
 
-def _locked(corpus: FileCorpus, table: Table) -> Essays:
-    essays = _essays(corpus, table)
-    table.check()
-    return essays
-
-
-def _essays(corpus: FileCorpus, table: Table) -> Essays:
+def _essays(corpus: FileCorpus, table: Table, names: Mapping[str, str]) -> Essays:
     columns = _columns(corpus)
     return Essays(
-        cells.id_cells(table, columns.id),
+        cells.id_cells(table, columns.id, may_repeat=columns.rater is not None),
         cells.text_cells(table, columns.text),
-        cells.prompt_cells(table, columns.prompt),
+        tuple(names[name] for name in _spelled(corpus, table)),
     )
 
 
+def _spelled(corpus: FileCorpus, table: Table) -> tuple[str, ...]:
+    """Return the prompts as they are spelled; InputError where there is no column of them."""
+    column = _columns(corpus).prompt
+    if column is None or column not in table.names:
+        named = "none is named" if column is None else f"there is no column '{column}'"
+        there = ", ".join(map(shown, table.names))
+        raise InputError(
+            f"the essays have no prompts ({named}; the columns are {there}): a scorer is judged on "
+            "prompts that it has not seen, so whole prompts are held out, and scores of essays "
+            "whose prompt was trained on say nothing of a new one",
+            where=str(table.path),
+            mend="name the column of the prompts with data.corpus.columns.prompt, or add one; new "
+            "essays without prompts can be scored with a model of one scale",
+        )
+    return cells.prompt_cells(table, column)
+
+
 def _open(corpus: FileCorpus, path: Path) -> Table:
-    return read_table(path, corpus if isinstance(corpus, TableCorpus) else AUTO)
+    table = read_table(path, corpus if isinstance(corpus, TableCorpus) else AUTO)
+    columns = _columns(corpus)
+    for name in (columns.id, columns.text):
+        if name is not None:
+            table.column(name)
+    return table
 
 
 def _columns(corpus: FileCorpus) -> TableColumns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,25 +62,57 @@ class EllipseCorpus(Settings):
 
 
 class TableColumns(Settings):
-    """Which column of a table holds what; without a column of ids they are the rows' numbers."""
+    """Which column of a table holds what; without a column of ids they are the rows' numbers.
+
+    `rater` names each row's rater in a table that has a row for each essay and rater.
+    """
 
     id: str | None = None
     text: str
-    prompt: str
+    prompt: str | None = None
     score: str
     second_score: str | None = None
+    rater: str | None = None
     traits: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
 
 
 class TableCorpus(TableFormat):
-    """Any table that `data.rows` reads; `locked` optionally names a second one, the locked test."""
+    """Any table that `data.rows` reads; `locked` optionally names a second one, the locked test.
+
+    `labels` names the scores in ascending order where they are no numbers. `real_scores` says
+    whether scores may lie between the labels of the scale; unset, the table tells. `raters` says
+    what is learnt where there are several: the score of the first, or the mean of all. Agreement is
+    measured with the first, ceilings with the second.
+    """
 
     kind: Literal["table"] = "table"
     path: str
     locked: str | None = None
     columns: TableColumns
     scales: ScoreScales
+    labels: tuple[str, ...] = ()
+    real_scores: bool | None = None
+    raters: Literal["first", "mean"] = "first"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scale_of_labels(cls, values: Any) -> Any:
+        """Give labels without a scale the scale 1 to n."""
+        labels = values.get("labels") if isinstance(values, dict) else None
+        if isinstance(labels, list | tuple) and len(labels) > 1 and "scales" not in values:
+            return {**values, "scales": {"shared": {"low": 1, "high": len(labels)}}}
+        return values
+
+    @model_validator(mode="after")
+    def _labels_fit(self) -> Self:
+        shared = self.scales.shared
+        if self.labels and (shared is None or shared.n_labels != len(self.labels)):
+            raise ValueError(
+                f"{len(self.labels)} labels need one scale of as many scores, low = 1, "
+                f"high = {len(self.labels)}, step = 1 (or leave `scales` out)"
+            )
+        return self
 
 
 class SyntheticCorpus(Settings):
@@ -99,9 +131,16 @@ Corpus = Annotated[EllipseCorpus | TableCorpus | SyntheticCorpus, Field(discrimi
 
 
 class Preparation(Settings):
-    """Which essays stay: whole prompts out, and a window of word counts, both ends included."""
+    """Which essays stay: whole prompts out, and a window of word counts, both ends included.
+
+    `similar_prompts`: what to do about prompts whose names differ by what may be a typing error.
+    `repeats`: what to do about a text that is there several times: keep all, keep the first, keep
+    the first with the mean of the scores, or drop all.
+    """
 
     exclude_prompts: tuple[str, ...] = ()
+    similar_prompts: Literal["refuse", "merge", "keep"] = "refuse"
+    repeats: Literal["keep", "first", "mean", "drop"] = "keep"
     min_words: int = Field(default=200, ge=0)
     max_words: int = Field(default=1000, ge=1)
 

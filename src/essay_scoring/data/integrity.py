@@ -47,6 +47,11 @@ def _steps(manifest: Mapping[str, Any]) -> list[str]:
         f"- **the excluded prompt {_cell(name)} is not in the data**: check its spelling"
         for name in manifest["absent_prompts"]
     ]
+    lines += ["", "Essays held out by each fold:", ""]
+    lines += [
+        f"- {scheme}: {', '.join(map(str, sizes))}" for scheme, sizes in manifest["folds"].items()
+    ]
+    lines += ["", *(f"- **Note**: {_cell(note)}" for note in manifest["notes"])]
     return lines
 
 

@@ -51,4 +51,4 @@ def _read_all(prepared: PreparedData, folder: Path) -> ScoredEssays:
             where=str(path),
             mend="restore it, or prepare the data again",
         )
-    return read_scored(corpus, path)
+    return read_scored(corpus, path, prepared.manifest["prompt_names"])

@@ -11,7 +11,7 @@ import io
 import logging
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from essay_scoring.core.files import wait_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.spreadsheets import harmless_cell
-from essay_scoring.core.text import harmless_markdown, text_hash, word_count
+from essay_scoring.core.text import harmless_markdown, name_key, text_hash, word_count
 from essay_scoring.data.corpora import Loaded, load, source_files
 from essay_scoring.data.data_settings import (
     DataSettings,
@@ -45,14 +45,16 @@ from essay_scoring.data.prepared import (
     write_train,
 )
 from essay_scoring.data.rows import shown
-from essay_scoring.data.splits import make_splits, write_splits
+from essay_scoring.data.settling import REPEATED, notes_on, settle_prompts, settle_repeats
+from essay_scoring.data.splits import SCHEMES, make_splits, write_splits
 from essay_scoring.data.synthetic import GENERATOR_VERSION
 
 __all__ = ["PreparedData", "load_prepared", "prepare"]
 
 REPORT = "reports/dataset_integrity_report.md"
 DROPPED = "rows_dropped.csv"
-EXCLUDED, SHORT, LONG = REASONS = ("excluded_prompt", "too_short", "too_long")
+EXCLUDED, SHORT, LONG = "excluded_prompt", "too_short", "too_long"
+REASONS = (EXCLUDED, SHORT, LONG, REPEATED)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class _Kept:
 
     essays: Essays
     reasons: tuple[str, ...]
+    counts_repeats: bool = False
 
     @property
     def rows(self) -> list[int]:
@@ -71,24 +74,37 @@ class _Kept:
     def steps(self) -> dict[str, int]:
         """Return the counts at every step."""
         excluded = self.reasons.count(EXCLUDED)
-        return {
+        repeated = self.reasons.count(REPEATED)
+        steps = {
             "read": len(self.reasons),
             "after_exclusions": len(self.reasons) - excluded,
-            "after_window": len(self.rows),
+            "after_window": len(self.rows) + repeated,
         }
+        return steps | ({"after_repeats": len(self.rows)} if self.counts_repeats else {})
 
     def dropped(self) -> dict[str, int]:
         """Return the number dropped for each reason."""
-        return {reason: self.reasons.count(reason) for reason in REASONS}
+        reasons = REASONS if self.counts_repeats else REASONS[:-1]
+        return {reason: self.reasons.count(reason) for reason in reasons}
+
+    def without(self, rows: set[int]) -> _Kept:
+        """Return what stays without the repeated texts of these rows."""
+        reasons = (REPEATED if at in rows else reason for at, reason in enumerate(self.reasons))
+        return _Kept(self.essays, tuple(reasons), counts_repeats=True)
 
 
 def prepare(
-    settings: DataSettings, folder: Path, out_root: Path, progress: Progress
+    settings: DataSettings,
+    folder: Path,
+    out_root: Path,
+    progress: Progress,
+    tell: Callable[[str], None] = _LOGGER.warning,
 ) -> PreparedData:
     """Return the prepared data of a corpus, building `<out_root>/<kind>-<fingerprint>` if need be.
 
     A complete folder is used again after its checksums are checked; a damaged one is built anew
-    with a warning. Raises InputError for input that cannot be used.
+    with a warning. `tell` gets the notes on the data when they are built. Raises InputError for
+    input that cannot be used.
     """
     sources = source_files(settings.corpus, folder)
     identity = _identity(settings, sources)
@@ -103,6 +119,8 @@ def prepare(
         if found is None:
             _build(settings, folder, identity, target, progress)
             found = load_prepared(target)
+            for note in found.manifest["notes"]:
+                tell(note)
     return found
 
 
@@ -154,11 +172,18 @@ def _fill(
 ) -> None:
     """Write every file of a prepared folder, the manifest last."""
     with progress.stage("prepare", 4, "steps") as advance:
+        preparation, where = settings.preparation, _prompt_column(settings, identity)
+        rows = _Kept(loaded.train.essays, _reasons(loaded.train.essays, preparation)).rows
+        loaded = settle_prompts(loaded, rows, preparation, where)
         kept = {
-            part: _Kept(essays, _reasons(essays, settings.preparation))
+            part: _Kept(essays, _reasons(essays, preparation))
             for part, essays in (("train", loaded.train.essays), ("locked", loaded.locked))
         }
-        train = loaded.train.take(kept["train"].rows)
+        everyone, repeated = settle_repeats(loaded.train, kept["train"].rows, preparation)
+        if preparation.repeats != "keep":
+            kept["train"] = kept["train"].without(repeated)
+            kept["locked"] = kept["locked"].without(set())
+        train = everyone.take(kept["train"].rows)
         locked = loaded.locked.take(kept["locked"].rows)
         if not len(train):
             raise _none_left(settings.preparation)
@@ -176,9 +201,11 @@ def _fill(
             "counts": {part: rows.steps() for part, rows in kept.items()},
             "dropped": {part: rows.dropped() for part, rows in kept.items()},
             "absent_prompts": _absent(settings.preparation, loaded),
+            "prompt_names": loaded.prompt_names,
         }
-        where = _prompt_column(settings, identity)
         splits = make_splits(train, settings.splits, manifest["data_sha256"], where)
+        manifest["folds"] = {scheme: splits.sizes(scheme) for scheme in SCHEMES}
+        manifest["notes"] = [*notes_on(loaded, train, preparation), *splits.notes(train)]
         write_splits(place / SPLITS, splits, settings.splits, manifest, locked.ids)
         advance(1)
         report = integrity_report(train, locked, splits, manifest)
@@ -200,9 +227,10 @@ def _prompt_column(settings: DataSettings, identity: dict[str, Any]) -> str:
 
 def _reasons(essays: Essays, preparation: Preparation) -> tuple[str, ...]:
     """Return for each essay why it is dropped, "" for one that stays."""
-    excluded = {prompt.strip() for prompt in preparation.exclude_prompts}
+    excluded = set(map(name_key, preparation.exclude_prompts))
+    key_of = {prompt: name_key(prompt) for prompt in set(essays.prompts)}
     return tuple(
-        EXCLUDED if prompt in excluded else _window_reason(text, preparation)
+        EXCLUDED if key_of[prompt] in excluded else _window_reason(text, preparation)
         for prompt, text in zip(essays.prompts, essays.texts, strict=True)
     )
 
@@ -249,8 +277,8 @@ def _check_apart(loaded: Loaded, train: Essays, locked: Essays, identity: dict[s
 
 def _absent(preparation: Preparation, loaded: Loaded) -> list[str]:
     """Return the excluded prompts that nobody answers, with a warning for each."""
-    there = {*loaded.train.prompts, *loaded.locked.prompts}
-    absent = [name for name in preparation.exclude_prompts if name.strip() not in there]
+    there = set(map(name_key, {*loaded.train.prompts, *loaded.locked.prompts}))
+    absent = [name for name in preparation.exclude_prompts if name_key(name) not in there]
     for name in absent:
         _LOGGER.warning("the excluded prompt %r is not in the data; check its spelling", name)
     return absent

@@ -14,12 +14,13 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.files import atomic_path, read_json
 from essay_scoring.core.fingerprint import file_sha256, rows_sha256
+from essay_scoring.core.scale import FloatArray
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.data_settings import DataSettings
 from essay_scoring.data.parquet import open_parquet
 
-PREPARED_VERSION = 1
+PREPARED_VERSION = 2
 MANIFEST = "prepared.json"
 TRAIN, LOCKED, SPLITS = "train.parquet", "locked.parquet", "splits.json"
 
@@ -75,11 +76,17 @@ def _unusable(folder: Path, what: str) -> InputError:
 
 
 def scored_sha256(train: ScoredEssays) -> str:
-    """Return the hash of ordered id, text hash, prompt and score."""
+    """Return the hash of ordered id, text hash, prompt and score, and of what is learnt instead."""
     essays = train.essays
-    scores = (repr(score) for score in train.scores.tolist())
-    hashes = map(text_hash, essays.texts)
-    return rows_sha256(zip(essays.ids, hashes, essays.prompts, scores, strict=True))
+    columns = [
+        essays.ids,
+        list(map(text_hash, essays.texts)),
+        essays.prompts,
+        list(map(repr, train.scores.tolist())),
+    ]
+    if train.softened is not None:
+        columns.append(list(map(repr, train.softened.tolist())))
+    return rows_sha256(zip(*columns, strict=True))
 
 
 def essays_sha256(essays: Essays) -> str:
@@ -98,10 +105,15 @@ def read_essays(path: Path) -> Essays:
 
 
 def write_train(path: Path, train: ScoredEssays) -> None:
-    """Write scored essays as Parquet: traits as `trait:NAME`, writer groups as `writer:NAME`."""
+    """Write scored essays as Parquet: traits as `trait:NAME`, writer groups as `writer:NAME`.
+
+    `target` is what is learnt where that is no label, on the training scale.
+    """
     columns: dict[str, Any] = {**_essay_columns(train.essays), "score": train.scores}
     if train.second_scores is not None:
         columns["second_score"] = train.second_scores
+    if train.softened is not None:
+        columns["target"] = train.softened
     columns |= {f"trait:{name}": values for name, values in train.traits.items()}
     columns |= {f"writer:{name}": list(labels) for name, labels in train.writers.items()}
     _write(path, columns)
@@ -109,12 +121,11 @@ def write_train(path: Path, train: ScoredEssays) -> None:
 
 def _read_train(path: Path, settings: DataSettings) -> ScoredEssays:
     columns = _read(path)
-    second = columns.get("second_score")
     return ScoredEssays(
         _essays(columns),
         np.asarray(columns["score"], dtype=np.float64),
         scales_of(settings.corpus),
-        None if second is None else np.asarray(second, dtype=np.float64),
+        _optional(columns, "second_score"),
         {
             name.removeprefix("trait:"): np.asarray(values, dtype=np.float64)
             for name, values in columns.items()
@@ -125,7 +136,12 @@ def _read_train(path: Path, settings: DataSettings) -> ScoredEssays:
             for name, values in columns.items()
             if name.startswith("writer:")
         },
+        _optional(columns, "target"),
     )
+
+
+def _optional(columns: Mapping[str, list[Any]], name: str) -> FloatArray | None:
+    return np.asarray(columns[name], dtype=np.float64) if name in columns else None
 
 
 def _essays(columns: Mapping[str, list[Any]]) -> Essays:

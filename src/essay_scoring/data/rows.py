@@ -92,14 +92,18 @@ class TableFile:
         """The encoding that the text is read in, or the kind of a file that has its own."""
         return self.layout.encoding
 
-    def name(self, cell: str) -> str:
-        """Return a cell that holds a name in one form.
+    def bare(self, cell: str) -> str:
+        """Return a cell that holds a name as it was written.
 
         The apostrophe goes by which this product's own files make text of what a spreadsheet would
         take for a formula.
         """
-        bare = self.layout.kind in (PARQUET, JSONL)
-        return plain_name(cell if bare else bare_cell(cell.strip()))
+        is_bare = self.layout.kind in (PARQUET, JSONL)
+        return cell.strip() if is_bare else bare_cell(cell.strip())
+
+    def name(self, cell: str) -> str:
+        """Return a cell that holds a name, in one form."""
+        return plain_name(self.bare(cell))
 
     def rows(self) -> Iterator[Row]:
         """Yield every row."""

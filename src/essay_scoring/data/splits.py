@@ -19,6 +19,7 @@ from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import IntArray
 from essay_scoring.data.data_settings import SplitSettings
+from essay_scoring.data.duplicates import exact_groups
 from essay_scoring.data.grouping import SCHEMES, Scheme, cut_dev, groups_of
 from essay_scoring.data.prepared import PreparedData
 from essay_scoring.data.rows import shown
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 SPLITS_VERSION = 1
+_UNEVEN = 2.0
+_LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,31 @@ class Splits:
     def folds(self, scheme: Scheme) -> tuple[Fold, ...]:
         """Return the folds of a scheme, in the order of their numbers."""
         return self.by_scheme[scheme]
+
+    def sizes(self, scheme: Scheme) -> list[int]:
+        """Return how many essays each fold of a scheme holds out."""
+        return [len(fold.held_out_ids) for fold in self.folds(scheme)]
+
+    def notes(self, train: ScoredEssays) -> list[str]:
+        """Return what is uneven about the folds of prompts: a fold of most essays, linked prompts.
+
+        Whole prompts are held out, so a prompt with many essays makes a large fold.
+        """
+        sizes, told = self.sizes("prompt_holdout"), []
+        fold = self.folds("prompt_holdout")[sizes.index(max(sizes))]
+        if max(sizes) > _UNEVEN * len(train) / len(sizes):
+            counts = Counter(train.prompts)
+            prompt = max(fold.val_groups, key=lambda name: counts[name])
+            told.append(
+                f"fold {fold.number} of prompt_holdout holds out {max(sizes)} of {len(train)} "
+                f"essays (the prompt {prompt[:40]!r} has {counts[prompt]}): its scorer learns from "
+                f"{len(train) - max(sizes)}, and figures rest on it most"
+            )
+        linked = set(train.prompts) - set(groups_of(train, "prompt_holdout"))
+        if linked:
+            told.append(f"{len(linked)} prompts are held out with others that share a text of "
+                        f"theirs: {_shared_texts(train)}")  # fmt: skip
+        return told
 
     @property
     def sha256(self) -> str:
@@ -99,12 +127,19 @@ def _check_enough_prompts(train: ScoredEssays, n_splits: int, where: str) -> Non
 def _draw(train: ScoredEssays, scheme: Scheme, settings: SplitSettings) -> tuple[Fold, ...]:
     groups = groups_of(train, scheme)
     n_groups = len(set(groups))
-    if n_groups < settings.n_splits:
-        linked = "; prompts that share a text count as one" if scheme == "prompt_holdout" else ""
+    if n_groups < settings.n_splits and scheme == "prompt_holdout":
         raise InputError(
-            f"{n_groups} groups cannot fill {settings.n_splits} folds{linked}",
+            f"{n_groups} groups cannot fill {settings.n_splits} folds; prompts that share a text "
+            f"are held out together: {_shared_texts(train)}",
             where=scheme,
-            mend="lower data.splits.n_splits, or remove duplicate texts",
+            mend="set data.preparation.repeats to 'drop' (no essay with such a text) or 'first' "
+            "(one of them), remove those essays, or lower data.splits.n_splits",
+        )
+    if n_groups < settings.n_splits:
+        raise InputError(
+            f"{n_groups} texts cannot fill {settings.n_splits} folds",
+            where=scheme,
+            mend="lower data.splits.n_splits, or add essays",
         )
     folds = []
     for number, rows in enumerate(_held_out_rows(train.bands, groups, scheme, settings)):
@@ -118,6 +153,26 @@ def _draw(train: ScoredEssays, scheme: Scheme, settings: SplitSettings) -> tuple
         named = tuple(sorted(prompts)) if scheme == "prompt_holdout" else ()
         folds.append(Fold(number, tuple(train.essays.ids[row] for row in rows), named))
     return tuple(folds)
+
+
+def _shared_texts(train: ScoredEssays) -> str:
+    """Return which essays have one text under several prompts, the first few."""
+    groups = [
+        (rows, sorted({train.prompts[row] for row in rows}))
+        for rows in exact_groups(train.essays.texts)
+    ]
+    said = [
+        f"essays {_some([shown(train.essays.ids[row]) for row in rows])} under the prompts "
+        f"{_some([repr(name[:40]) for name in prompts])}"
+        for rows, prompts in groups
+        if len(prompts) > 1
+    ]
+    return _some(said, "; ")
+
+
+def _some(names: Sequence[str], separator: str = ", ") -> str:
+    more = [f"{len(names) - _LISTED} more"] if len(names) > _LISTED else []
+    return separator.join([*names[:_LISTED], *more])
 
 
 def _held_out_rows(
