@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # defined by the lines put before
 
 still_there() {
-    if [[ -f $launch/jobs ]]; then
+    if [[ $backend = slurm ]]; then
         local left
         left=$(jobs_named "$run") || return 0
         [[ -n $left ]] || held "$runs/$run/.lock"
@@ -13,16 +13,16 @@ still_there() {
 }
 
 main() {
-    local name job tries
+    local job tries
     run=$1
     enter || { echo "REFUSED cancel there is no folder $folder" && return 0; }
     launch=$runs/$launches/$run
     [[ -d $launch ]] || { echo "REFUSED cancel there is no launch of $run" && return 0; }
     still_there || { echo "CANCELLED nothing was running" && return 0; }
-    if [[ -f $launch/jobs ]]; then
-        while read -r name job; do
-            scancel -- "$job" 2>/dev/null || echo "job $name $job is not to be cancelled" >&2
-        done <"$launch/jobs"
+    if [[ $backend = slurm ]]; then
+        for job in $(jobs_named "$run"); do
+            scancel -- "$job" 2>/dev/null || echo "job $job is not to be cancelled" >&2
+        done
     elif held "$launch/lock"; then
         kill -TERM "$(cat -- "$launch/driver")"
     elif [[ -f $launch/pid ]]; then

@@ -17,7 +17,11 @@ held() { # whether a live process holds the lock of this file
 }
 
 jobs_named() { # numbers of this user's jobs of that name that the scheduler has not ended
-    squeue --noheader --user="$(id -un)" --name="$1" --format=%F | sort -u
+    local found
+    found=$(squeue --noheader --user="$(id -un)" --name="$1" --format=%F) || return 1
+    # A site's wrapper may print words of its own.
+    grep -Ex ' *[0-9]+ *' <<<"$found" | tr -d ' ' | sort -u
+    return 0
 }
 
 sessions_named() { # lines of screen's list with exactly this name, dead ones too

@@ -15,7 +15,14 @@ from essay_scoring.launch.transport import UnreachableError
 Word = Literal["complete", "running", "queued", "failed", "cancelled", "killed"]
 _LIVE = {"RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"}
 _QUEUED = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
-_FINAL_JOBS = ("train", "join")
+_STOPPED = {
+    "PREEMPTED": "the scheduler gave its place to another job",
+    "TIMEOUT": "it reached its time limit",
+    "DEADLINE": "it reached its deadline",
+    "OUT_OF_MEMORY": "it took more memory than was asked for",
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not start",
+}
 _SEEN = re.compile(r"^SEEN (\S+)(?: (.*))?$")
 
 
@@ -95,6 +102,13 @@ def state_of(seen: Observed, where: str) -> State:
 def _ended(code: int, seen: Observed) -> State:
     """Return the state that a recorded exit code means."""
     reason = seen.facts.get("reason", "")
+    states = [
+        (name, state) for name, job in seen.jobs.items() for state, _ in seen.queue.get(job, [])
+    ]
+    told = [(name, state) for name, state in states if state in _STOPPED]
+    if code and told:
+        name, state = told[0]
+        return State("failed", f"job {name}: {_stopped(state)}", code)
     if code == 0 and "manifest" not in seen.facts:
         return State("failed", "it ended with code 0 but left no complete run", code)
     if code == 0:
@@ -124,6 +138,8 @@ def _scheduled(seen: Observed, where: str) -> State:
     waiting = [(n, r) for n, states in tasks.items() for s, r in states if s in _QUEUED]
     if waiting:
         name, reason = waiting[0]
+        if name.startswith("unfinished-launch"):
+            reason = f"{reason}; its launch was cut off: cancel it, and launch again"
         return State("queued", f"job {name} ({reason}){_progress(seen)}")
     return _forgotten(seen)
 
@@ -135,10 +151,19 @@ def _fault(name: str, states: list[tuple[str, str]], seen: Observed) -> State | 
             return State("cancelled", f"job {name}")
         if state not in {*_LIVE, *_QUEUED, "COMPLETED"}:
             said = seen.facts.get("canary_reason") if name == "canary" else None
-            return State("failed", f"job {name}: {state}" + (f", {said}" if said else ""))
+            more = f", {said}" if said else ""
+            return State("failed", f"job {name}: {_stopped(state)}{more}")
         if state in _QUEUED and reason == "DependencyNeverSatisfied":
             return State("failed", f"job {name} never starts: one before it failed")
     return None
+
+
+def _stopped(state: str) -> str:
+    """Return the scheduler's word for how a job ended, and what to do where it can be resumed."""
+    said = _STOPPED.get(state)
+    if said is None:
+        return state
+    return f"{state}, {said}; launch it again to resume: what was finished is kept"
 
 
 def _forgotten(seen: Observed) -> State:

@@ -25,7 +25,7 @@ main() {
         told "part ${part##*/}" "$part/exit_code"
     done
     # The scheduler knows best; and a look at a lock holds it for a moment, which is to be rare.
-    if [[ ! -f $launch/jobs ]]; then
+    if [[ ! -f $launch/jobs && $backend != slurm ]]; then
         if held "$launch/lock"; then
             echo "SEEN driver held"
         elif held "$runs/$run/.lock"; then
@@ -33,10 +33,15 @@ main() {
         fi
     fi
     if [[ -f $runs/$run/manifest.json ]]; then echo "SEEN manifest there"; fi
-    if [[ -f $launch/jobs ]]; then
-        while read -r name job; do
-            echo "SEEN job $name $job"
-        done <"$launch/jobs"
+    if [[ -f $launch/jobs || $backend = slurm ]]; then
+        if [[ -f $launch/jobs ]]; then
+            while read -r name job; do
+                echo "SEEN job $name $job"
+            done <"$launch/jobs"
+        else
+            # A launch that was cut off has told no numbers; its jobs bear the run's name.
+            for job in $(jobs_named "$run"); do echo "SEEN job unfinished-launch-$job $job"; done
+        fi
         if squeue --noheader --states=all --array --user="$(id -un)" --format='SEEN queue %F %T %r'; then
             echo "SEEN scheduler answers"
         fi

@@ -77,13 +77,17 @@ await_driver() { # a started driver shows its heartbeat
 queue() { # queue NAME FLAGS...: submit `words` as a job; its number is left in `job`
     local name=$1
     shift
-    job=$(sbatch --parsable --no-requeue --job-name="$run" --chdir="$folder" --open-mode=append \
+    local said known
+    known=$(jobs_named "$run")
+    started=1
+    said=$(sbatch --parsable --no-requeue --job-name="$run" --chdir="$folder" --open-mode=append \
         --output="$launch/slurm-%A-%a.log" "${sbatch[@]}" "$@" "${words[@]:1}" 2>"$launch/sbatch.err") ||
         refuse submit "sbatch refused the $name job: $(cat -- "$launch/sbatch.err")"
-    job=${job%%;*}
-    [[ $job =~ ^[0-9]+$ ]] || refuse submit "sbatch gave no job number for the $name job"
+    # A site's wrapper may print lines of its own: the number stands on one by itself, or the queue has it.
+    job=$(grep -Ex '[0-9]+(;[^ ]*)?' <<<"$said" | cut -d';' -f1)
+    [[ $job =~ ^[0-9]+$ ]] || job=$(comm -13 <(echo "$known") <(jobs_named "$run"))
+    [[ $job =~ ^[0-9]+$ ]] || refuse submit "sbatch gave no job number for the $name job, it said: ${said:0:300}"
     jobs+=("$name" "$job")
-    started=1
 }
 
 start_slurm() {
@@ -108,8 +112,9 @@ start_slurm() {
 }
 
 end_slurm() {
-    local at
-    for ((at = 1; at < ${#jobs[@]}; at += 2)); do scancel "${jobs[at]}" >/dev/null 2>&1; done
+    local job
+    # By name: there was no such job before, and one whose number was never told is ours too.
+    for job in $(jobs_named "$run"); do scancel "$job" >/dev/null 2>&1; done
 }
 
 read_back_slurm() { # every job is known to the scheduler; then the first may go
@@ -137,6 +142,7 @@ main() {
     flock -n 8 || refuse live "another launch of $run is being submitted"
     who=$(who_lives "$run")
     [[ -z $who ]] || refuse live "$who"
+    trap 'refuse submit "it was interrupted"' HUP INT TERM
     rm -rf -- "$launch"/{exit_code,reason,heartbeat,driver,jobs,canary,parts}
     if ! { write_config "$launch/config.json" && write_driver "$launch/drive.sh" && write_canary "$launch/canary.sh"; }; then
         refuse submit "$launch cannot be written"

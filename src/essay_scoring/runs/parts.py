@@ -19,7 +19,7 @@ import numpy as np
 
 from essay_scoring.core.contracts import joined_execution
 from essay_scoring.core.errors import BusyError, InputError
-from essay_scoring.core.files import read_json, try_lock, wait_lock, write_json
+from essay_scoring.core.files import try_lock, wait_lock, write_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.models.ensemble import mean_of, member_folder, write_ensemble_card
 from essay_scoring.models.scorer_settings import ScorerSettings
@@ -31,7 +31,7 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import inner_pairs
 from essay_scoring.runs.run import BASELINES, Run, open_run
-from essay_scoring.runs.session import LOOK_SECONDS
+from essay_scoring.runs.session import LOOK_SECONDS, status_values
 
 T = TypeVar("T")
 
@@ -182,12 +182,12 @@ def _say_started(folder: Path, resume: str) -> None:
     """Enter this host and the time of the first part into status.json."""
     path = folder / "status.json"
     with wait_lock(folder / "models" / _PARTS / "status.lock"):
-        status = read_json(path) if path.is_file() else {}
+        status = status_values(folder)
         entry = {"started": now(), "host": platform.node()}
         sessions = status.get("sessions", [])
         if not any(each["host"] == entry["host"] for each in sessions):
             sessions = [*sessions, entry]
-        started = {"state": "running", "stage": "parts", "pid": None, "started": entry["started"]}
+        started = {"state": "running", "stage": "parts", "pid": None, **entry}
         told = {"sessions": sessions, "heartbeat": entry["started"], "resume": resume}
         write_json(path, started | status | told)
 

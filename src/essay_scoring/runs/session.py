@@ -93,7 +93,7 @@ def _held(folder: Path) -> Iterator[Callable[[], bool]]:
     path = folder / LOCK
     with try_lock(path, patience=LOOK_SECONDS) as held:
         if not held:
-            pid = _status_file(folder).get("pid", "unknown")
+            pid = status_values(folder).get("pid", "unknown")
             raise BusyError(
                 f"another process (pid {pid}) is doing this run",
                 where=str(folder),
@@ -217,7 +217,7 @@ def read_status(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir() or not (folder / "status.json").is_file():
         raise InputError("not a run folder", where=str(folder), mend="name a folder under runs/")
-    status = _status_file(folder)
+    status = status_values(folder)
     alive = False
     if (folder / LOCK).is_file():
         with try_lock(folder / LOCK) as free:
@@ -246,7 +246,7 @@ def hosts(folder: Path) -> set[str]:
 
 def _sessions(folder: Path) -> list[dict[str, Any]]:
     """Return when and where each process entered the folder, in order."""
-    return list(_status_file(folder).get("sessions", []))
+    return list(status_values(folder).get("sessions", []))
 
 
 def _sweep(folder: Path) -> None:
@@ -268,7 +268,8 @@ def _failure(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": "unexpected; run.log holds the place"}
 
 
-def _status_file(folder: Path) -> dict[str, Any]:
+def status_values(folder: Path) -> dict[str, Any]:
+    """Return what status.json says, checked; nothing where there is none."""
     path = folder / "status.json"
     return _values(Status, path) if path.is_file() else {}
 
