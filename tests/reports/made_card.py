@@ -15,8 +15,7 @@ from tests.reports.made_run import hostile_run
 from tests.studies.made_study import made_section, made_study
 
 INTERVAL: dict[str, Any] = {
-    "method": "hierarchical conformal, prompts weighted alike",
-    "half_width": 0.5,
+    "limits": [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]],
     "n_prompts": 14,
     "n_essays": 900,
     "fewest_prompts": 9,
@@ -27,6 +26,8 @@ INTERVAL: dict[str, Any] = {
         "low": 0.85,
         "high": 0.97,
         "share_of_essays": 0.9,
+        "mean_width": 0.25,
+        "parts": [{"part": "raters' score: low tail", "n_essays": 61, "share": 0.885}],
         "n_essays": 900,
         "n_prompts": 14,
     },

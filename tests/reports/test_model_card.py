@@ -71,7 +71,8 @@ def test_figures_stand_with_intervals_by_prompt_and_by_group(full: CardEvidence)
 def test_a_model_tells_its_intervals_flags_and_decision(full: CardEvidence) -> None:
     card, file = model_card(full), technical_file(full)
     assert "left out in turn: 91.2% (95% interval 85.0% to 97.0%) of 900 essays" in card
-    assert "asked for: 90.0%" in card
+    assert "asked for: 90.0%. On average an interval is 25.0% of the scale wide" in card
+    assert "| raters' score: low tail | 61 | 88.5% |" in card
     assert "fewer than 210 or more than 990 words" in file
     assert "It decided for this run." in file
     assert "**Adversarial essays**: **failed**." in file

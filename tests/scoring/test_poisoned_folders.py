@@ -45,7 +45,7 @@ def edit_weights(folder: Path) -> None:
 
 def edit_interval(folder: Path) -> None:
     path = folder / "interval.json"
-    write_json(path, read_json(path) | {"half_width": 0.01})
+    write_json(path, read_json(path) | {"limits": [[0.01] * 3] * 3})
 
 
 def add_file(folder: Path) -> None:
@@ -115,7 +115,7 @@ def bad_cutpoints(folder: Path) -> None:
 
 def bad_number(folder: Path) -> None:
     path = folder / "interval.json"
-    write_json(path, read_json(path) | {"half_width": "wide"})
+    write_json(path, read_json(path) | {"limits": "wide"})
     write_manifest(folder)
 
 
@@ -133,7 +133,7 @@ POISONS: dict[Callable[[Path], None], str] = {
     broken_manifest: "manifest.json is not as it was written",
     add_fifo: "not a plain file",
     bad_cutpoints: "the cut-points do not fit",
-    bad_number: "half_width",
+    bad_number: "limits",
 }
 
 

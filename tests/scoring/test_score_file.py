@@ -54,8 +54,8 @@ def test_cells_are_the_models_scores(whole: Path, length_model: Path) -> None:
     scored = TrainedModel(length_model).score(new_essays(N))
     for row, one in zip(read_rows(whole), scored, strict=True):
         assert [row[name] for name in COLUMNS] == one.cells()
-        assert float(row["interval_low"]) <= float(row["predicted_raw"])
-        assert float(row["predicted_raw"]) <= float(row["interval_high"])
+        assert float(row["interval_low"]) <= float(row["predicted_band"])
+        assert float(row["predicted_band"]) <= float(row["interval_high"])
         assert float(row["predicted_band"]) * 2 == int(float(row["predicted_band"]) * 2)
 
 

@@ -111,7 +111,12 @@ def test_the_folder_says_what_it_comes_from(length_model: Path) -> None:
     assert len(record["cutpoints"]) == 8
     interval = read_json(length_model / "interval.json")
     assert (interval["n_prompts"], interval["coverage"]) == (12, 0.8)
-    assert 0.5 < interval["measured"]["low"] <= interval["measured"]["estimate"]
+    measured = interval["measured"]
+    assert 0.5 < measured["low"] <= measured["estimate"]
+    assert {one["part"].split(":")[0] for one in measured["parts"]} >= {
+        "prediction",
+        "raters' score",
+    }
     job = read_json(length_model / "scorer" / "job.json")
     assert job["n_fit"] + job["n_dev"] == 120
 
@@ -160,7 +165,9 @@ def test_each_prompt_keeps_its_own_scale(tmp_path: Path) -> None:
         for prompt in ("topic 1", "topic 0")
     )
     assert wide.raw == pytest.approx(4 * narrow.raw)
-    assert wide.high - wide.low == pytest.approx(4 * (narrow.high - narrow.low))
+    for one, top in ((wide, 12), (narrow, 3)):
+        assert {one.low, one.band, one.high} <= set(range(top + 1))
+        assert one.low <= one.band <= one.high
     with pytest.raises(InputError, match="has no score scale"):
         model.score(essays.take([0]))
     assert len(wide.cells()) == len(COLUMNS)

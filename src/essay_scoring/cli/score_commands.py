@@ -70,12 +70,14 @@ def train(
     )
     interval = read_json(folder / "interval.json")
     held = interval["measured"]
+    parts = [f"  {one['share']:.3f} of {one['n_essays']}, {one['part']}" for one in held["parts"]]
     typer.echo(
         f"interval: {interval['finding']}\n"
         f"measured, each prompt left out in turn: {held['estimate']:.3f} "
         f"[{held['low']:.3f}, {held['high']:.3f}] of {held['n_essays']} essays, "
-        f"{held['n_prompts']} prompts\nmodel: {folder}"
+        f"{held['n_prompts']} prompts; mean width {held['mean_width']:.3f} of the scale"
     )
+    typer.echo("\n".join([*parts, f"model: {folder}"]))
 
 
 def score(

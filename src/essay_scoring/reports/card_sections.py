@@ -160,10 +160,13 @@ def uncertainty(e: CardEvidence) -> Blocks:
     measured = (
         f"Measured, each prompt left out in turn: {share(held.estimate)} "
         f"(95% interval {share(held.low)} to {share(held.high)}) of {held.n_essays} "
-        f"essays on {held.n_prompts} prompts; asked for: {share(e.interval.coverage)}."
+        f"essays on {held.n_prompts} prompts; asked for: {share(e.interval.coverage)}. On average "
+        f"an interval is {share(held.mean_width)} of the scale wide."
     )
     found = f"{markdown(e.interval.finding.rstrip('.'))}. Method: {e.interval.method}."
-    return [found, measured, *_exact(e)]
+    rows = [[markdown(one.part), str(one.n_essays), share(one.share)] for one in held.parts]
+    parts = [markdown_table(["essays", "n", "covered"], rows)] if rows else []
+    return [found, measured, *parts, *_exact(e)]
 
 
 def wrong(e: CardEvidence) -> Blocks:

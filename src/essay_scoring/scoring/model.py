@@ -127,8 +127,9 @@ class TrainedModel:
             band = scale.round(np.array([raw]))
         else:
             band = apply_cutpoints(np.array([raw]), np.array(self.record.cutpoints), scale)
-        low, high = self.interval.around(raw, scale.low, scale.high)
-        return Scored(float(band[0]), raw, low, high, self.flags.of(text, prompt, vectors))
+        score = float(band[0])
+        low, high = self.interval.around(raw, score, scale)
+        return Scored(score, raw, low, high, self.flags.of(text, prompt, vectors))
 
 
 def scoring_context(config: RunConfig, scales: ScoreScales, cache: Path) -> ScorerContext:

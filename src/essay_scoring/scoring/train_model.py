@@ -37,7 +37,7 @@ from essay_scoring.scoring.model import (
 )
 from essay_scoring.scoring.single_essay import Reader, load_fresh
 
-VERSION = 1
+VERSION = 2
 """Of what a model folder holds; another version has another name."""
 
 
@@ -78,9 +78,11 @@ def train_model(
         fit_everything(run, folder / SCORER.parent, save=_save)
         session.stage("interval and flags")
         write_json(folder / RECORD, _record(run, cv).model_dump(mode="json"))
-        interval = fit_interval(cv.predictions, run.design.groups, order.coverage)
+        train = run.prepared.train
+        groups = run.design.groups
+        interval = fit_interval(cv.predictions, groups, order.coverage, train.writers)
         write_json(folder / INTERVAL, interval.model_dump(mode="json"))
-        essays = run.prepared.train.essays
+        essays = train.essays
         write_flags(folder, learn_flags(essays, _vectors(run, folder), config.seed))
 
     return finish(folder, resume, progress, work)
