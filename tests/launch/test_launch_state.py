@@ -42,7 +42,15 @@ ARRAY = ("backend slurm", "job canary 1", "job array 2", "job join 3", "schedule
             "failed: job canary: FAILED, gpu failed: none",
         ),
         ((*SLURM, "queue 1 COMPLETED None", "queue 2 TIMEOUT TimeLimit"), "failed: job train: TIM"),
-        ((*SLURM, "queue 2 NODE_FAIL None"), "failed: job train: NODE_FAIL"),
+        (
+            (*SLURM, "queue 2 NODE_FAIL None"),
+            "failed: job train: NODE_FAIL, its node failed; launch it again to resume",
+        ),
+        ((*SLURM, "queue 2 OUT_OF_MEMORY None"), "failed: job train: OUT_OF_MEMORY, it took more"),
+        (
+            (*SLURM, "queue 2 PREEMPTED None", "code 143", "reason terminated"),
+            "failed: job train: PREEMPTED, the scheduler gave its place to another job; launch it",
+        ),
         ((*SLURM, "queue 2 CANCELLED None"), "cancelled: job train"),
         (
             (*SLURM, "queue 2 PENDING DependencyNeverSatisfied"),

@@ -49,9 +49,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def login(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshDaemon]:
+def wrappers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that logins look for commands in before any other: what a site puts around them."""
+    return tmp_path_factory.mktemp("wrappers")
+
+
+@pytest.fixture(scope="module")
+def login(
+    cluster: Cluster, wrappers: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SshDaemon]:
     """The login node: its logins find the cluster's commands."""
-    daemon = SshDaemon.make(tmp_path_factory.mktemp("login") / "sshd", cluster.environment)
+    environment = {**cluster.environment, "PATH": f"{wrappers}:{cluster.environment['PATH']}"}
+    daemon = SshDaemon.make(tmp_path_factory.mktemp("login") / "sshd", environment)
     daemon.start()
     yield daemon
     daemon.stop()
@@ -238,3 +247,69 @@ def test_the_end_is_told_after_the_scheduler_has_forgotten(site: Site, cluster: 
         assert remote.state().line() == "complete"
     finally:
         cluster.start_controller()
+
+
+REAL = "real=$(type -ap sbatch | tail -n 1)"
+WRAPPERS = {
+    "a line before": 'echo "Charging account: research, 12 SU"; exec "$real" "$@"',
+    "lines after": '"$real" "$@"; code=$?; echo "Budget left: 1000"; echo 42 hours; exit $code',
+    "errors": 'echo "sbatch: lua: accounting on" >&2; exec "$real" "$@"',
+    "a sentence": 'n=$("$real" "$@") || exit; echo "Submitted batch job $n to cluster"',
+    "another number on its own line": 'echo 4711; exec "$real" "$@"',
+    "the cluster's name": 'n=$("$real" "$@") || exit; echo "$n;made"; echo "(12.5 SU)"',
+}
+
+
+def wrap(wrappers: Path, line: str) -> None:
+    path = wrappers / "sbatch"
+    path.write_text(f"#!/bin/bash\n{REAL}\n{line}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("kind", WRAPPERS)
+def test_a_job_is_found_whatever_a_wrapper_prints(
+    kind: str, site: Site, cluster: Cluster, wrappers: Path
+) -> None:
+    wrap(wrappers, WRAPPERS[kind])
+    try:
+        launched = site.launch()
+        assert launched.jobs is not None
+        numbers = launched.jobs.split()[1::2]
+        known = cluster.run("squeue", "--noheader", "--states=all", "--format=%i").split()
+        assert set(numbers) <= set(known)
+        site.remote(launched).cancel()
+        assert not jobs(cluster)
+    finally:
+        (wrappers / "sbatch").unlink()
+
+
+def test_a_wrapper_that_fails_after_it_submitted_leaves_nothing(
+    site: Site, cluster: Cluster, wrappers: Path
+) -> None:
+    wrap(wrappers, '"$real" "$@" >/dev/null; [[ $* = *--test-only* ]] && exit; echo no; exit 1')
+    try:
+        with pytest.raises(InputError, match="sbatch refused the canary job"):
+            site.launch()
+    finally:
+        (wrappers / "sbatch").unlink()
+    await_that(lambda: not jobs(cluster))
+    launched = site.launch()
+    site.remote(launched).cancel()
+
+
+def test_a_launch_that_was_cut_off_is_seen_and_cancelled(site: Site, cluster: Cluster) -> None:
+    launched = site.launch()
+    remote = site.remote(launched)
+    remote.cancel()
+    # As if the connection had gone before the numbers of the jobs were written down.
+    (site.runs / LAUNCHES / launched.run / "jobs").unlink()
+    (site.runs / LAUNCHES / launched.run / "exit_code").unlink(missing_ok=True)
+    name = f"--job-name={launched.run}"
+    cluster.run("sbatch", "--parsable", "--hold", name, "--wrap", "sleep 60", "--output=/dev/null")
+    state = remote.state()
+    assert state.word == "queued"
+    assert "cut off: cancel it, and launch again" in state.detail
+    with pytest.raises(BusyError):
+        site.launch()
+    remote.cancel()
+    assert not jobs(cluster)
