@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from essay_scoring.core.files import try_lock
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.features import encoders
+from essay_scoring.features.encoder_loading import load_model
 from essay_scoring.features.encoder_sources import InstalledPackage, PackageParts, join_parts
 from essay_scoring.features.encoders import (
     EMBEDDED,
@@ -22,6 +24,7 @@ from essay_scoring.features.encoders import (
     verify_encoder,
 )
 from essay_scoring.features.feature_settings import EncoderSettings
+from tests.features.tiny_encoders import make_encoder
 
 WEIGHTS = b"weights" * 1000
 WEIGHTS_SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -251,3 +254,49 @@ def test_a_hub_encoder_downloaded_before_is_read_offline_and_needs_a_pin(tmp_pat
         resolve_encoder(EncoderSettings(name="someone/tiny"), tmp_path)
     pinned = EncoderSettings(name="someone/tiny", sha256=WEIGHTS_SHA256)
     assert resolve_encoder(pinned, tmp_path).path == folder
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> tuple[Path, Path]:
+    """A tiny encoder, and the same one in shards."""
+    from transformers import AutoModel
+
+    whole = make_encoder(tmp_path / "whole").path
+    sharded = tmp_path / "sharded"
+    shutil.copytree(whole, sharded)
+    (sharded / "model.safetensors").unlink()
+    AutoModel.from_pretrained(whole).save_pretrained(sharded, max_shard_size="8KB")
+    assert len(list(sharded.glob("model-*.safetensors"))) > 1
+    return whole, sharded
+
+
+def test_an_encoder_in_shards_is_the_same_encoder(split: tuple[Path, Path]) -> None:
+    whole, sharded = (load_model(folder, "float32").state_dict() for folder in split)
+    assert whole.keys() == sharded.keys()
+    assert all(bool((whole[key] == sharded[key]).all()) for key in whole)
+    found = verify_encoder(str(split[1]), split[1])
+    settings = EncoderSettings(name=str(split[1]), sha256=found.sha256, layers=(1,))
+    assert resolve_encoder(settings, split[1]) == found
+
+
+@pytest.mark.parametrize("damage", ["a shard changed", "a shard gone", "another folder", "no map"])
+def test_shards_are_pinned_and_all_there(damage: str, split: tuple[Path, Path]) -> None:
+    _, folder = split
+    pinned = verify_encoder(str(folder), folder).sha256
+    index, shard = folder / "model.safetensors.index.json", min(folder.glob("model-*"))
+    if damage == "a shard changed":
+        shard.write_bytes(shard.read_bytes() + b" ")
+    elif damage == "a shard gone":
+        shard.unlink()
+    elif damage == "another folder":
+        index.write_text('{"weight_map": {"a": "../../model.safetensors"}}')
+    else:
+        index.write_text("[]")
+    with pytest.raises(InputError):
+        verify_encoder(str(folder), folder, pinned)
+
+
+def test_the_folder_inside_a_sentence_encoder_is_read(tmp_path: Path) -> None:
+    inside = make_encoder(tmp_path / "sentence" / "0_Transformer")
+    (tmp_path / "sentence" / "modules.json").write_text("[]")
+    assert verify_encoder(str(tmp_path / "sentence"), tmp_path) == inside

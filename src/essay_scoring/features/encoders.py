@@ -17,11 +17,13 @@ from essay_scoring.core.fingerprint import file_sha256, rows_sha256
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.encoder_sources import (
     DEFINITION_FILES,
+    FIRST_MODULE,
     WEIGHTS,
     InstalledPackage,
     PackageParts,
     Source,
     hub_folder,
+    weights_of,
 )
 from essay_scoring.features.feature_settings import EncoderSettings
 
@@ -123,7 +125,7 @@ def verify_encoder(name: str, cache: Path, sha256: str | None = None) -> Encoder
     if known is not None:
         return _check(_present_folder(known, cache), name, known.sha256, _RESTORE)
     folder = _unregistered_folder(name, cache)
-    return _check(folder, name, sha256 or _hash_of(folder / WEIGHTS), _RESTORE)
+    return _check(folder, name, sha256 or _weights_hash(folder), _RESTORE)
 
 
 def resolve_encoder(
@@ -149,14 +151,14 @@ def resolve_encoder(
         raise InputError(
             f"the encoder {settings.name!r} has no pinned hash",
             where=str(folder),
-            mend=f'if you trust it, set {key} = "{_hash_of(folder / WEIGHTS)}"',
+            mend=f'if you trust it, set {key} = "{_weights_hash(folder)}"',
         )
     return _check(folder, settings.name, settings.sha256, _RESTORE)
 
 
 def _check(folder: Path, name: str, pinned: str, mend: str) -> EncoderFolder:
     """Return the folder with its hashes; raise InputError unless the weights are as pinned."""
-    found = _hash_of(folder / WEIGHTS)
+    found = _weights_hash(folder)
     if found != pinned:
         raise InputError(
             f"the weights of {name} have sha256 {found}, not the pinned {pinned}",
@@ -207,9 +209,12 @@ def _unregistered_folder(name: str, cache: Path) -> Path:
             hint = f"did you mean {known[near[0]]!r}?" if near else "check the path"
             raise InputError(f"there is no encoder {name!r}", mend=hint)
         folder = hub_folder(name, cache)
-    for needed in (WEIGHTS, "config.json"):
-        if not (folder / needed).is_file():
-            raise InputError(f"no {needed}", where=str(folder), mend="use a folder that holds it")
+    if not (folder / "config.json").is_file() and (folder / FIRST_MODULE).is_dir():
+        # Sentence encoders of earlier years keep the encoder in a folder of its own.
+        folder = folder / FIRST_MODULE
+    weights_of(folder)
+    if not (folder / "config.json").is_file():
+        raise InputError("no config.json", where=str(folder), mend="use a folder that holds it")
     if (folder / "adapter_config.json").exists():
         # transformers would load the adapter's weights too, and nobody has hashed those.
         raise InputError(
@@ -218,6 +223,14 @@ def _unregistered_folder(name: str, cache: Path) -> Path:
             mend="merge the adapter into the weights, or take it out",
         )
     return folder
+
+
+def _weights_hash(folder: Path) -> str:
+    """Return the sha256 of the weights; of shards, that of their names and hashes."""
+    paths = weights_of(folder)
+    if len(paths) == 1:
+        return _hash_of(paths[0])
+    return rows_sha256((path.name, _hash_of(path)) for path in paths)
 
 
 def _hash_of(path: Path) -> str:
