@@ -23,6 +23,7 @@ from essay_scoring.data.splits import (
     make_splits,
     read_splits,
 )
+from tests.data.corpus_files import made_rows, table_settings, write_csv
 from tests.data.essay_strategies import scored, scored_essays
 
 THREE = SplitSettings(n_splits=3)
@@ -201,3 +202,26 @@ def test_a_file_that_does_not_fit_is_refused(
         read_splits(tmp_path / "splits.json", prepared)
     assert expected in str(caught.value)
     assert "make-splits" in str(caught.value)
+
+
+def test_own_folds_are_read_from_a_table(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", made_rows())
+    prepared = prepare(table_settings(), tmp_path, tmp_path / "out", Progress())
+    train = prepared.train
+    pairs = zip(train.essays.ids, train.prompts, strict=True)
+    rows = [[essay, "6" if prompt in ("P0", "P3") else "5"] for essay, prompt in pairs]
+    path = write_csv(tmp_path / "folds.csv", rows, ["id", "fold"])
+    folds = read_splits(path, prepared, "prompt_holdout").folds("prompt_holdout")
+    assert [fold.val_groups for fold in folds] == [("P1", "P2"), ("P0", "P3")]
+    assert [fold.number for fold in folds] == [0, 1]
+    rows[0][1] = "5"
+    write_csv(path, rows, ["id", "fold"])
+    with pytest.raises(
+        InputError, match=r"the prompt of essay 'e[0-9]*' is in two folds.*--scheme stratified_text"
+    ):
+        read_splits(path, prepared, "prompt_holdout")
+    divided = read_splits(path, prepared, "stratified_text")
+    assert divided.sizes("stratified_text") == [13, 11]
+    write_csv(path, rows[2:], ["id", "fold"])
+    with pytest.raises(InputError, match="2 of 24 essays have no fold, the first is 'e0'"):
+        read_splits(path, prepared, "prompt_holdout")

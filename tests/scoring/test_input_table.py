@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,6 @@ def write(tmp_path: Path, content: str | bytes, name: str = "in.csv") -> Path:
         ("", "the file is empty"),
         ("id,prompt,text\n", "a header but no rows"),
         ("id,prompt,essay\n1,one,x\n", "no column 'text'; the columns are 'id', 'prompt', 'essay'"),
-        ("id,topic,text\n1,one,x\n", "--prompt-column"),
         ("text,prompt,text\n1,one,x\n", "the column 'text' is there 2 times"),
         (GOOD + '2,one,"a\nb"\n3,one, ...\n', "row 3 (line 5), column 'text': the text is blank"),
         (GOOD + "2,,x\n", "row 2 (line 3), column 'prompt': the prompt is blank"),
@@ -85,3 +85,34 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         open_input(tmp_path / "absent.csv", Columns(), SHARED)
     with pytest.raises(InputError, match=r"file type '\.doc' is not known"):
         open_input(write(tmp_path, "x", "in.doc"), Columns(), SHARED)
+
+
+def test_essays_without_prompts_are_scored_on_one_scale(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, "id,topic,text\n1,one,x\n")
+    with caplog.at_level(logging.WARNING):
+        table = open_input(path, Columns(), SHARED)
+    assert table.essays(list(table.rows())).prompts == ("",)
+    assert "scored without their prompts" in caplog.text
+    named = open_input(path, Columns(same_prompt=" One\u00a0day "), SHARED)
+    assert named.essays(list(named.rows())).prompts == ("One day",)
+    assert open_input(path, Columns(prompt="topic"), SHARED).prompt_column == "topic"
+    with pytest.raises(InputError, match=r"a scale for each prompt.*--prompt"):
+        open_input(path, Columns(), ASAP)
+    with pytest.raises(InputError, match=r"no column 'task'.*--prompt-column"):
+        open_input(path, Columns(prompt="task"), SHARED)
+
+
+def test_a_prompt_has_its_scale_in_any_spelling(tmp_path: Path) -> None:
+    table = open_input(write(tmp_path, GOOD + "2, ONE,x\n3,t\u200bwo,y\n"), Columns(), ASAP)
+    assert table.n_rows == 3
+
+
+def test_a_quote_that_swallows_rows_is_refused_or_read(tmp_path: Path) -> None:
+    rows = ["1\tone\tplain", '2\tone\t"opens here', '3\ttwo\tcloses here"', "4\ttwo\tplain"]
+    path = write(tmp_path, "id\tprompt\ttext\n" + "\n".join(rows) + "\n", "in.tsv")
+    with pytest.raises(InputError, match=r"row 2 \(line 3\): a quote opens here"):
+        open_input(path, Columns(), ASAP)
+    table = open_input(path, Columns(), ASAP, TableFormat(quoting="none"))
+    assert table.essays(list(table.rows())).texts[2] == 'closes here"'

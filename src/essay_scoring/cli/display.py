@@ -12,9 +12,11 @@ from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
+from essay_scoring.statistics.slices import constant_prompts
 
 if TYPE_CHECKING:
     from essay_scoring.judging.compare_runs import Judgement
+    from essay_scoring.records.finished_run import RunRecord
     from essay_scoring.records.judgements import (
         CandidatesRecord,
         Gate,
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 def print_run(folder: Path) -> None:
     """Print a run's agreement beside its baselines, and its report."""
-    metrics = read_run(folder).metrics
+    run = read_run(folder)
+    metrics = run.metrics
     arms = {f"baseline: {name}": other for name, other in metrics.baselines.items()}
     arms[metrics.run.name] = metrics.summary
     rows = [summary_row(name, summary) for name, summary in arms.items()]
@@ -36,7 +39,38 @@ def print_run(folder: Path) -> None:
         f"mapping {metrics.mapping.name}\n"
     )
     typer.echo(plain_table(HEADER, rows))
+    for note in _notes(run):
+        typer.echo(f"note: {note}")
     typer.echo(f"\nrun: {folder}\nreport: {folder / VIEWS / 'report.html'}")
+
+
+def _notes(run: RunRecord) -> list[str]:
+    """Return what a reader of a run's figures should know: other mappings, what has no figure."""
+    summary, told = run.metrics.summary, []
+    if run.mapping != "round_half_band":
+        final, rounded = summary.mappings["final"], summary.mappings["round_half_band"]
+        told.append(
+            f"pooled QWK {_figure(final['qwk'])} by {run.mapping}, {_figure(rounded['qwk'])} with "
+            "predictions rounded to the nearest score"
+        )
+    without = [str(row.fold) for row in summary.folds if row.qwk is None]
+    if without:
+        told.append(
+            f"mean QWK is over {len(summary.folds) - len(without)} of {len(summary.folds)} folds: "
+            f"fold {', '.join(without)} has none, as all its scores are one"
+        )
+    constant = constant_prompts(run.predictions)
+    if constant:
+        named = ", ".join(repr(name[:40]) for name in constant[:5])
+        told.append(
+            f"raters gave one score throughout to {len(constant)} of {summary.n_prompts} prompts "
+            f"({named}): QWK there is 0 or undefined, whatever is predicted"
+        )
+    return told
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def print_judgement(judgement: Judgement) -> None:

@@ -44,6 +44,14 @@ class RawMapping(StrEnum):
     QWK_CUTPOINTS_LFO = "qwk_cutpoints_lfo"
 
 
+class SimilarPrompts(StrEnum):
+    """What to do about prompts that a typing error may have made of one."""
+
+    REFUSE = "refuse"
+    MERGE = "merge"
+    KEEP = "keep"
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("cv")(cv)
@@ -58,7 +66,10 @@ def cv(
     overrides: Overrides = None,
     scheme: Annotated[SchemeName | None, typer.Option(help="Override the scheme.")] = None,
     run_name: Annotated[str | None, typer.Option(help="Override the run's name.")] = None,
-    splits_path: Annotated[Path | None, typer.Option(help="Use these splits.")] = None,
+    splits_path: Annotated[
+        Path | None,
+        typer.Option(help="Use these splits: a splits.json, or a table of id and fold."),
+    ] = None,
     part: Annotated[
         int | None,
         typer.Option(help="Do only this part of the run: fits that can be done beside others."),
@@ -110,12 +121,19 @@ def import_predictions(
         str, typer.Option(help="LOW:HIGH:STEP, or a TOML file with one scale per prompt.")
     ] = "1:5:0.5",
     mapping: Annotated[
-        RawMapping, typer.Option(help="How raw predictions become scores where y_pred is absent.")
-    ] = RawMapping.QWK_CUTPOINTS_LFO,
+        RawMapping | None,
+        typer.Option(
+            help="How raw predictions become scores where y_pred is absent.",
+            show_default="qwk_cutpoints_lfo where there are folds and one scale, else rounding",
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(help="What a column is called in the file, y_true=NAME. Repeatable."),
     ] = None,
+    similar_prompts: Annotated[
+        SimilarPrompts, typer.Option(help="What to do about prompts that are named nearly alike.")
+    ] = SimilarPrompts.REFUSE,
     encoding: EncodingOption = "auto",
     separator: SeparatorOption = "auto",
     decimal: DecimalOption = "auto",
@@ -137,7 +155,8 @@ def import_predictions(
         name=run_name,
         scheme=scheme.value,
         scales=_scales(scale),
-        mapping=mapping.value,
+        mapping=None if mapping is None else mapping.value,
+        similar_prompts=similar_prompts.value,
         columns=_renamed(column or [], importing.COLUMNS),
         form=table_format(encoding, separator, decimal, quoting),
     )

@@ -85,7 +85,13 @@ def score(
     file: Annotated[Path, typer.Argument(help="A table, one row per essay.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .csv or .parquet.")],
     text_column: Annotated[str, typer.Option(help="The column of the essays.")] = "text",
-    prompt_column: Annotated[str, typer.Option(help="The column of the prompts.")] = "prompt",
+    prompt_column: Annotated[
+        str | None,
+        typer.Option(help="The column of the prompts.", show_default="prompt, if there is one"),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", help="The prompt of all essays.", metavar="NAME")
+    ] = None,
     id_column: Annotated[
         str | None, typer.Option(help="A column that errors name rows by.")
     ] = None,
@@ -116,7 +122,7 @@ def score(
     from essay_scoring.scoring.input_table import Columns
     from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
-    columns = Columns(text_column, prompt_column, id_column)
+    columns = Columns(text_column, prompt_column, id_column, prompt)
     form = table_format(encoding, separator, decimal, quoting)
     request = ScoreRequest(model, file, out, columns, form, keep_text)
     count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())

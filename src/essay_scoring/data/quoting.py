@@ -2,7 +2,8 @@
 
 In a table that was written without quoting, such a cell takes the rows between into itself, and the
 essay gets its neighbour's text and score. What gives it away is that every line of the cell is a
-row of the table by itself: it has all cells, and each looks like the others of its column.
+row of the table by itself: it has all cells, and those beside the quoted ones look like the others
+of their columns.
 """
 
 from __future__ import annotations
@@ -73,15 +74,19 @@ class SwallowedRows:
 
     def first(self) -> tuple[Record, int, int] | None:
         """Return the first record that holds others, its number, and how many lines it has."""
-        tells = any(column.tells for column in self._columns) or self._separator == "\t"
-        for record, number, rows in self._suspects if tells else ():
-            if all(
-                column.fits(cell.strip().strip('"').strip())
-                for row in rows
-                for column, cell in zip(self._columns, row, strict=True)
+        for record, number, rows in self._suspects:
+            opens = [at for at, cell in enumerate(rows[0]) if cell.lstrip().startswith('"')]
+            others = [at for at in range(len(self._columns)) if at not in opens[-1:]]
+            tells = any(self._columns[at].tells for at in others) or self._separator == "\t"
+            if tells and all(
+                self._columns[at].fits(_bare(row[at])) for row in rows for at in others
             ):
                 return record, number, len(rows)
         return None
+
+
+def _bare(cell: str) -> str:
+    return cell.strip().strip('"').strip()
 
 
 def _is_number(cell: str) -> bool:

@@ -18,11 +18,13 @@ from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import IntArray
+from essay_scoring.data import cells
 from essay_scoring.data.data_settings import SplitSettings
 from essay_scoring.data.duplicates import exact_groups
 from essay_scoring.data.grouping import SCHEMES, Scheme, cut_dev, groups_of
-from essay_scoring.data.prepared import PreparedData
+from essay_scoring.data.prepared import SPLITS, PreparedData
 from essay_scoring.data.rows import shown
+from essay_scoring.data.tables import read_table
 
 __all__ = [
     "SCHEMES",
@@ -149,9 +151,7 @@ def _draw(train: ScoredEssays, scheme: Scheme, settings: SplitSettings) -> tuple
                 where=scheme,
                 mend="lower data.splits.n_splits, or choose another data.splits.seed",
             )
-        prompts = tuple(dict.fromkeys(train.prompts[row] for row in rows))
-        named = tuple(sorted(prompts)) if scheme == "prompt_holdout" else ()
-        folds.append(Fold(number, tuple(train.essays.ids[row] for row in rows), named))
+        folds.append(_fold(number, rows, train, scheme))
     return tuple(folds)
 
 
@@ -244,12 +244,15 @@ def _folds_content(splits: Splits) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def read_splits(path: Path, prepared: PreparedData) -> Splits:
+def read_splits(path: Path, prepared: PreparedData, scheme: Scheme = "prompt_holdout") -> Splits:
     """Return the folds of a splits file; InputError unless they fit the prepared data.
 
     They fit when the data hash and the locked ids are the same, the folds of each scheme hold out
-    every training essay once, and no group is divided.
+    every training essay once, and no group is divided. A table (any that `data.rows` reads) with
+    the columns id and fold holds those of `scheme`.
     """
+    if path.suffix != ".json":
+        return _table_splits(path, prepared, scheme)
     content = read_json(path)
     splits = _parse(content, path)
     if splits.data_sha256 != prepared.data_sha256:
@@ -261,6 +264,43 @@ def read_splits(path: Path, prepared: PreparedData) -> Splits:
     if content.get("splits_sha256") != splits.sha256:
         _refuse(path, "the folds were changed after they were drawn (splits_sha256 differs)")
     return splits
+
+
+def _table_splits(path: Path, prepared: PreparedData, scheme: Scheme) -> Splits:
+    """Return the folds of a table for one scheme, and those drawn for the other."""
+    table, train = read_table(path), prepared.train
+    ids = cells.id_cells(table, "id")
+    numbers = cells.number_cells(table, "fold", required=True)
+    table.check()
+    fold_of = dict(zip(ids, numbers.tolist(), strict=True))
+    missing = [essay for essay in train.essays.ids if essay not in fold_of]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(train)} essays have no fold, the first is {shown(missing[0])}",
+            where=str(path),
+            mend="give a row with id and fold to every essay",
+        )
+    members: dict[float, list[int]] = {}
+    for row, essay in enumerate(train.essays.ids):
+        members.setdefault(fold_of[essay], []).append(row)
+    folds = tuple(_fold(n, members[at], train, scheme) for n, at in enumerate(sorted(members)))
+    try:
+        _check_folds(folds, scheme, train, path)
+    except InputError as error:
+        raise InputError(
+            error.what,
+            where=error.where,
+            mend="put all essays of a prompt, and equal texts, into one fold; for folds that divide"
+            " prompts take --scheme stratified_text",
+        ) from None
+    drawn = read_splits(prepared.folder / SPLITS, prepared).by_scheme
+    return Splits(prepared.data_sha256, {**drawn, scheme: folds})
+
+
+def _fold(number: int, rows: Sequence[int] | IntArray, train: ScoredEssays, scheme: Scheme) -> Fold:
+    prompts = tuple(dict.fromkeys(train.prompts[row] for row in rows))
+    named = tuple(sorted(prompts)) if scheme == "prompt_holdout" else ()
+    return Fold(number, tuple(train.essays.ids[row] for row in rows), named)
 
 
 def _parse(content: Any, path: Path) -> Splits:

@@ -14,6 +14,7 @@ from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import IdentityDifference, Verdict
 from essay_scoring.statistics.comparison import Comparison, compare
+from essay_scoring.statistics.slices import constant_prompts
 
 _MUST_AGREE = {
     "data_sha256": "the prepared data",
@@ -45,7 +46,9 @@ def judge_runs(
     require_comparable(reference, candidate, plan)
     comparison = compare_arms(reference, candidate, plan, replicates=replicates)
     unlike = differences(runs_of(reference), runs_of(candidate))
-    return Judgement(plan, comparison, judge(plan, comparison), unlike)
+    predictions = runs_of(reference)[0].predictions
+    constant = constant_prompts(predictions, plan.min_prompt_n)
+    return Judgement(plan, comparison, judge(plan, comparison, constant), unlike)
 
 
 def compare_arms(

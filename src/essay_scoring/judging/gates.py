@@ -20,7 +20,7 @@ TOLERANCE = 1e-12
 """A delta may miss its threshold by this much: 0.700 - 0.690 falls short of 0.010 by rounding."""
 
 
-def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
+def judge(plan: GatePlan, comparison: Comparison, constant: Sequence[str] = ()) -> Verdict:
     """Return the verdict of a plan on a comparison made with the plan's slices.
 
     `point`: a check passes where delta >= threshold. `interval`: it passes where the whole 95%
@@ -28,7 +28,8 @@ def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
     otherwise; superiority must lie strictly above, so that no run is superior to itself, while a
     guardrail is a test of non-inferiority, which a run that equals its reference passes. Raises
     EvidenceError where a check has no delta, or no interval under the rule `interval`: what was
-    not measured can neither pass nor fail.
+    not measured can neither pass nor fail. It names the prompts that are `constant`, scored alike
+    throughout.
     """
     asked = (plan.min_prompt_n, plan.bottom_k)
     if asked != (comparison.min_prompt_n, comparison.bottom_k):
@@ -37,7 +38,7 @@ def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
             f"{comparison.bottom_k}, the plan asks for {plan.min_prompt_n} and {plan.bottom_k}",
             where=f"gate {plan.name}",
         )
-    results = tuple(_check_result(plan, check, comparison) for check in plan.checks)
+    results = tuple(_check_result(plan, check, comparison, constant) for check in plan.checks)
     outcome = _outcome([check.result for check in results])
     return Verdict(
         plan=plan.name,
@@ -49,11 +50,15 @@ def judge(plan: GatePlan, comparison: Comparison) -> Verdict:
     )
 
 
-def _check_result(plan: GatePlan, check: Check, comparison: Comparison) -> CheckResult:
+def _check_result(
+    plan: GatePlan, check: Check, comparison: Comparison, constant: Sequence[str]
+) -> CheckResult:
     """Return the answer of a comparison to one check."""
     delta = comparison.deltas[check.metric]
     if delta.estimate is None or delta.reference is None or delta.candidate is None:
-        raise _unmeasured(plan, check, "has no value in one of the runs (an empty slice)")
+        named = ", ".join(repr(name[:40]) for name in constant[:5])
+        why = f"one score throughout the prompts {named}" if constant else "an empty slice"
+        raise _unmeasured(plan, check, f"has no value in one of the runs ({why})")
     return CheckResult(
         metric=check.metric,
         kind=check.kind,

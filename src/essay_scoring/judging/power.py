@@ -38,6 +38,7 @@ from essay_scoring.records.power_results import (
 )
 from essay_scoring.statistics.comparison import compare
 from essay_scoring.statistics.power_population import MAX_CORRELATION, fit_population
+from essay_scoring.statistics.slices import constant_prompts
 
 FEWEST_SIMULATIONS = 40
 
@@ -205,7 +206,8 @@ def _own_figures(plan: GatePlan, reference: RunRecord) -> list[float]:
     run = reference.predictions
     slices = {"min_prompt_n": plan.min_prompt_n, "bottom_k": plan.bottom_k}
     comparison = compare(run, run, replicates=REPLICATES, **slices)
-    return [check.reference for check in judge(plan, comparison).findings]
+    constant = constant_prompts(run, plan.min_prompt_n)
+    return [check.reference for check in judge(plan, comparison, constant).findings]
 
 
 def _resemblance(

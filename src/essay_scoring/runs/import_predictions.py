@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import JsonValue
@@ -16,8 +18,10 @@ from essay_scoring.core.names import require_name
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+from essay_scoring.core.text import name_key
 from essay_scoring.data import cells
 from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.prompt_names import listed, merged, near_names, one_spelling, respelled
 from essay_scoring.data.rows import AUTO, shown
 from essay_scoring.data.splits import Scheme
 from essay_scoring.data.tables import Table, read_table
@@ -35,7 +39,23 @@ from essay_scoring.runs.session import Session, finish
 from essay_scoring.statistics.predictions import Predictions
 
 AS_IMPORTED = "as_imported"
+ALL = "all essays"
+"""The prompt of essays whose prompts are not told."""
+
 COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred")
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "record_id": ("spkitemid", "ID", "id"),
+    "prompt": (),
+    "fold": (),
+    "y_true": ("sc1", "human"),
+    "y_pred_raw": ("scale_trim", "raw_trim", "system", "raw"),
+    "y_pred": (),
+}
+"""What RSMTool calls the columns, where a file has none of the names above."""
+
+_NEEDED = frozenset({"record_id", "y_true"})
+_MANY, _SOME = 0.25, 0.05
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,15 +63,17 @@ class ImportRequest:
     """What to import: the file, the run's name, the scheme and scales, and how raw values map.
 
     `columns` names the file's column for any of COLUMNS that is called something else there.
+    `mapping` None takes cut-points where there are folds of one scale, else rounds.
     """
 
     path: Path
     name: str
     scheme: Scheme
     scales: ScoreScales
-    mapping: MappingName
+    mapping: MappingName | None
     columns: Mapping[str, str]
     form: TableFormat = AUTO
+    similar_prompts: Literal["refuse", "merge", "keep"] = "refuse"
 
 
 def import_predictions(
@@ -65,7 +87,8 @@ def import_predictions(
     """Return the run folder made of a file of predictions; compare and report take it like any.
 
     The file has one row per essay with record_id, prompt, fold, y_true (own scale) and y_pred_raw,
-    y_pred or both. Where y_pred is absent, the raw values are mapped by `request.mapping`.
+    y_pred or both, or what OTHER_NAMES calls them. Where y_pred is absent, the raw values are
+    mapped by `request.mapping`.
     """
     require_name(request.name, "--run-name")
     table = read_table(request.path, request.form)
@@ -76,6 +99,7 @@ def import_predictions(
         "mapping": request.mapping,
         "columns": dict(request.columns),
         "form": request.form.model_dump(mode="json"),
+        "similar_prompts": request.similar_prompts,
         "code": provenance.code_revision(),
     }
     folder = runs / f"{request.name}-{fingerprint(identity)[:12]}"
@@ -113,43 +137,142 @@ def import_predictions(
 
 def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, AppliedMapping]:
     """Return the checked rows, and how raw values became scores."""
-    name_of = {column: request.columns.get(column, column) for column in COLUMNS}
-    present = {column for column in COLUMNS if name_of[column] in table.names}
-    if not present & {"y_pred_raw", "y_pred"}:
+    name_of = _columns_of(table, request)
+    if not {"y_pred_raw", "y_pred"} & set(name_of):
         raise InputError(
-            f"neither a column '{name_of['y_pred_raw']}' nor '{name_of['y_pred']}'",
+            "neither a column of predictions before mapping, y_pred_raw, nor of scores, y_pred",
             where=str(table.path),
             mend="name the prediction with --column y_pred_raw=NAME or --column y_pred=NAME",
         )
     ids = cells.id_cells(table, name_of["record_id"])
-    prompts = cells.prompt_cells(table, name_of["prompt"])
-    folds = _folds(table, name_of["fold"])
-    if request.scheme == "prompt_holdout":
-        _note_divided_prompts(prompts, folds, table, name_of["fold"])
-    true = cells.score_cells(table, name_of["y_true"], prompts, request.scales)
-    cutpoints: dict[int, list[float]] = {}
-    if "y_pred" in present:
-        mapping: str = AS_IMPORTED
-        final = cells.score_cells(table, name_of["y_pred"], prompts, request.scales)
-        raw = _numbers(table, name_of["y_pred_raw"]) if "y_pred_raw" in present else final
-        table.check()
-    else:
-        mapping = request.mapping
+    folds = _folds(table, name_of.get("fold"))
+    prompts = _prompts(table, name_of.get("prompt"), folds, request)
+    scales = request.scales
+    known = {name_key(name): name for name in scales.by_prompt}
+    prompts = tuple(known.get(name_key(name), name) for name in prompts)
+    true = cells.score_cells(table, name_of["y_true"], prompts, scales)
+    final: FloatArray | None = None
+    raw = np.empty(0)
+    if "y_pred" in name_of:
+        column, reading = name_of["y_pred"], cells.LABELS_ALONE
+        final = raw = cells.score_cells(table, column, prompts, scales, reading)
+    if "y_pred_raw" in name_of:
         raw = _numbers(table, name_of["y_pred_raw"])
-        table.check()
-        mapped = map_out_of_fold(raw, true, folds, prompts, request.scales, request.mapping)
+        _tell_off_scale(raw, prompts, scales, f"{table.path}, column '{name_of['y_pred_raw']}'")
+    table.check()
+    true = scales.round(true, prompts)
+    cutpoints: dict[int, list[float]] = {}
+    mapping: str = AS_IMPORTED
+    if final is None:
+        mapping = chosen = _mapping(request, folds, table.path)
+        mapped = map_out_of_fold(raw, true, folds, prompts, scales, chosen)
         final, cutpoints = mapped.final, as_json(mapped.cutpoints)
-    rows = Predictions(ids, prompts, folds, true, raw, final, request.scales)
+    rows = Predictions(ids, prompts, folds, true, raw, final, scales)
     return rows, AppliedMapping(name=mapping, cutpoints=cutpoints)
+
+
+def _columns_of(table: Table, request: ImportRequest) -> dict[str, str]:
+    """Return what each of COLUMNS that is there is called in the file, and say what was guessed.
+
+    A column that is neither named nor there under its own name may have one that RSMTool gives.
+    """
+    found: dict[str, str] = {}
+    guessed = []
+    for column in COLUMNS:
+        named = request.columns.get(column)
+        names = (column, *OTHER_NAMES[column]) if named is None else (named,)
+        there = next((name for name in names if name in table.names), None)
+        if there is not None:
+            found[column] = there
+        elif named is not None or column in _NEEDED:
+            table.column(named or column, f"name the column with --column {column}=NAME")
+        if there not in (None, column, named):
+            guessed.append(f"{column} = {there}")
+    if guessed:
+        _log.warning("%s: columns were taken by their names: %s", table.path, ", ".join(guessed))
+    return found
+
+
+def _prompts(
+    table: Table, column: str | None, folds: IntArray, request: ImportRequest
+) -> tuple[str, ...]:
+    """Return the prompts, each in one spelling; InputError for what the scheme does not allow."""
+    if column is None:
+        if request.scheme == "prompt_holdout":
+            raise InputError(
+                "there is no column of prompts, so nothing shows that prompts were held out whole",
+                where=str(table.path),
+                mend="name it with --column prompt=NAME, or import with --scheme stratified_text",
+            )
+        return (ALL,) * table.n_rows
+    spelled = cells.prompt_cells(table, column)
+    names = one_spelling(spelled)
+    if several := respelled(names):
+        _log.warning(
+            "%s: %d prompts are spelled in several ways and count as one", table.path, len(several)
+        )
+    prompts = tuple(names[name] for name in spelled)
+    if request.similar_prompts != "keep":
+        pairs = near_names(prompts)
+        if pairs and request.similar_prompts == "merge":
+            stands = merged(pairs, prompts)
+            prompts = tuple(stands.get(name, name) for name in prompts)
+        elif pairs:
+            raise InputError(
+                f"prompts are named nearly alike: {listed(pairs)}",
+                where=f"{table.path}, column '{column}'",
+                mend="correct the names, or import with --similar-prompts merge (one prompt) or "
+                "keep (different prompts)",
+            )
+    if request.scheme == "prompt_holdout":
+        _note_divided_prompts(prompts, folds, table, column)
+    return prompts
+
+
+def _tell_off_scale(
+    raw: FloatArray, prompts: Sequence[str], scales: ScoreScales, where: str
+) -> None:
+    """Warn where many predictions lie off the scale: they may be on another one."""
+    beyond = np.zeros(len(raw))
+    for prompt in set(prompts):
+        scale = scales.shared or scales.by_prompt.get(prompt)
+        if scale is not None:
+            rows = np.array([name == prompt for name in prompts])
+            steps = np.maximum(scale.low - raw, raw - scale.high) / scale.step
+            beyond[rows] = steps[rows]
+    n = int((beyond > 0).sum())
+    if n > _MANY * len(raw) or (beyond > 1).sum() > _SOME * len(raw):
+        all_of = "all" if n == len(raw) else f"{n} of"
+        _log.warning(
+            "%s: %s %d predictions lie off the scale, at %g to %g: are they on another one (0 to "
+            "1, or numbers of labels)? Rounded, they agree with nothing",
+            where,
+            all_of,
+            len(raw),
+            raw.min(),
+            raw.max(),
+        )
+
+
+def _mapping(request: ImportRequest, folds: IntArray, path: Path) -> MappingName:
+    """Return how raw values become scores: by cut-points of other folds unless that cannot be."""
+    if request.mapping is not None:
+        return request.mapping
+    if request.scales.shared is not None and len(np.unique(folds)) > 1:
+        return "qwk_cutpoints_lfo"
+    _log.warning("%s: predictions are rounded, as cut-points need one scale and folds", path)
+    return "round_half_band"
 
 
 def _note_divided_prompts(
     prompts: tuple[str, ...], folds: IntArray, table: Table, column: str
 ) -> None:
-    """Note the rows of prompts that are not held out whole, as the scheme says."""
+    """Note the prompts that are not held out whole, as the scheme says, each once."""
     fold_of: dict[str, int] = {}
+    told = set[str]()
     for row, (prompt, fold) in enumerate(zip(prompts, folds.tolist(), strict=True)):
-        if fold_of.setdefault(prompt, fold) != fold:
+        if fold_of.setdefault(prompt, fold) != fold and prompt not in told:
+            told.add(prompt)
             what = f"the prompt {shown(prompt)} is in folds {fold_of[prompt]} and {fold}"
             mend = "hold prompts out whole, or import it with --scheme stratified_text"
             table.fault(row, what, mend, column)
@@ -160,8 +283,11 @@ def _numbers(table: Table, column: str) -> FloatArray:
     return cells.number_cells(table, column, required=True)
 
 
-def _folds(table: Table, column: str) -> IntArray:
-    """Return whole numbers, -1 for what is none and a fault of the table."""
+def _folds(table: Table, column: str | None) -> IntArray:
+    """Return whole numbers, -1 for what is none and a fault of the table; 0 without a column."""
+    if column is None:
+        _log.warning("%s has no column 'fold': its rows count as one fold", table.path)
+        return np.zeros(table.n_rows, dtype=np.int64)
     values = _numbers(table, column)
     for row in np.flatnonzero(values != np.floor(values)).tolist():
         if np.isfinite(values[row]):

@@ -157,7 +157,7 @@ def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run
         shared_scale(scales_of(config.data.corpus), config.training.mapping)
     prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
     path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
-    return Run(config, prepared, read_splits(path, prepared), workspace, progress)
+    return Run(config, prepared, read_splits(path, prepared, config.scheme), workspace, progress)
 
 
 def device() -> tuple[str, str | None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.scale import ScoreScales
+from essay_scoring.core.text import name_key, plain_name
 from essay_scoring.data.data_settings import TableFormat
 from essay_scoring.data.rows import (
     AUTO,
@@ -20,17 +23,24 @@ from essay_scoring.data.rows import (
     shown,
 )
 
+PROMPT = "prompt"
 MOST_CHARACTERS = 200_000
 """Longer texts are no essays, and the parser's memory grows with them."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of a table are called; `id` None where rows are told by number alone."""
+    """What the columns of a table are called; `id` None where rows are told by number alone.
+
+    `prompt` None is the column "prompt" if there is one; `same_prompt` is the prompt of all essays.
+    """
 
     text: str = "text"
-    prompt: str = "prompt"
+    prompt: str | None = None
     id: str | None = None
+    same_prompt: str | None = None
 
 
 DEFAULT_COLUMNS = Columns()
@@ -42,6 +52,8 @@ class InputTable:
 
     file: TableFile
     columns: Columns
+    _prompt: str | None
+    """The column of the prompts, None where they are one or none."""
 
     @property
     def path(self) -> Path:
@@ -64,12 +76,21 @@ class InputTable:
 
     def essays(self, rows: list[Row]) -> Essays:
         """Return the essays of rows."""
-        text, prompt = self._place(self.columns.text), self._place(self.columns.prompt)
+        text = self._place(self.columns.text)
+        prompts = (plain_name(self.columns.same_prompt or ""),) * len(rows)
+        if self._prompt is not None:
+            at = self._place(self._prompt)
+            prompts = tuple(self.file.name(row.cells[at]) for row in rows)
         return Essays(
             tuple(f"row {row.number}" for row in rows),
             tuple(row.cells[text] for row in rows),
-            tuple(self.file.name(row.cells[prompt]) for row in rows),
+            prompts,
         )
+
+    @property
+    def prompt_column(self) -> str | None:
+        """The column of the prompts; None where all essays have one, or none."""
+        return self._prompt
 
     def _place(self, name: str) -> int:
         return self.names.index(name)
@@ -83,23 +104,48 @@ def open_input(
     Raises InputError for the rows that cannot be: it names row, line and column, and says how to
     mend them.
     """
-    table = InputTable(open_table(path, form), columns)
-    for option in ("text", "prompt", "id"):
+    file = open_table(path, form)
+    for option in ("text", "id", "prompt"):
         if (name := getattr(columns, option)) is not None:
-            require_column(name, table.names, path, f"name the column with --{option}-column")
+            require_column(name, file.names, path, f"name the column with --{option}-column")
+    table = InputTable(file, columns, _prompt_column(file, columns, scales))
     _check_rows(table, scales)
     return table
+
+
+def _prompt_column(file: TableFile, columns: Columns, scales: ScoreScales) -> str | None:
+    """Return the column of the prompts, None without one; InputError where scales need prompts."""
+    if columns.same_prompt is not None:
+        return None
+    if columns.prompt is not None or PROMPT in file.names:
+        return columns.prompt or PROMPT
+    mend = "name the column with --prompt-column, or the prompt of all essays with --prompt"
+    if scales.shared is None:
+        raise InputError(
+            "the essays have no prompts, and the model has a scale for each prompt",
+            where=str(file.path),
+            mend=mend,
+        )
+    _log.warning(
+        "%s has no column '%s': essays are scored without their prompts, and what compares an "
+        "essay with its prompt has no value (%s)",
+        file.path,
+        PROMPT,
+        mend,
+    )
+    return None
 
 
 def _check_rows(table: InputTable, scales: ScoreScales) -> None:
     """Raise InputError for the rows that cannot be scored."""
     faults = Faults(table.path)
+    known = set(map(name_key, scales.by_prompt))
     for row in table.rows():
         if row.fault is not None:
             faults.add(row, row.fault)
-        elif (found := _fault(table, row, scales)) is not None:
-            option, fault = found
-            faults.add(row, fault, getattr(table.columns, option), _id_of(table, row))
+        elif (found := _fault(table, row, None if scales.shared else known)) is not None:
+            column, fault = found
+            faults.add(row, fault, column, _id_of(table, row))
     faults.check()
 
 
@@ -109,19 +155,23 @@ def _id_of(table: InputTable, row: Row) -> str:
     return f", id {shown(row.cells[table.names.index(table.columns.id)])}"
 
 
-def _fault(table: InputTable, row: Row, scales: ScoreScales) -> tuple[str, Fault] | None:
-    """Return in which column something is wrong with a row, and what."""
+def _fault(table: InputTable, row: Row, known: set[str] | None) -> tuple[str | None, Fault] | None:
+    """Return in which column something is wrong with a row, and what.
+
+    `known` are the prompts that have a scale, None where one is shared.
+    """
     essays = table.essays([row])
-    [essay], [name] = essays.texts, essays.prompts
+    [essay], [name], text = essays.texts, essays.prompts, table.columns.text
     if not any(map(str.isalnum, essay)):
-        return "text", Fault("the text is blank", "give the essay's text, or remove the row")
+        return text, Fault("the text is blank", "give the essay's text, or remove the row")
     if len(essay) > MOST_CHARACTERS:
         what = f"the text has {len(essay):,} characters, more than {MOST_CHARACTERS:,}"
-        return "text", Fault(what, "check that the cell holds one essay")
-    if not name:
-        return "prompt", Fault("the prompt is blank", "name the prompt, or remove the row")
-    if scales.shared is None and name not in scales.by_prompt:
+        return text, Fault(what, "check that the cell holds one essay")
+    if not name and table.prompt_column is not None:
+        what = "the prompt is blank"
+        return table.prompt_column, Fault(what, "name the prompt, or remove the row")
+    if known is not None and name_key(name) not in known:
         what = f"the model has no score scale for the prompt {shown(name)}"
         mend = "use the name it has in training, or train with its scale"
-        return "prompt", Fault(what, mend)
+        return table.prompt_column, Fault(what, mend)
     return None

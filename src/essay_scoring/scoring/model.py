@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.settings import Settings, build_settings
+from essay_scoring.core.text import name_key
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.mapping import apply_cutpoints
 from essay_scoring.models.scorer_settings import MappingName
@@ -102,6 +103,8 @@ class TrainedModel:
             PredictionInterval, read_json(folder / INTERVAL), str(folder / INTERVAL)
         )
         self.flags: Flags = read_flags(folder)
+        known = (*self.flags.facts.prompts, *self.record.scales.by_prompt)
+        self._prompts = {name_key(name): name for name in known}
         _check_cutpoints(self.record, folder)
         context = scoring_context(self.config, self.record.scales, cache)
         if self.config.scorer.reads_columns:
@@ -115,7 +118,12 @@ class TrainedModel:
         return self.record.scales
 
     def score(self, essays: Essays) -> list[Scored]:
-        """Return the scores of essays, each as if it were alone; InputError without a scale."""
+        """Return the scores of essays, each as if it were alone; InputError without a scale.
+
+        A prompt that was trained on is known in any spelling (case, white space, Unicode form).
+        """
+        names = (self._prompts.get(name_key(name), name) for name in essays.prompts)
+        essays = replace(essays, prompts=tuple(names))
         with on_one_thread(with_torch=needs_torch(self.config)):
             return [self._one(essays.take([row])) for row in range(len(essays))]
 

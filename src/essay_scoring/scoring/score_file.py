@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.text import name_key
 from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.prompt_names import listed, near_names
 from essay_scoring.data.rows import AUTO
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.records.provenance import code_revision
+from essay_scoring.scoring.flags import FACTS
 from essay_scoring.scoring.input_table import (
     DEFAULT_COLUMNS,
     Columns,
@@ -27,6 +31,9 @@ from essay_scoring.scoring.model import COLUMNS, read_record
 from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
 from essay_scoring.scoring.scoring_pool import TablePart, score_parts
 from essay_scoring.scoring.verified_folder import require_safe
+
+_MOST_PROMPTS = 200
+_log = logging.getLogger(__name__)
 
 PART_ROWS = 16
 """Rows that are scored and kept at a time: what a kill may cost each worker."""
@@ -59,6 +66,7 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
     record = read_record(request.model)
     table = open_input(request.file, request.columns, record.scales, request.form)
     _check_output(request, table)
+    _tell_near_prompts(table, read_json(request.model / FACTS)["prompts"])
     work = request.out.with_name(f".{request.out.name}.parts")
     with try_lock(work / LOCK) as mine:
         if not mine:
@@ -102,6 +110,20 @@ def _check_output(request: ScoreRequest, table: InputTable) -> None:
         )
 
 
+def _tell_near_prompts(table: InputTable, known: Sequence[str]) -> None:
+    """Warn of prompts whose names may be those of training with a typing error."""
+    keys = set(map(name_key, known))
+    prompts = {name for row in table.rows() for name in table.essays([row]).prompts}
+    new = [name for name in sorted(prompts) if name and name_key(name) not in keys][:_MOST_PROMPTS]
+    pairs = [pair for pair in near_names([*known, *new]) if (pair[0] in new) != (pair[1] in new)]
+    if pairs:
+        _log.warning(
+            "%s: prompts are named nearly as in training, and count as unseen: %s",
+            table.path,
+            listed(pairs),
+        )
+
+
 def _require_unchanged(table: InputTable) -> None:
     """Raise InputError if the file is not the one that was checked, so that parts may be mixed."""
     if file_sha256(table.path) != table.file.sha256:
@@ -116,7 +138,7 @@ def _identity(request: ScoreRequest, table: InputTable) -> str:
         {
             "model": file_sha256(request.model / MANIFEST),
             "table": table.file.sha256,
-            "columns": [table.columns.text, table.columns.prompt],
+            "columns": [table.columns.text, table.prompt_column, table.columns.same_prompt],
             "layout": dataclasses.asdict(table.file.layout),
             "rows": PART_ROWS,
             "code": code_revision(),

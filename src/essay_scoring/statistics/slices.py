@@ -148,6 +148,15 @@ def by_predicted_band(predictions: Predictions) -> list[PredictedBand]:
     ]
 
 
+def constant_prompts(predictions: Predictions, min_prompt_n: int = 2) -> list[str]:
+    """Return the prompts of so many essays or more that raters gave one score throughout."""
+    return [
+        prompt
+        for prompt, rows in rows_by_prompt(predictions.prompts).items()
+        if len(rows) >= min_prompt_n and len(np.unique(predictions.true[rows])) == 1
+    ]
+
+
 def rows_by_prompt(prompts: tuple[str, ...]) -> dict[str, IntArray]:
     """Return the positions of each prompt's essays, prompts in order of name."""
     rows: dict[str, list[int]] = {}
