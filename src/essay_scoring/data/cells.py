@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
+from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
 from essay_scoring.core.text import has_controls, name_key, plain_name
 from essay_scoring.data.rows import shown
 from essay_scoring.data.tables import Table
@@ -111,15 +111,28 @@ def score_cells(
     `nan`, `NA`, `null` and `none` are missing.
     """
     scores = _numbers_of(table, column, scales, reading, required=not may_be_missing)
-    between = []
+    between: list[int] = []
+    faults: list[tuple[int, str, str, str | None]] = []
+    scale_of = {prompt: _scale_of(prompt, scales) for prompt in set(prompts)}
+    rows_of: dict[ScoreScale | None, list[int]] = {}
     for row, prompt in enumerate(prompts):
-        scale = _scale_of(prompt, scales)
+        rows_of.setdefault(scale_of[prompt], []).append(row)
+    for scale, rows in rows_of.items():
         if scale is not None:
-            if _lies_between(table, column, row, scores, scale):
-                between.append(row)
+            within, off = _apart(scores, np.array(rows), scale)
+            between += within
+            mend = "correct the score, or give the right scale"
+            what = f"is off the scale {scale.span}"
+            faults += [(row, f"the score {scores[row]:g} {what}", mend, column) for row in off]
         elif not may_be_missing:
-            what = f"the prompt {shown(prompt)} has no score scale"
-            table.fault(row, what, "add it under [data.corpus.scales.by_prompt]")
+            mend = "add it under [data.corpus.scales.by_prompt]"
+            what = "has no score scale"
+            faults += [
+                (row, f"the prompt {shown(prompts[row])} {what}", mend, None) for row in rows
+            ]
+    for fault in sorted(faults):
+        table.fault(*fault)
+    between.sort()
     enough = max(_FEW, _MEANS * len(scores))
     real = len(between) >= enough if reading.real is None else reading.real
     if between and real:
@@ -139,19 +152,14 @@ def score_cells(
     return scores
 
 
-def _lies_between(
-    table: Table, column: str, row: int, scores: FloatArray, scale: ScoreScale
-) -> bool:
-    """Tell whether a score lies between labels; note one off the scale, make a label exact."""
-    score = scores[row : row + 1]
-    if scale.holds(score)[0]:
-        score[:] = scale.round(score)
-    elif scale.low <= score[0] <= scale.high:
-        return True
-    elif not math.isnan(score[0]):
-        what = f"the score {score[0]:g} is off the scale {scale.span}"
-        table.fault(row, what, "correct the score, or give the right scale", column)
-    return False
+def _apart(scores: FloatArray, rows: IntArray, scale: ScoreScale) -> tuple[list[int], list[int]]:
+    """Make labels exact; return the rows that lie between labels, and those off the scale."""
+    own = scores[rows]
+    held = scale.holds(own)
+    scores[rows[held]] = scale.round(own[held])
+    within = ~held & (own >= scale.low) & (own <= scale.high)
+    off = ~held & ~within & ~np.isnan(own)
+    return rows[within].tolist(), rows[off].tolist()
 
 
 def _numbers_of(

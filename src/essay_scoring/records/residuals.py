@@ -160,12 +160,22 @@ def _read_jsonl(path: Path) -> dict[str, Sequence[Any]]:
         raise InputError("no such residual file", where=str(path)) from None
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 text ({error})", where=str(path)) from None
-    rows = []
-    for number, line in enumerate(lines[:-1] if lines[-1] == "" else lines, start=1):
-        record = parsed(json.loads, line, "JSON", f"{path}, row {number}")
-        if not isinstance(record, dict) or tuple(record) != COLUMNS:
+    lines = lines[:-1] if lines[-1] == "" else lines
+    try:
+        # A million lines are parsed in one call; what is wrong with one is looked for then.
+        records = json.loads(f"[{','.join(lines)}]")
+    except (ValueError, RecursionError):
+        records = []
+    if len(records) != len(lines):
+        records = [
+            parsed(json.loads, line, "JSON", f"{path}, row {number}")
+            for number, line in enumerate(lines, start=1)
+        ]
+    for number, record in enumerate(records, start=1):
+        nested = isinstance(record, dict) and {list, dict} & set(map(type, record.values()))
+        if not isinstance(record, dict) or tuple(record) != COLUMNS or nested:
             raise InputError("not a residual record", where=f"{path}, row {number}")
-        rows.append(tuple(record.values()))
+    rows = [tuple(record.values()) for record in records]
     return _by_column(path, rows)
 
 

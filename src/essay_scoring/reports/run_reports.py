@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essay_scoring.records.finished_run import read_unsealed
+from essay_scoring.records.finished_run import RunRecord, read_unsealed
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.html import run_page
@@ -21,11 +21,14 @@ def write_run_reports(folder: Path) -> list[Path]:
     run = read_unsealed(folder)
     diagnostics = residual_diagnostics(run.metrics, run.predictions)
     sealed = write_texts(folder / "reports", {"residual_diagnostics.md": diagnostics})
-    return [*sealed, *write_run_views(folder)]
+    return [*sealed, *_views(run)]
 
 
 def write_run_views(folder: Path) -> list[Path]:
     """Write `cv_report.md` and `report.html` under views/, which no seal covers; their paths."""
-    run = read_unsealed(folder)
+    return _views(read_unsealed(folder))
+
+
+def _views(run: RunRecord) -> list[Path]:
     pages = {"cv_report.md": cv_report(run.metrics, run.probe), "report.html": run_page(run)}
-    return write_texts(folder / VIEWS, pages)
+    return write_texts(run.folder / VIEWS, pages)
