@@ -50,12 +50,6 @@ def read_run(folder: Path) -> RunRecord:
     return read_unsealed(folder)
 
 
-def read_metrics(folder: Path) -> CvMetrics:
-    """Return a finished run's figures alone; raise EvidenceError unless it is untouched."""
-    require_intact(folder)
-    return read_record(CvMetrics, folder / "artifacts" / "cv_metrics.json")
-
-
 def read_unsealed(folder: Path) -> RunRecord:
     """Return a run that is about to be sealed; raise InputError naming the file at fault."""
     artifacts = folder / "artifacts"
