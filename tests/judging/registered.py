@@ -130,7 +130,7 @@ class Bench:
 
     def register(self, plan: GatePlan) -> None:
         """Register a plan with the reference."""
-        register_with_runs(plan, [self.reference], self.space)
+        register_with_runs(plan, [self.reference], self.space, results_seen=False)
 
     def judge(self, plan: GatePlan, *more: Path) -> RegisteredJudgement:
         """Judge the candidate, and more seeds of it, against the reference."""

@@ -94,6 +94,9 @@ def print_registration(registration: Registration) -> None:
         f"{registration.time}, entry {registration.entry}, for data "
         f"{registration.data_sha256[:12]} and splits {registration.splits_sha256[:12]}"
     )
+    if registration.amends is not None:
+        said = {True: "yes", False: "no", None: "not said"}[registration.results_seen]
+        typer.echo(f"amends {registration.amends[:12]}; results had been seen: {said}")
 
 
 def print_comparison(record: CandidatesRecord) -> None:

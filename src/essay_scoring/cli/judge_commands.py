@@ -5,6 +5,7 @@ Exit codes are the verdict.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,21 +50,41 @@ def add_to(app: typer.Typer) -> None:
 def register(
     plan: PlanFile,
     reference: ReferenceRuns,
+    results_seen: Annotated[
+        bool | None,
+        typer.Option(
+            "--results-seen/--no-results-seen",
+            help="Of a plan edited since it was registered: whether results had been seen.",
+        ),
+    ] = None,
+    prml: Annotated[
+        Path | None,
+        typer.Option(help="A folder for PRML manifests of the plan, one for each check."),
+    ] = None,
     runs_dir: RunsFolder = RUNS,
 ) -> None:
     """Write a gate plan down before its candidates run.
 
     Appends plan hash, plan, data and split hashes (the reference's), code revision, git state and
     time to RUNS/plan_register.jsonl, unless the plan stands there for them already. Each line
-    holds the hash of the one before; plan_register.head holds the last one's.
+    holds the hash of the one before; plan_register.head holds the last one's. With --prml it also
+    writes PRML/NAME.METRIC-KIND.prml.yaml (application/vnd.prml+yaml), in canonical bytes.
     """
     from essay_scoring.cli.display import print_registration
+    from essay_scoring.core.files import write_text
     from essay_scoring.judging.judgement import register_with_runs
     from essay_scoring.judging.plans import load_plan
+    from essay_scoring.judging.prml import prml_manifests
+    from essay_scoring.records.ledger import Ledger
 
     space = workspace(runs_dir, CACHE, None)
-    print_registration(register_with_runs(load_plan(plan), reference, space))
+    found = register_with_runs(load_plan(plan), reference, space, results_seen=results_seen)
+    print_registration(found)
     typer.echo(f"register: {space.register}")
+    if prml is not None:
+        for name, text in prml_manifests(found, Ledger(space.register)).items():
+            write_text(prml / name, text)
+            typer.echo(f"{hashlib.sha256(text.encode()).hexdigest()}  {prml / name}")
 
 
 def judge(

@@ -18,6 +18,7 @@ from essay_scoring.judging.register import (
     register_plan,
     registration_for,
     registrations,
+    require_said,
     require_started_after,
 )
 from essay_scoring.records.finished_run import RunRecord
@@ -57,10 +58,20 @@ class RegisteredJudgement:
 
 
 def register_with_runs(
-    plan: GatePlan, reference: Sequence[Path], workspace: Workspace
+    plan: GatePlan,
+    reference: Sequence[Path],
+    workspace: Workspace,
+    *,
+    results_seen: bool | None = None,
 ) -> Registration:
-    """Return a plan's registration on the data and splits of its reference's run folders."""
-    return register_plan(plan, _admitted(plan, reference, workspace), Ledger(workspace.register))
+    """Return a plan's registration on the data and splits of its reference's run folders.
+
+    Raises EvidenceError for an amendment of which is not said whether results had been seen.
+    """
+    register = Ledger(workspace.register)
+    require_said(plan, register, results_seen)
+    runs = _admitted(plan, reference, workspace)
+    return register_plan(plan, runs, register, results_seen=results_seen)
 
 
 def judge_folders(

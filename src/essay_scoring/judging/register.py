@@ -18,11 +18,19 @@ from essay_scoring.runs.session import first_start
 _DATA = {"data_sha256": "the prepared data", "splits_sha256": "the splits"}
 
 
-def register_plan(plan: GatePlan, reference: Sequence[RunRecord], register: Ledger) -> Registration:
+def register_plan(
+    plan: GatePlan,
+    reference: Sequence[RunRecord],
+    register: Ledger,
+    *,
+    results_seen: bool | None = None,
+) -> Registration:
     """Return a plan's registration on its reference's data and splits, written unless it stands.
 
-    A plan that is registered already, for the code as it is, keeps its first date. Raises
-    EvidenceError for a reference that the plan is not about or could not be judged against.
+    A plan that is registered already, for the code as it is, keeps its first date. One of a name
+    that another plan was last registered by amends that one; the entry says so, and whether results
+    had been seen (None: not said). Raises EvidenceError for a reference that the plan is not about
+    or could not be judged against.
     """
     for run in reference:
         require_scheme(run, plan)
@@ -34,16 +42,31 @@ def register_plan(plan: GatePlan, reference: Sequence[RunRecord], register: Ledg
         for entry in entries:
             if all(entry[name] == value for name, value in key.items()):
                 return _registration(entry)
+        amends = _amended(plan, entries)
         return _registration(
             register.append(
                 {
                     **key,
+                    "amends": amends,
+                    "results_seen": None if amends is None else results_seen,
                     "plan": plan.name,
                     "frozen_plan": plan.frozen(),
                     "reference": {run.folder.name: run.manifest_sha256 for run in reference},
                     "git": provenance.git_state().model_dump(),
                 }
             )
+        )
+
+
+def require_said(plan: GatePlan, register: Ledger, results_seen: bool | None) -> None:
+    """Raise EvidenceError for an amendment of which is not said whether results had been seen."""
+    entries = register.entries()
+    known = any(entry["plan_sha256"] == plan.sha256 for entry in entries)
+    if results_seen is None and not known and (before := _amended(plan, entries)):
+        raise EvidenceError(
+            f"amends the plan {before[:12]} that is registered by this name",
+            where=f"gate {plan.name}",
+            mend="say whether results had been seen: --results-seen or --no-results-seen",
         )
 
 
@@ -102,6 +125,12 @@ def require_started_after(run: RunRecord, plan: GatePlan, registration: Registra
         raise _refused(
             run, plan, f"the run started {started}, before registration on {registration.time}"
         )
+
+
+def _amended(plan: GatePlan, entries: Sequence[dict[str, Any]]) -> str | None:
+    """Return the hash of the plan that was last registered by this plan's name, if another was."""
+    last = [entry["plan_sha256"] for entry in entries if entry["plan"] == plan.name][-1:]
+    return str(last[0]) if last and last != [plan.sha256] else None
 
 
 def _registration(entry: dict[str, Any]) -> Registration:

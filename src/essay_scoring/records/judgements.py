@@ -32,6 +32,12 @@ class Registration(Record):
     splits_sha256: Sha256 = Field(description="the splits it is for")
     code_revision: Sha256 = Field(description="of the sources at that time")
     time: str = Field(description="UTC, ISO 8601, to the microsecond")
+    amends: Sha256 | None = Field(
+        default=None, description="the plan of this name that it replaces; null for none"
+    )
+    results_seen: bool | None = Field(
+        default=None, description="of an amendment, whether results had been seen; null: not said"
+    )
 
 
 class CheckResult(Record):

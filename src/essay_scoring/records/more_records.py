@@ -60,6 +60,10 @@ class RegisterEntry(LedgerEntry):
     code_revision: Sha256 = Field(description="of the sources that can change a number")
     reference: dict[str, Sha256] = Field(description="the reference's manifests by run folder")
     git: GitState = Field(description="the checkout")
+    amends: Sha256 | None = Field(description="the plan of this name that it replaces")
+    results_seen: bool | None = Field(
+        description="of an amendment, whether results had been seen; null: not said"
+    )
 
 
 class AttemptEntry(LedgerEntry):
