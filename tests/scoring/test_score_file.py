@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import shutil
 import signal
@@ -15,6 +16,8 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import try_lock
 from essay_scoring.core.progress import Progress
+from essay_scoring.data.cells import id_cells
+from essay_scoring.data.tables import read_table
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.scoring.model import COLUMNS, TrainedModel
 from essay_scoring.scoring.score_file import PART_ROWS, ScoreRequest, score_file
@@ -196,3 +199,26 @@ def test_what_cannot_be_written_is_refused_before_scoring(
         pytest.raises(BusyError, match="another process"),
     ):
         score(length_model, table, tmp_path / "out.csv")
+
+
+def test_a_prompt_of_training_is_known_in_any_spelling(
+    length_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, essays = TrainedModel(length_model), new_essays(3)
+    name = model.flags.facts.prompts[0]
+    file = tmp_path / "in.csv"
+    spellings = (f" {name.upper()}", name.replace(" ", "\u00a0"), f"{name[:-1]}")
+    write_essays(file, Essays(essays.ids, essays.texts, spellings))
+    with caplog.at_level(logging.WARNING):
+        rows = read_rows(score(length_model, file, tmp_path / "out.csv"))
+    assert [row["prompt_seen"] for row in rows] == ["yes", "yes", "no"]
+    assert f"{name!r} and {name[:-1]!r}" in caplog.text
+
+
+def test_ids_of_the_output_come_back_as_they_were(length_model: Path, tmp_path: Path) -> None:
+    essays = new_essays(3)
+    ids = ("-1e", "+b", "@c")
+    file = tmp_path / "in.csv"
+    write_essays(file, Essays(ids, essays.texts, essays.prompts))
+    table = read_table(score(length_model, file, tmp_path / "out.csv"))
+    assert id_cells(table, "id") == ids

@@ -44,7 +44,7 @@ ALL = "all essays"
 
 COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred")
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
-    "record_id": ("spkitemid", "ID", "id"),
+    "record_id": ("spkitemid", "ID"),
     "prompt": (),
     "fold": (),
     "y_true": ("sc1", "human"),
@@ -139,8 +139,11 @@ def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, App
     """Return the checked rows, and how raw values became scores."""
     name_of = _columns_of(table, request)
     if not {"y_pred_raw", "y_pred"} & set(name_of):
+        raw_name, final_name = (
+            request.columns.get(name, name) for name in ("y_pred_raw", "y_pred")
+        )
         raise InputError(
-            "neither a column of predictions before mapping, y_pred_raw, nor of scores, y_pred",
+            f"neither a column '{raw_name}' nor '{final_name}'",
             where=str(table.path),
             mend="name the prediction with --column y_pred_raw=NAME or --column y_pred=NAME",
         )
