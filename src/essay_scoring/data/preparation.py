@@ -22,7 +22,7 @@ from essay_scoring.core.files import wait_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.spreadsheets import harmless_cell
-from essay_scoring.core.text import harmless_markdown, name_key, text_hash, word_count
+from essay_scoring.core.text import name_key, text_hash, without_controls, word_count
 from essay_scoring.data.corpora import Loaded, load, source_files
 from essay_scoring.data.data_settings import (
     DataSettings,
@@ -209,7 +209,7 @@ def _fill(
         write_splits(place / SPLITS, splits, settings.splits, manifest, locked.ids)
         advance(1)
         report = integrity_report(train, locked, splits, manifest)
-        write_text(place / REPORT, harmless_markdown(report))
+        write_text(place / REPORT, without_controls(report))
         written = (TRAIN, LOCKED, DROPPED, SPLITS, REPORT)
         files = {name: file_sha256(place / name) for name in written}
         write_json(place / MANIFEST, manifest | {"files": files})
