@@ -13,7 +13,7 @@ from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.files import write_text
 from essay_scoring.judging.judgement import register_with_runs
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.judging.prml import canonical_yaml, prml_manifests
+from essay_scoring.judging.prml import Value, canonical_yaml, prml_manifests
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
 from tests.judging.registered import Bench, plan_of
@@ -43,7 +43,7 @@ version: prml/0.1
 """
 
 
-def golden() -> dict[str, object]:
+def golden() -> dict[str, Value]:
     return {
         "version": "prml/0.1",
         "claim_id": "019aca6b-c480-7abc-8def-0123456789ab",
@@ -70,7 +70,15 @@ def test_the_canonical_bytes() -> None:
 
 def test_canonical_bytes_are_those_of_the_yaml_library() -> None:
     yaml = importlib.import_module("yaml")
-    odd = {"a": "it's: so", "b": 1e-05, "c": -0.0, "d": ">", "e": {"y": None, "x": 3}, "f": 0.25}
+    odd: dict[str, Value] = {
+        "a": "it's: so",
+        "b": 1e-05,
+        "c": -0.0,
+        "d": ">",
+        "e": {"y": 2, "x": 3},
+        "g": None,
+        "f": 0.25,
+    }
     for manifest in (golden(), odd):
         assert canonical_yaml(manifest) == yaml.safe_dump(manifest, width=float("inf"))
 

@@ -18,6 +18,9 @@ from essay_scoring.judging.plans import Check, GatePlan
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
 
+Value = str | float | None | Mapping[str, str | float]
+Manifest = Mapping[str, Value]
+
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._%/()-]*[A-Za-z0-9)]")
 """Strings that YAML writes without quotes, among those that manifests hold."""
 
@@ -46,11 +49,11 @@ def prml_manifests(registration: Registration, register: Ledger) -> dict[str, st
 
 def _manifest(
     plan: GatePlan, check: Check, entry: Mapping[str, Any], before: str | None
-) -> dict[str, Any]:
+) -> Manifest:
     """Return the manifest of one check of the plan that a register's entry holds."""
     strict = plan.rule == "interval" and check.kind == "superiority"
     end = ", lower end of its 95% interval" if plan.rule == "interval" else ""
-    manifest: dict[str, Any] = {
+    manifest: dict[str, Value] = {
         "version": "prml/0.1",
         "claim_id": _uuid7(entry["time"], f"{entry['previous']} {check.metric} {check.kind}"),
         "created_at": entry["time"],
@@ -79,12 +82,12 @@ def _manifest(
     return manifest
 
 
-def canonical_yaml(manifest: Mapping[str, Any]) -> str:
+def canonical_yaml(manifest: Manifest) -> str:
     """Return the canonical text of a manifest of strings, numbers, null and mappings of these."""
     return "\n".join(_lines(manifest)) + "\n"
 
 
-def _lines(manifest: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+def _lines(manifest: Manifest, indent: str = "") -> Iterator[str]:
     for key in sorted(manifest):
         value = manifest[key]
         if isinstance(value, Mapping):
