@@ -6,7 +6,7 @@ WORKERS ?= auto
 # The tests start hundreds of processes; without its compiled files each would compile the package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install quickstart test lint check test-slow test-all lock clean
+.PHONY: install quickstart test lint check test-slow test-all gpu-check lock clean
 
 install: $(VENV)/installed
 
@@ -36,6 +36,10 @@ test-all: check test-slow
 # Whatever this machine can serve beyond the default run; what it cannot is skipped, saying so.
 test-slow: install
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile -m "slow or corpus or browser or gpu or slurm"
+
+# What this machine's GPU does with the project; without one, the reason.
+gpu-check: install
+	$(BIN)/python benchmarks/gpu_check.py --out gpu_check.json
 
 lock:
 	{ echo "# Every package of a full installation, pinned. Made by: make lock"; \
