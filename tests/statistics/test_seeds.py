@@ -9,10 +9,7 @@ import pytest
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.statistics import slices
-from essay_scoring.statistics.bootstrap import resample
 from essay_scoring.statistics.comparison import Delta, Spread, compare
-from essay_scoring.statistics.counts import sums_of, tabulate
-from essay_scoring.statistics.figures import overall_figures
 from essay_scoring.statistics.hypothesis_tests import corrected_t, sign_flip
 from essay_scoring.statistics.predictions import Predictions
 from tests.statistics.made import given, made_predictions, of_scores, rescored
@@ -43,21 +40,29 @@ def test_figures_are_means_over_seeds_and_their_spread_is_shown() -> None:
         )
 
 
-def test_seeds_are_averaged_within_each_resample_of_the_same_draws() -> None:
-    runs = [FIRST, SECOND, BETTER]
-    tables = tabulate(runs)
-    kappas = np.concatenate(
-        [overall_figures(sums_of(tables, d))["qwk"] for d in resample(tables, 50, 8, "prompts")]
-    )
-    found = compare(runs[:2], runs[2:], replicates=50, seed=8).deltas["pooled_qwk"].draws
-    assert found == pytest.approx(kappas[:, 2] - (kappas[:, 0] + kappas[:, 1]) / 2)
+def test_swapped_deltas_are_means_over_pairs_of_seeds() -> None:
+    arm = [FIRST, SECOND]
+    found = compare(arm, BETTER, min_prompt_n=20, replicates=50, seed=8).deltas
+    singly = [compare(run, BETTER, min_prompt_n=20, replicates=50, seed=8).deltas for run in arm]
+    for name, delta in found.items():
+        expected = np.mean([one[name].swapped for one in singly], axis=0)
+        assert delta.swapped == pytest.approx(expected), name
+
+
+def test_what_seeds_add_to_an_interval() -> None:
+    far = rescored(FIRST, seed=9, noise=0.9)
+    one = compare(FIRST, BETTER, min_prompt_n=20, replicates=200).deltas["pooled_qwk"]
+    arm = compare([FIRST, far], BETTER, min_prompt_n=20, replicates=200).deltas["pooled_qwk"]
+    sd = given(arm.seeds["reference"].sd)
+    assert given(arm.high) - given(arm.low) > 2 * sd / np.sqrt(2)
+    assert given(one.high) - given(one.low) < given(arm.high) - given(arm.low)
 
 
 def test_the_same_seed_twice_says_nothing_new() -> None:
     once = compare(FIRST, BETTER, min_prompt_n=20, replicates=50)
     twice = compare([FIRST, FIRST], [BETTER, BETTER], min_prompt_n=20, replicates=50)
     for name, delta in once.deltas.items():
-        assert twice.deltas[name].draws == pytest.approx(delta.draws, nan_ok=True)
+        assert twice.deltas[name].swapped == pytest.approx(delta.swapped, nan_ok=True)
         assert twice.deltas[name].seeds["reference"].sd == pytest.approx(0)
     assert compare([FIRST], [BETTER], replicates=9).model_dump(mode="json") == compare(
         FIRST, BETTER, replicates=9
@@ -133,20 +138,22 @@ def test_the_json_shows_seeds_and_tests() -> None:
 
 
 def test_the_share_at_least_a_margin_counts_what_lies_on_it() -> None:
-    # 0.7 - 0.6 is a little less than 0.1 in floating point, and still at least 0.1.
-    draws = np.array([-0.1, 0.0, 0.7 - 0.6, 0.2, np.nan])
     delta = Delta(
         metric="mae",
         reference=0.1,
         candidate=0.2,
-        estimate=0.1,
-        low=-0.1,
+        estimate=0.7 - 0.6,
+        low=0.0,
         high=0.2,
         n=9,
+        prompts=1e12,
         seeds={},
-        draws=draws,
+        swapped=np.array([-0.1, 0.0, 0.1, np.nan]),
     )
-    assert [delta.share_at_least(m) for m in (-1, 0, 0.1, 0.2, 0.3)] == [1, 0.75, 0.5, 0.25, 0]
+    # Each error counts with both signs: 0.0 twice, 0.1 twice, 0.2 twice.
+    assert [delta.share_at_least(m) for m in (-1, 0, 0.1, 0.2, 0.3)] == pytest.approx(
+        [1, 1, 4 / 6, 2 / 6, 0]
+    )
     unknown = delta.model_copy(update={"low": None, "high": None})
     assert unknown.share_at_least(0) is None
 

@@ -111,4 +111,4 @@ def test_the_comparison_shrinks_the_large_prompts_of_each_run() -> None:
 
 def test_it_is_steadier_than_the_worst_prompt() -> None:
     found = compare(REFERENCE, rescored(REFERENCE, seed=2), replicates=400).deltas
-    assert found["shrunken_worst_qwk"].draws.std() < 0.8 * found["worst_prompt_qwk"].draws.std()
+    assert found["shrunken_worst_qwk"].swapped.std() < 0.8 * found["worst_prompt_qwk"].swapped.std()

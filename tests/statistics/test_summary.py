@@ -146,7 +146,7 @@ def test_covariates_use_only_what_is_known() -> None:
     )
 
 
-def test_no_replicates_leave_estimates_without_intervals() -> None:
+def test_no_replicates_leave_prompts_without_intervals() -> None:
     found = summarise(made_predictions(), replicates=0)
-    assert found.overall["qwk"].estimate is not None
-    assert found.overall["qwk"].low is found.prompts[0].low is None
+    assert found.prompts[0].qwk is not None
+    assert found.prompts[0].low is None

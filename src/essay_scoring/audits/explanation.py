@@ -8,7 +8,6 @@ from essay_scoring.audits.audited_run import FinishedRun, open_finished
 from essay_scoring.audits.contributions import explained_families
 from essay_scoring.audits.drop_column import N_SEEDS, drop_column_section, refitting
 from essay_scoring.audits.failure_cards import card_material, failure_cards
-from essay_scoring.audits.resamples import REPLICATES
 from essay_scoring.audits.shap_values import out_of_fold_contributions, shap_section
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
@@ -34,7 +33,7 @@ def explain_run(
     if refit_seeds:
         sections.append(drop_column_section(refitting(finished), refit_seeds))
     sections += failure_cards(card_material(finished), config.evaluation.bottom_k)
-    settings = ExplainSettings(replicates=REPLICATES, refit_seeds=refit_seeds)
+    settings = ExplainSettings(refit_seeds=refit_seeds)
     return ExplainRecord(run=finished.identity, settings=settings, sections=tuple(sections))
 
 

@@ -1,7 +1,7 @@
-"""One set of resampled essays for a whole audit, and figures with intervals from it.
+"""The essays of an audit without each prompt in turn, and figures with intervals from that.
 
-Prompts are drawn within folds and essays within prompts, as `statistics.bootstrap` does for the
-figures of a run, so that an audit's intervals mean what a run's do.
+The jackknife over prompts, as for the figures of a run, so that an audit's intervals mean what a
+run's do. Scores stay as they are: where cut-points gave them, their noise is not in an audit's.
 """
 
 from __future__ import annotations
@@ -14,18 +14,13 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.records.audit_record import Figure
-from essay_scoring.statistics.bootstrap import effective_prompts, interval, resample
-from essay_scoring.statistics.counts import Layout, Mask, Tables, tabulate
+from essay_scoring.statistics.counts import Layout, Mask, tabulate
+from essay_scoring.statistics.intervals import effective_prompts, jackknife_interval, left_out
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 
 Statistic = Callable[[FloatArray], FloatArray]
 """From the weights of essays in resamples, (R, n), to a figure of each, (R,)."""
-
-REPLICATES = 1000
-FEWEST_REPLICATES = 200
-MOST_NUMBERS = 40_000_000
-"""How many weights are kept at once, which bounds memory at about 320 MB."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class Limit:
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """A statistic of the data, and of each resample, (R,); NaN where it has no meaning."""
+    """A statistic of the data, and without each prompt, (R,); NaN where it has no meaning."""
 
     estimate: float
     resampled: FloatArray
@@ -50,26 +45,18 @@ class Resampled:
 
 @dataclass(frozen=True, eq=False)
 class Resamples:
-    """`weights` (R, n) of the essays in each resample, and which prompt, (n,), each belongs to."""
+    """`weights` (R, n) of the essays without each prompt, and which prompt, (n,), each is of."""
 
     weights: FloatArray
     layout: Layout
     prompt_of: IntArray
 
     @classmethod
-    def of(cls, predictions: Predictions, seed: int, replicates: int = REPLICATES) -> Resamples:
-        """Return resamples of the essays of a run: fewer for a corpus too large to keep them."""
-        n = len(predictions)
-        replicates = min(replicates, max(FEWEST_REPLICATES, MOST_NUMBERS // max(1, n)))
-        tables, order, prompt_of = _essay_by_essay(predictions)
-        times = np.empty(0)
-        blocks = []
-        for draws in resample(tables, replicates, seed, "prompts"):
-            times = draws.times[prompt_of[order]].astype(np.float64)
-            blocks.append(draws.counts / times)
-        weights = np.empty((replicates, n))
-        weights[:, order] = np.concatenate(blocks)
-        return cls(weights, tables.layout, prompt_of)
+    def of(cls, predictions: Predictions, seed: int) -> Resamples:
+        """Return the essays of a run without each prompt, or each group of very many prompts."""
+        layout = tabulate([predictions]).layout
+        prompt_of = predictions.numbered_prompts()[1]
+        return cls(left_out(len(layout.prompts), seed)[:, prompt_of], layout, prompt_of)
 
     def figure(
         self,
@@ -102,7 +89,8 @@ class Resamples:
         estimate = finite_or_none(found.estimate)
         low, high = (None, None)
         if estimate is not None:
-            low, high = interval(found.resampled, self.units(members))
+            freedom = self.units(members) - 1
+            low, high = jackknife_interval(estimate, found.resampled, freedom) or (None, None)
         asked: dict[str, Any] = {}
         if limit is not None:
             asked = {"limit": limit.value, "at_least": limit.at_least}
@@ -113,24 +101,4 @@ class Resamples:
         """Return how many equal prompts the essays marked in `members` (n,) amount to."""
         held = np.bincount(self.prompt_of[members], minlength=len(self.layout.prompts))
         present = int((held > 0).sum())
-        return min(float(present), effective_prompts(self.layout, held.astype(np.float64)))
-
-
-def _essay_by_essay(predictions: Predictions) -> tuple[Tables, IntArray, IntArray]:
-    """Return a table with a row an essay, the essay of each row, and the prompt of each essay."""
-    layout = tabulate([predictions]).layout
-    prompt_of = predictions.numbered_prompts()[1]
-    fold_of = np.searchsorted(layout.folds, predictions.folds)
-    order = np.lexsort((fold_of, prompt_of))
-    ordered = prompt_of[order]
-    cells = ordered * len(layout.folds) + fold_of[order]
-    n = len(order)
-    tables = Tables(
-        layout,
-        np.ones(n, dtype=np.int64),
-        np.zeros((n, 1, 1)),
-        np.zeros((n, 0)),
-        np.unique(cells, return_index=True)[1],
-        np.searchsorted(ordered, np.arange(len(layout.prompts))),
-    )
-    return tables, order, prompt_of
+        return min(float(present), effective_prompts(held.astype(np.float64)))

@@ -80,7 +80,7 @@ class AuditSettings(Record):
     """What an audit was made with."""
 
     seed: int = Field(description="of all that is drawn in it")
-    replicates: int = Field(description="resamples of the bootstrap")
+    replicates: int = Field(description="prompts, or groups of very many, left out in turn")
     attack_essays: int = Field(description="essays that were spoilt and scored again")
     permutations: int = Field(description="shuffles of the test of leakage")
     min_group_n: int = Field(description="essays below which a group is not judged")
@@ -89,7 +89,6 @@ class AuditSettings(Record):
 class ExplainSettings(Record):
     """What an explanation was made with."""
 
-    replicates: int = Field(description="resamples of the bootstrap")
     refit_seeds: int = Field(description="seeds of the fits without a construct; 0: none was made")
 
 

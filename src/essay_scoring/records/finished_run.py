@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from essay_scoring.core.fingerprint import file_sha256
@@ -55,11 +55,12 @@ def read_unsealed(folder: Path) -> RunRecord:
     artifacts = folder / "artifacts"
     metrics = read_record(CvMetrics, artifacts / "cv_metrics.json")
     residuals = read_residuals(artifacts / f"{STEM}.jsonl", metrics.scales)
+    refit = metrics.mapping.name == "qwk_cutpoints_lfo"
     probe = artifacts / "prompt_probe.json"
     return RunRecord(
         folder,
         metrics,
-        residuals.predictions,
+        replace(residuals.predictions, refit=refit),
         residuals.covariates,
         read_record(PromptProbe, probe) if probe.is_file() else None,
     )

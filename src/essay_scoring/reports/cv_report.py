@@ -155,7 +155,7 @@ def provenance_rows(metrics: CvMetrics) -> list[tuple[str, str]]:
         ("data sha256", data.data_sha256),
         ("splits sha256", data.splits_sha256),
         ("code revision", metrics.code_revision),
-        ("bootstrap", f"{settings.replicates} replicates, seed {settings.seed}"),
+        ("resamples", f"{settings.replicates} of each prompt's essays, seed {settings.seed}"),
         *sorted(metrics.versions.items()),
     ]
     return [(name, "unknown" if value is None else str(value)) for name, value in rows]

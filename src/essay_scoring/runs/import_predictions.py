@@ -170,7 +170,8 @@ def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, App
         mapping = chosen = _mapping(request, folds, table.path)
         mapped = map_out_of_fold(raw, true, folds, prompts, scales, chosen)
         final, cutpoints = mapped.final, as_json(mapped.cutpoints)
-    rows = Predictions(ids, prompts, folds, true, raw, final, scales)
+    refit = mapping == "qwk_cutpoints_lfo"
+    rows = Predictions(ids, prompts, folds, true, raw, final, scales, refit)
     return rows, AppliedMapping(name=mapping, cutpoints=cutpoints)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,7 +55,8 @@ def map_run(
             raw, train.scores, design.fold_of, train.prompts, train.scales, name
         )
         final, cutpoints = mapped.final, mapped.cutpoints
-    return MappedRun(name, as_predictions(design, raw, final), as_json(cutpoints))
+    rows = replace(as_predictions(design, raw, final), refit=name == "qwk_cutpoints_lfo")
+    return MappedRun(name, rows, as_json(cutpoints))
 
 
 def as_predictions(design: Design, raw: FloatArray, final: FloatArray) -> Predictions:

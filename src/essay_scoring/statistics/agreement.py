@@ -13,8 +13,13 @@ from pydantic import Field
 
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray
-from essay_scoring.statistics.bootstrap import figure_weights
-from essay_scoring.statistics.counts import exactly_tied, observed, sums_of, tabulate
+from essay_scoring.statistics.counts import (
+    exactly_tied,
+    figure_weights,
+    observed,
+    sums_of,
+    tabulate,
+)
 from essay_scoring.statistics.figures import overall_figures, rank_figures
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
@@ -37,7 +42,7 @@ METRICS = (
 
 
 class Estimate(Record):
-    """A figure with its 95% interval (two-level bootstrap) and its n; null where undefined."""
+    """A figure with its 95% interval (prompts as units) and its n; null where undefined."""
 
     estimate: float | None = Field(description="its value")
     low: float | None = Field(description="lower end of the interval")

@@ -1,11 +1,14 @@
 """A candidate against a reference on the same essays: paired differences with intervals.
 
 Either may be several runs that differ by their seed alone. Each figure is then computed for each
-run and averaged over the seeds, in every resample anew.
+run and averaged over the seeds, in every resample anew. Intervals come from swapping whole prompts
+between the two (`intervals`), cut-points fitted again (`reweighted`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -16,8 +19,15 @@ from essay_scoring.core.record import Record, Share
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import counts as c
 from essay_scoring.statistics.alignment import ARMS, Arm, Side, aligned_arms
-from essay_scoring.statistics.bootstrap import effective_prompts, figure_weights, interval, resample
-from essay_scoring.statistics.counts import Layout, Sums, Tables, observed, sums_of, tabulate
+from essay_scoring.statistics.counts import (
+    Layout,
+    Sums,
+    Tables,
+    figure_weights,
+    observed,
+    sums_of,
+    tabulate,
+)
 from essay_scoring.statistics.figures import (
     fold_qwk,
     mean_of_defined,
@@ -34,7 +44,16 @@ from essay_scoring.statistics.hypothesis_tests import (
     corrected_t,
     sign_flip,
 )
+from essay_scoring.statistics.intervals import (
+    FEWEST_PROMPTS,
+    SeedNoise,
+    effective_prompts,
+    prompt_swaps,
+    swap_error,
+    swap_interval,
+)
 from essay_scoring.statistics.metrics import finite_or_none
+from essay_scoring.statistics.reweighted import Reweighted
 
 Metric = Literal[
     "mean_qwk",
@@ -63,7 +82,8 @@ class Spread(Record):
 class Delta(Record):
     """One figure of both arms, and candidate minus reference; null where a run has none.
 
-    `draws` (R,) are the resampled deltas, NaN where undefined; they are not written.
+    `swapped` (R,) are the deltas of both with prompts swapped between them, NaN where undefined;
+    they are not written.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -73,15 +93,21 @@ class Delta(Record):
     candidate: float | None = Field(description="of the candidate, mean over seeds")
     estimate: float | None = Field(description="candidate minus reference")
     low: float | None = Field(
-        description="lower end of the 95% interval over prompts and essays, not over seeds"
+        description="lower end of the 95% interval over prompts, and over seeds where an arm has "
+        "several; null with fewer than 6 prompts"
     )
     high: float | None = Field(description="upper end")
     n: int = Field(description="essays the figure rests on")
+    prompts: float = Field(
+        default=0.0, description="how many prompts of equal weight it rests on (Kish 1965)"
+    )
     seeds: dict[Side, Spread] = Field(description="spread over seeds of each arm")
     share_at_least_zero: Share | None = Field(
-        default=None, description="P(delta >= 0) over resamples; null without an interval"
+        default=None,
+        description="how often a delta with the errors of this one is at least 0; null without an "
+        "interval",
     )
-    draws: SkipJsonSchema[FloatArray] = Field(
+    swapped: SkipJsonSchema[FloatArray] = Field(
         default_factory=lambda: np.empty(0), exclude=True, repr=False
     )
 
@@ -92,8 +118,17 @@ class Delta(Record):
     __hash__ = None  # type: ignore[assignment]
 
     def share_at_least(self, margin: float) -> float | None:
-        """Return P(delta >= margin), the share of resamples; None where there is no interval."""
-        return None if self.low is None else _share_at_least(self.draws, margin)
+        """Return how often a delta with the errors of this one is at least `margin`.
+
+        A confidence distribution: the estimate with the errors that swapped runs show.
+        """
+        if self.low is None or self.estimate is None:
+            return None
+        known = self.swapped[np.isfinite(self.swapped)]
+        spread = math.sqrt(float((known**2).mean()))
+        error = float(swap_error(self.estimate, spread**2, self.prompts))
+        errors = np.concatenate([known, -known]) * (error / spread if spread else 0.0)
+        return float((self.estimate + errors >= margin - ROUNDING).mean())
 
 
 class Slice(Record):
@@ -135,9 +170,10 @@ def _share_at_least(draws: FloatArray, margin: float) -> float:
 
 
 class _Support(NamedTuple):
-    """What a figure rests on: essays, and prompts of equal weight that vary as much."""
+    """What a figure rests on: essays, prompts, and prompts of equal weight that vary as much."""
 
     n: int
+    present: int
     units: float
 
 
@@ -150,11 +186,12 @@ def compare(
     replicates: int = 2000,
     seed: int = 20_000,
 ) -> Comparison:
-    """Return candidate minus reference, all runs of both resampled by the same draws.
+    """Return candidate minus reference, each figure with the interval that it has.
 
     Rows are matched by id. The worst prompt and the bottom k are each run's own, among prompts of
-    at least `min_prompt_n` essays. Raises EvidenceError, naming what differs, for runs of other
-    essays, prompts, true scores, folds or scales. With no replicates there are no intervals.
+    at least `min_prompt_n` essays. Intervals come from at most `replicates` swaps of prompts; with
+    none there are no intervals. Raises EvidenceError, naming what differs, for runs of other
+    essays, prompts, true scores, folds or scales.
     """
     first, second = aligned_arms(reference, candidate)
     runs, arms = [*first, *second], (slice(len(first)), slice(len(first), None))
@@ -163,17 +200,23 @@ def compare(
     large = layout.sizes >= min_prompt_n
     sums = sums_of(tables, observed(tables))
     point = figures_of(sums, large, bottom_k, strict=True)
+    reweighted = Reweighted(runs, tables)
+    swaps = prompt_swaps(len(layout.prompts), replicates, seed)
     blocks = [
-        figures_of(sums_of(tables, draws), large, bottom_k, strict=False)
-        for draws in resample(tables, replicates, seed, "prompts")
+        [
+            _difference(_arm_means(values, (slice(1), slice(1, None))))
+            for values in figures_of(part, large, bottom_k, strict=False).values()
+        ]
+        for part in _swapped(reweighted, swaps, len(first), len(second))
     ]
+    n_pairs = math.lcm(len(first), len(second))
+    swapped = np.concatenate([np.empty((len(DELTAS), 0)), *map(np.array, blocks)], axis=1)
+    swapped = swapped.reshape(len(DELTAS), n_pairs, -1).mean(axis=1)
     support = _support(tables, large)
-    deltas = []
-    for name in DELTAS:
-        drawn = np.concatenate([*(block[name] for block in blocks), np.empty((0, len(runs)))])
-        draws = _difference(_arm_means(drawn, arms))
-        values = [point[name][0, arm] for arm in arms]
-        deltas.append(_delta(name, values, draws, support[name]))
+    deltas = [
+        _delta(name, [point[name][0, arm] for arm in arms], row, support[name])
+        for name, row in zip(DELTAS, swapped, strict=True)
+    ]
     by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
     by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
     return Comparison(
@@ -215,23 +258,38 @@ def _difference(arm_means: FloatArray) -> FloatArray:
     return np.asarray(arm_means[1] - arm_means[0])
 
 
-def _delta(name: str, values: list[FloatArray], draws: FloatArray, support: _Support) -> Delta:
-    """Return one delta from each arm's figures by seed and the resampled differences (R,)."""
+def _swapped(
+    reweighted: Reweighted, swaps: FloatArray, n_reference: int, n_candidate: int
+) -> Iterator[Sums]:
+    """Yield the sums of pairs of runs, one of each arm, with prompts swapped, pair after pair.
+
+    Every run of an arm is in as many pairs as the others.
+    """
+    for pair in range(math.lcm(n_reference, n_candidate)):
+        yield from reweighted.swapped(swaps, pair % n_reference, n_reference + pair % n_candidate)
+
+
+def _delta(name: str, values: list[FloatArray], swapped: FloatArray, support: _Support) -> Delta:
+    """Return one delta from each arm's figures by seed and the differences under swaps (R,)."""
     reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
     estimate = None if reference is None or candidate is None else candidate - reference
-    low, high = (None, None) if estimate is None else interval(draws, support.units)
-    return Delta(
+    ends = None
+    if estimate is not None and len(swapped) and support.present >= FEWEST_PROMPTS:
+        swapped = np.concatenate([[estimate], swapped[1:]])  # The first swaps none: no binning.
+        ends = swap_interval(estimate, swapped, support.units, SeedNoise.of(*values))
+    delta = Delta(
         metric=name,
         reference=reference,
         candidate=candidate,
         estimate=estimate,
-        low=low,
-        high=high,
+        low=ends and ends[0],
+        high=ends and ends[1],
         n=support.n,
+        prompts=support.units,
         seeds={arm: _spread(seeds) for arm, seeds in zip(ARMS, values, strict=True)},
-        share_at_least_zero=None if low is None else _share_at_least(draws, 0.0),
-        draws=draws,
+        swapped=swapped,
     )
+    return delta.model_copy(update={"share_at_least_zero": delta.share_at_least(0.0)})
 
 
 def _spread(seeds: FloatArray) -> Spread:
@@ -256,15 +314,15 @@ def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
 def _support(tables: Tables, large: c.Mask) -> dict[str, _Support]:
     """Return what each figure of DELTAS rests on; `large` prompts count alike in slices."""
     held = figure_weights(tables)
-    support = {
+    weights = {name: held.get(name, held["all"]) for name in DELTAS}
+    alike = large.astype(np.float64)
+    weights |= dict.fromkeys(("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), alike)
+    sizes = tables.layout.sizes
+    return {
         name: _Support(
-            int(held.get(name, held["all"]).sum()),
-            effective_prompts(tables.layout, held.get(name, held["all"])),
+            int((sizes if of is alike else of) @ (of > 0)),
+            int((of > 0).sum()),
+            effective_prompts(of),
         )
-        for name in DELTAS
+        for name, of in weights.items()
     }
-    n_large = int(tables.layout.sizes[large].sum())
-    slices = _Support(n_large, effective_prompts(tables.layout, large.astype(np.float64)))
-    return support | dict.fromkeys(
-        ("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), slices
-    )

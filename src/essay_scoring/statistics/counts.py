@@ -127,7 +127,7 @@ def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
     folds, fold_of = np.unique(first.folds, return_inverse=True)
     scales, scale_of_prompt = _scales(first.scales, prompts)
     columns: list[FloatArray | IntArray] = [prompt_of, fold_of]
-    columns += _positions(runs, scales, scale_of_prompt[prompt_of])
+    columns += positions(runs, scales, scale_of_prompt[prompt_of])
     if with_raw:
         columns += [run.in_common_unit(run.raw) for run in runs]
     rows, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
@@ -148,7 +148,7 @@ def tabulate(runs: Sequence[Predictions], *, with_raw: bool = False) -> Tables:
     return Tables(
         layout,
         counts,
-        np.stack([_moments(labels[:, 0], final, top) for final in labels.T[1:]], axis=1),
+        np.stack([label_moments(labels[:, 0], final, top) for final in labels.T[1:]], axis=1),
         np.column_stack(
             [exactly_tied(labels * widths[scale_of_row][:, None]), rows[:, 3 + len(runs) :]]
         ),
@@ -166,17 +166,37 @@ def sums_of(tables: Tables, draws: Draws) -> Sums:
     for cell, (start, end) in enumerate(zip(tables.cell_starts, ends, strict=True)):
         cells[:, cell] = draws.counts[:, start:end] @ flat[start:end]
     cells /= draws.times[layout.cell_prompt, None]
-    n_scales = len(layout.widths)
+    return sums_of_cells(layout, cells.reshape(len(cells), len(ends), runs, N_MOMENTS), draws.drawn)
+
+
+def sums_of_cells(layout: Layout, cells: FloatArray, drawn: IntArray) -> Sums:
+    """Return the sums of moments by cell (R, C, runs, N_MOMENTS) over prompts, folds and scales."""
+    runs = cells.shape[2]
+    flat = cells.reshape(*cells.shape[:2], runs * N_MOMENTS)
+    n_scales, n_prompts, n_folds = len(layout.widths), len(layout.prompts), len(layout.folds)
     group = layout.cell_fold * n_scales + layout.scale_of_prompt[layout.cell_prompt]
-    n_prompts, n_folds = len(layout.prompts), len(layout.folds)
-    prompts = _summed_by(layout.cell_prompt, cells, n_prompts)
-    groups = _summed_by(group, cells, n_folds * n_scales)
+    prompts = _summed_by(layout.cell_prompt, flat, n_prompts)
+    groups = _summed_by(group, flat, n_folds * n_scales)
     return Sums(
         layout,
         prompts.reshape(len(cells), n_prompts, runs, N_MOMENTS),
         groups.reshape(len(cells), n_folds, n_scales, runs, N_MOMENTS),
-        draws.drawn,
+        drawn,
     )
+
+
+def figure_weights(tables: Tables) -> dict[str, FloatArray]:
+    """Return the essays of each prompt, (P,), that a figure over all essays rests on, by figure.
+
+    `low_tail_adjacent` and `high_tail_adjacent` rest on their tails, any other on "all".
+    """
+    of_rows = tables.counts[:, None] * tables.moments[:, 0]
+    essays = np.add.reduceat(of_rows, tables.prompt_starts, axis=0).T
+    return {
+        "all": essays[N],
+        "low_tail_adjacent": essays[LOW],
+        "high_tail_adjacent": essays[HIGH],
+    }
 
 
 def observed(tables: Tables) -> Draws:
@@ -207,7 +227,7 @@ def _scales(scales: ScoreScales, prompts: Sequence[str]) -> tuple[list[ScoreScal
     return list(groups), of_prompt
 
 
-def _positions(
+def positions(
     runs: Sequence[Predictions], scales: list[ScoreScale], scale_of: IntArray
 ) -> list[IntArray]:
     """Return label positions, each (n,): the true ones, then the final ones of each run."""
@@ -220,7 +240,7 @@ def _positions(
     return columns
 
 
-def _moments(true: FloatArray, final: FloatArray, top: FloatArray) -> FloatArray:
+def label_moments(true: FloatArray, final: FloatArray, top: FloatArray | float) -> FloatArray:
     """Return what is summed, shape (u, N_MOMENTS), of label positions; `top` is the last label."""
     error = np.abs(true - final)
     adjacent = error <= 1

@@ -15,6 +15,8 @@ class Predictions:
 
     `true` and `final` are scores of the essay's own scale, `raw` is the prediction before it was
     mapped to that scale; all have shape (n,), and `folds` numbers the fold that held the essay out.
+    `refit`: the scores of a fold come from cut-points of highest QWK on the other folds
+    (`qwk_cutpoints_lfo`), which a resample of the essays therefore has to fit again.
     """
 
     ids: tuple[str, ...]
@@ -24,6 +26,7 @@ class Predictions:
     raw: FloatArray
     final: FloatArray
     scales: ScoreScales
+    refit: bool = False
 
     def __post_init__(self) -> None:
         columns = (self.prompts, self.folds, self.true, self.raw, self.final)
@@ -54,4 +57,5 @@ class Predictions:
             self.raw[at],
             self.final[at],
             self.scales,
+            self.refit,
         )

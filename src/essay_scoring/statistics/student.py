@@ -9,9 +9,14 @@ from essay_scoring.core.scale import FloatArray
 
 def half_interval(error: float, df: float) -> float:
     """Return half the width of a 95% interval, from a standard error and degrees of freedom."""
-    from scipy.special import stdtrit
+    return t_quantile(df) * error
 
-    return float(stdtrit(df, 0.975)) * error
+
+def t_quantile(df: float) -> float:
+    """Return how many standard errors half a 95% interval is."""
+    from scipy.special import ndtri, stdtrit
+
+    return float(stdtrit(df, 0.975) if np.isfinite(df) else ndtri(0.975))
 
 
 def two_sided_p(t: float, df: float) -> float:

@@ -12,15 +12,11 @@ from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import agreement, metrics, slices
 from essay_scoring.statistics.agreement import Estimate
-from essay_scoring.statistics.bootstrap import (
-    effective_prompts,
-    figure_weights,
-    interval,
-    resample,
-)
+from essay_scoring.statistics.bootstrap import percentiles, resample
 from essay_scoring.statistics.counts import observed, sums_of, tabulate
-from essay_scoring.statistics.figures import overall_figures, prompt_qwk, rank_figures
+from essay_scoring.statistics.figures import overall_figures, prompt_qwk
 from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.run_intervals import SLICES, run_figures
 from essay_scoring.statistics.slices import (
     FOLD_METRICS,
     Band,
@@ -29,9 +25,6 @@ from essay_scoring.statistics.slices import (
     PromptRow,
     SmallPrompt,
 )
-
-RAW_REPLICATES = 500
-"""Raw predictions rarely tie, so their resamples cost as much as there are essays: fewer do."""
 
 
 class OverFolds(Record):
@@ -60,8 +53,8 @@ class SummarySettings(Record):
 
     min_prompt_n: int = Field(description="essays that make a prompt large enough to judge")
     bottom_k: int = Field(description="how many of the worst prompts are listed")
-    replicates: int = Field(description="resamples of the bootstrap")
-    seed: int = Field(description="of the bootstrap")
+    replicates: int = Field(description="resamples of the essays within each prompt")
+    seed: int = Field(description="of all resamples")
 
 
 class Summary(Record):
@@ -72,6 +65,10 @@ class Summary(Record):
     unit: str = Field(description="what errors are measured in")
     settings: SummarySettings = Field(description="how it was made")
     overall: dict[str, Estimate] = Field(description="each figure over all essays")
+    slices: dict[str, Estimate] = Field(
+        description="mean QWK over folds, of the worst prompt and of the worst k; low and high are "
+        "null where too few prompts carry an interval"
+    )
     folds: list[FoldRow] = Field(description="by fold")
     mean_over_folds: dict[str, OverFolds] = Field(description="qwk, mae, rmse, exact, adjacent")
     prompts: list[PromptRow] = Field(description="large prompts")
@@ -106,8 +103,8 @@ def summarise(
 ) -> Summary:
     """Return the figures of a run, each None where it has no meaning.
 
-    `overall` figures have 95% intervals of the two-level bootstrap, each prompt's QWK one of
-    essays resampled within it. `mean_over_folds` has population standard deviations.
+    `overall` and `slices` have 95% intervals with prompts as units (`run_intervals`), each prompt's
+    QWK one of essays resampled within it. `mean_over_folds` has population standard deviations.
     """
     p = predictions
     folds = slices.by_fold(p)
@@ -120,6 +117,7 @@ def summarise(
         ),
         key=lambda row: (row.qwk, row.prompt),
     )[:bottom_k]
+    figures = run_figures(p, min_prompt_n=min_prompt_n, bottom_k=bottom_k, seed=seed)
     return Summary(
         n=len(p),
         n_prompts=len(prompts) + len(small),
@@ -127,7 +125,8 @@ def summarise(
         settings=SummarySettings(
             min_prompt_n=min_prompt_n, bottom_k=bottom_k, replicates=replicates, seed=seed
         ),
-        overall=_overall(p, replicates, seed),
+        overall={name: figures[name] for name in agreement.METRICS},
+        slices={name: figures[name] for name in SLICES},
         folds=folds,
         mean_over_folds={name: _over_folds(folds, name) for name in FOLD_METRICS},
         prompts=_prompt_intervals(p, prompts, replicates, seed),
@@ -182,27 +181,6 @@ def covariates(
     return rows
 
 
-def _overall(predictions: Predictions, replicates: int, seed: int) -> dict[str, Estimate]:
-    """Return every figure over all essays with its interval."""
-    tables, with_raw = tabulate([predictions]), tabulate([predictions], with_raw=True)
-    blocks = [
-        {name: values[:, 0] for name, values in overall_figures(sums_of(tables, draws)).items()}
-        | rank_figures(tables, draws)
-        for draws in resample(tables, replicates, seed, "prompts")
-    ]
-    raw_blocks = [
-        rank_figures(with_raw, draws)
-        for draws in resample(with_raw, min(replicates, RAW_REPLICATES), seed, "prompts")
-    ]
-    rows, held = {}, figure_weights(tables)
-    for name, figure in agreement.overall(predictions).items():
-        drawn = [block[name] for block in (raw_blocks if name.endswith("_raw") else blocks)]
-        units = effective_prompts(tables.layout, held.get(name, held["all"]))
-        low, high = interval(np.concatenate([*drawn, np.empty(0)]), units)
-        rows[name] = figure.model_copy(update={"low": low, "high": high})
-    return rows
-
-
 def _prompt_intervals(
     predictions: Predictions, rows: list[PromptRow], replicates: int, seed: int
 ) -> list[PromptRow]:
@@ -217,7 +195,7 @@ def _prompt_intervals(
     place = {prompt: at for at, prompt in enumerate(tables.layout.prompts)}
     out = []
     for row in rows:
-        low, high = interval(drawn[:, place[row.prompt]], row.n)
+        low, high = percentiles(drawn[:, place[row.prompt]])
         out.append(row.model_copy(update={"low": low, "high": high}))
     return out
 

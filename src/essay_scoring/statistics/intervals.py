@@ -1,0 +1,144 @@
+"""95% intervals with prompts as units: of one run by the jackknife, of two by swapping prompts.
+
+Of one run (`jackknife_interval`): each prompt is left out once, labels as they are, which gives a
+variance that is right for unequal prompts (MacKinnon, Nielsen and Webb 2023, CR3); what cut-points
+add is measured apart, since an argmax has no jackknife. The quantile is that of t with as many
+degrees of freedom as equal prompts would leave.
+
+Of two runs (`swap_interval`): where they are equal, each prompt's predictions could as well have
+been the other run's (Fisher 1935). Swapping whole prompts, cut-points fitted again, shows how far
+figures of equal runs lie apart, for any figure and however few prompts. The interval is the set of
+shifts that such a test does not refuse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics.student import t_quantile
+
+FEWEST_PROMPTS = 6
+"""With fewer prompts no outcome of a swap test has a two-sided p below 5%: 2 / 2^5 is 6%."""
+
+LEVEL = 0.95
+
+MOST_GROUPS = 200
+"""Beyond so many prompts they are left out by groups (Kott 2001), which costs no accuracy."""
+
+
+@dataclass(frozen=True)
+class SeedNoise:
+    """The variance that a mean over seeds has from its seeds, and its degrees of freedom."""
+
+    variance: float = 0.0
+    freedom: float = math.inf
+
+    @classmethod
+    def of(cls, *arms: FloatArray) -> SeedNoise:
+        """Return the noise of arms' figures by seed, each (S,); of a single seed none is known.
+
+        Bouthillier et al. (2021): a mean over S seeds varies by their variance over S. Degrees of
+        freedom by Satterthwaite (1946).
+        """
+        parts = [(arm.var(ddof=1) / len(arm), len(arm) - 1) for arm in arms if len(arm) > 1]
+        total = float(sum(variance for variance, _ in parts))
+        if not total > 0:
+            return cls()
+        return cls(total, total**2 / sum(v**2 / freedom for v, freedom in parts))
+
+
+def prompt_swaps(n_prompts: int, most: int, seed: int) -> FloatArray:
+    """Return which prompts two runs swap, (R, P) of 0 and 1; the first row swaps none.
+
+    All ways of doing so, but for their opposites, which only change the sign, where that is at most
+    `most`; else so many drawn at random.
+    """
+    if 2.0 ** (n_prompts - 1) <= most:
+        bits = np.arange(2 ** (n_prompts - 1))[:, None] >> np.arange(n_prompts) & 1
+        return bits.astype(np.float64)
+    rng = np.random.default_rng(derive_seed(seed, "swaps"))
+    swaps = rng.integers(0, 2, (most, n_prompts)).astype(np.float64)
+    swaps[:1] = 0
+    return swaps
+
+
+def left_out(n_prompts: int, seed: int) -> FloatArray:
+    """Return weights of prompts, (G, P), each row without one prompt, or one group of them."""
+    n_groups = min(n_prompts, MOST_GROUPS)
+    group = np.arange(n_prompts) % n_groups
+    if n_groups < n_prompts:
+        group = np.random.default_rng(derive_seed(seed, "groups")).permutation(group)
+    return np.asarray(group != np.arange(n_groups)[:, None], dtype=np.float64)
+
+
+def effective_prompts(weights: FloatArray) -> float:
+    """Return how many prompts of equal weight vary as those of `weights` (P,) do (Kish 1965)."""
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
+def swap_error(values: FloatArray | float, variance: float, units: float) -> FloatArray:
+    """Return the standard error of a difference of so much, each of `values`.
+
+    `variance` is that of swapped differences about 0. A difference that is there adds to it value^2
+    / units, for `units` equal prompts; that is taken out.
+    """
+    left = np.maximum(variance - np.square(values) / units, 0.0)
+    return np.asarray(np.sqrt(left * units / (units - 1)))
+
+
+def swap_interval(
+    estimate: float, swapped: FloatArray, units: float, seeds: SeedNoise | None = None
+) -> tuple[float, float] | None:
+    """Return the interval of a difference whose value under each swap is `swapped` (R,).
+
+    `units` is the number of equal prompts that the figure rests on. It holds 0 exactly where the
+    difference is no larger than 95% of the swapped ones. None where nothing could be refused, or
+    where the figure is undefined under many swaps.
+    """
+    known = swapped[np.isfinite(swapped)]
+    if len(known) < LEVEL * len(swapped) or units <= 1:
+        return None
+    variance = float((known**2).mean())
+    bound = float(np.quantile(np.abs(known), LEVEL, method="higher"))
+    room = units * variance - bound**2
+    if variance == 0:
+        return estimate, estimate
+    if room <= 0:
+        return None
+    t = bound * math.sqrt((units - 1) / room)
+    error = float(swap_error(estimate, variance, units))
+    reach = _with_seeds(t, error, units - 1, seeds or SeedNoise())
+    return estimate - reach, estimate + reach
+
+
+def jackknife_interval(
+    estimate: float, without: FloatArray, freedom: float, more: float = 0.0
+) -> tuple[float, float] | None:
+    """Return the interval of a figure from its values without each prompt or group, (G,).
+
+    `more` is variance that leaving out does not show. None without a degree of freedom, or where
+    the figure is undefined without some prompt.
+    """
+    n = len(without)
+    if n < 2 or freedom < 1 or not np.isfinite(without).all() or not math.isfinite(more):
+        return None
+    variance = (n - 1) / n * float(((without - estimate) ** 2).sum()) + more
+    reach = t_quantile(freedom) * math.sqrt(variance)
+    return estimate - reach, estimate + reach
+
+
+def _with_seeds(t: float, error: float, freedom: float, seeds: SeedNoise) -> float:
+    """Return half an interval: `t` errors of prompts, wider by what seeds add."""
+    if not seeds.variance:
+        return t * error
+    parts = (error**2, freedom), (seeds.variance, seeds.freedom)
+    total = sum(variance for variance, _ in parts)
+    both = total**2 / sum(variance**2 / of for variance, of in parts)
+    wider = max(1.0, t_quantile(both) / t_quantile(freedom))
+    return t * wider * math.sqrt(total)

@@ -1,0 +1,110 @@
+"""The figures of one run with 95% intervals, prompts as units.
+
+The variance has two parts. Prompts differ: each is left out once, labels as they are. And labels
+that cut-points gave would have been others with other prompts to fit them on: in resamples of the
+prompts the cut-points are fitted anew and applied to the essays there are. `benchmarks/coverage.py`
+simulates the coverage that results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics import counts as c
+from essay_scoring.statistics.agreement import METRICS, Estimate, overall
+from essay_scoring.statistics.bootstrap import draw_prompts
+from essay_scoring.statistics.comparison import figures_of
+from essay_scoring.statistics.counts import Draws, Layout, Sums, Tables, figure_weights, tabulate
+from essay_scoring.statistics.figures import overall_figures, rank_figures
+from essay_scoring.statistics.intervals import effective_prompts, jackknife_interval, left_out
+from essay_scoring.statistics.metrics import finite_or_none
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.reweighted import Reweighted
+
+SLICES = ("mean_qwk", "worst_prompt_qwk", "bottom_k_mean")
+
+REFITS = 200
+"""How often cut-points are fitted anew: their variance is then known to a tenth."""
+
+FEWEST_IN_A_FOLD = 2
+"""A fold of one prompt is gone without it: the mean over folds has no jackknife then."""
+
+_RANKS_OF_FINAL = {"spearman": "pearson"}
+"""Cut-points move both correlations of final scores alike."""
+
+
+def run_figures(
+    predictions: Predictions, *, min_prompt_n: int, bottom_k: int, seed: int
+) -> dict[str, Estimate]:
+    """Return every figure of METRICS and SLICES with its interval.
+
+    The worst prompt of a run has none: the lowest of many noisy values is low by chance, and no
+    interval around it covered as it says. `bottom_k_mean` rests on k prompts.
+    """
+    tables = tabulate([predictions])
+    layout = tables.layout
+    large = layout.sizes >= min_prompt_n
+    reweighted = Reweighted([predictions], tables)
+    weights = left_out(len(layout.prompts), seed)
+    without = _figures(reweighted.fixed(weights), large, bottom_k) | _ranked(predictions, weights)
+    more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
+    freedom = _freedom(tables, large, bottom_k)
+    rows = overall(predictions)
+    n_large = int(layout.sizes[large].sum())
+    strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
+    for name in SLICES:
+        n = len(predictions) if name == "mean_qwk" else n_large
+        estimate = finite_or_none(float(strict[name][0, 0]))
+        rows[name] = Estimate(estimate=estimate, low=None, high=None, n=n)
+    for name, row in rows.items():
+        if row.estimate is None:
+            continue
+        extra = more.get(_RANKS_OF_FINAL.get(name, name), 0.0)
+        ends = jackknife_interval(row.estimate, without[name], freedom[name], extra)
+        if ends is not None:
+            rows[name] = row.model_copy(update={"low": ends[0], "high": ends[1]})
+    return rows
+
+
+def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
+    """Return degrees of freedom by figure; 0 where a figure has no interval."""
+    held, layout = figure_weights(tables), tables.layout
+    out = {name: effective_prompts(held.get(name, held["all"])) - 1 for name in METRICS}
+    in_folds = np.bincount(layout.cell_fold)
+    enough = not layout.nested or in_folds.min() >= FEWEST_IN_A_FOLD
+    out["mean_qwk"] = out["qwk"] if enough else 0.0
+    out["worst_prompt_qwk"] = 0.0
+    n_large = int(large.sum())
+    out["bottom_k_mean"] = min(bottom_k, n_large) - 1.0 if n_large > 1 else 0.0
+    return out
+
+
+def _of_cutpoints(
+    reweighted: Reweighted, layout: Layout, large: c.Mask, bottom_k: int, seed: int
+) -> dict[str, float]:
+    """Return the variance by figure that comes from where the cut-points fell."""
+    drawn = draw_prompts(len(layout.prompts), REFITS, seed).astype(np.float64)
+    values = _figures(reweighted.refitted(drawn, np.ones_like(drawn)), large, bottom_k)
+    return {name: float(np.nanvar(row)) for name, row in values.items() if np.isfinite(row).any()}
+
+
+def _figures(blocks: Iterable[Sums], large: c.Mask, bottom_k: int) -> dict[str, FloatArray]:
+    """Return the figures of one run in all resamples, each (R,)."""
+    parts: dict[str, list[FloatArray]] = {}
+    for sums in blocks:
+        figures = overall_figures(sums) | figures_of(sums, large, bottom_k, strict=False)
+        for name, values in figures.items():
+            parts.setdefault(name, []).append(values[:, 0])
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _ranked(predictions: Predictions, weights: FloatArray) -> dict[str, FloatArray]:
+    """Return correlations of ranks and of raw predictions under weights of prompts (R, P)."""
+    tables = tabulate([predictions], with_raw=True)
+    rows = np.diff(np.append(tables.prompt_starts, len(tables.counts)))
+    counts = np.asarray(tables.counts * np.repeat(weights, rows, axis=1), dtype=np.float64)
+    once = np.ones(len(tables.layout.prompts), dtype=np.int64)
+    return rank_figures(tables, Draws(counts, once, weights.astype(np.int64)))

@@ -1,0 +1,114 @@
+"""Runs with other weights of prompts, and with prompts swapped, against doing it essay by essay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.statistics import reweighted as module
+from essay_scoring.statistics.comparison import figures_of
+from essay_scoring.statistics.counts import Sums, observed, sums_of, tabulate
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.reweighted import Reweighted
+from tests.statistics.made import MIXED, made_predictions, rescored
+
+
+def mapped(run: Predictions) -> Predictions:
+    """Return the run with scores of cut-points fitted on the other folds."""
+    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
+    final = map_out_of_fold(*values, mapping="qwk_cutpoints_lfo").final
+    return replace(run, final=final, refit=True)
+
+
+def figures(sums: Sums, run: int) -> FloatArray:
+    large = sums.layout.sizes >= 12
+    return np.array([v[:, run] for v in figures_of(sums, large, 3, strict=False).values()])
+
+
+def direct(run: Predictions) -> FloatArray:
+    tables = tabulate([run])
+    return figures(sums_of(tables, observed(tables)), 0)[:, 0]
+
+
+def joined(blocks: list[FloatArray]) -> FloatArray:
+    return np.concatenate(blocks, axis=1)
+
+
+def pair(n: int = 120, *, nested: bool = True) -> tuple[Predictions, Predictions]:
+    one = made_predictions(n, n_prompts=6, n_folds=3, nested=nested)
+    return mapped(one), mapped(rescored(one, seed=4, noise=0.8))
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_swapped_runs_are_mapped_anew(nested: bool) -> None:
+    one, other = pair(nested=nested)
+    swaps = np.array(
+        [[0, 0, 0, 0, 0, 0], [1, 0, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 1]]
+    )
+    names, prompt_of = one.numbered_prompts()
+    assert len(names) == 6
+    again = Reweighted([one, other], tabulate([one, other]))
+    blocks = list(again.swapped(swaps.astype(np.float64), 0, 1))
+    for row, swap in enumerate(swaps):
+        moved = swap[prompt_of] == 1
+        for run, (kept, away) in enumerate(((one, other), (other, one))):
+            raw = np.where(moved, away.raw, kept.raw)
+            expected = direct(mapped(replace(kept, raw=raw)))
+            found = joined([figures(block, run) for block in blocks])[:, row]
+            assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_weights_count_essays_as_often_in_fitting_and_in_figures() -> None:
+    one, other = pair()
+    weights = np.array([[1, 1, 1, 1, 1, 1], [2, 0, 1, 1, 1, 1], [0, 1, 1, 3, 1, 0]])
+    again = Reweighted([one, other], tabulate([one, other]))
+    found = joined([figures(block, 1) for block in again.refitted(weights.astype(np.float64))])
+    prompt_of = one.numbered_prompts()[1]
+    for row, weight in enumerate(weights):
+        copies = np.repeat(np.arange(len(one)), weight[prompt_of])
+        run = other.take(copies)
+        ids = tuple(map(str, range(len(copies))))
+        expected = direct(mapped(replace(run, ids=ids)))
+        smooth = [0, 1, 5, 6, 7, 8, 9]  # A prompt twice is one prompt here, and two in a slice.
+        assert found[smooth, row] == pytest.approx(expected[smooth], nan_ok=True)
+
+
+def test_cut_points_may_be_fitted_under_other_weights_than_essays_count_by() -> None:
+    one, other = pair()
+    weights = np.ones((1, 6))
+    again = Reweighted([one, other], tabulate([one, other]))
+    [fitted] = again.refitted(weights, weights)
+    [plain] = again.fixed(weights)
+    assert figures(fitted, 0) == pytest.approx(figures(plain, 0))
+
+
+def test_labels_that_were_not_fitted_stay() -> None:
+    one = made_predictions(90, n_prompts=4, scales=MIXED)
+    other = rescored(one, seed=3)
+    again = Reweighted([one, other], tabulate([one, other]))
+    swaps = np.array([[0.0, 1, 0, 1]])
+    [sums] = again.swapped(swaps, 0, 1)
+    moved = swaps[0][one.numbered_prompts()[1]] == 1
+    both = replace(one, final=np.where(moved, other.final, one.final))
+    assert figures(sums, 0)[:, 0] == pytest.approx(direct(both), nan_ok=True)
+
+
+def test_blocks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = pair()
+    swaps = np.random.default_rng(0).integers(0, 2, (40, 6)).astype(np.float64)
+    again = Reweighted([one, other], tabulate([one, other]))
+    whole = joined([figures(block, 0) for block in again.swapped(swaps, 0, 1)])
+    monkeypatch.setattr(module, "BLOCK_NUMBERS", 20_000)
+    blocks = [figures(block, 0) for block in again.swapped(swaps, 0, 1)]
+    assert len(blocks) > 2
+    assert joined(blocks) == pytest.approx(whole, nan_ok=True)
+
+
+def test_many_raw_values_are_binned_and_change_little() -> None:
+    one, other = pair(3000)
+    [sums] = Reweighted([one, other], tabulate([one, other])).swapped(np.zeros((1, 6)), 0, 1)
+    assert figures(sums, 0)[:, 0] == pytest.approx(direct(one), abs=0.01)
