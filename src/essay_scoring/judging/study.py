@@ -62,7 +62,8 @@ class StudyRunner:
         self._arms = ArmRunner(workspace, progress, outside.reporters.run, resume, {}, [])
         self._reference = Planned.of(study, study.settings.reference, "reference")
         tolerance = study.settings.seed_tolerance
-        self._keeper = Gatekeeper(self._arms, self._reference, tolerance)
+        n_looks = len(study.settings.candidates) + len(study.searches)
+        self._keeper = Gatekeeper(self._arms, self._reference, tolerance, n_looks)
         self._state = StudyState()
 
     def run(self) -> Path:
@@ -139,6 +140,9 @@ class StudyRunner:
     def _decide(self, opened: Session) -> Conclusion:
         """Return the decision, made anew after the tuning round of a candidate that passed."""
         ended, study = self._state.ended, self._study
+        for name, arm in ended.items():
+            if arm.ending in ("pass", "inconclusive"):
+                ended[name] = self._keeper.ending(name, arm.role, arm.unstable)
         first = decide(self._reference.name, list(ended.values()), self._keeper.gates)
         search = study.searches.get(first.arm)
         if search is None:

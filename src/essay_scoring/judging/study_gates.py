@@ -10,12 +10,13 @@ from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.attempts import attempts_under
 from essay_scoring.judging.compare_runs import compare_arms, require_comparable
 from essay_scoring.judging.comparison_record import ComparedArm, invalid_gate
+from essay_scoring.judging.family import family_wise
 from essay_scoring.judging.judgement import judge_registered
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_arms import ArmRunner, Planned, not_finite
 from essay_scoring.judging.study_outcomes import astray, ending_of
 from essay_scoring.records.finished_run import RunRecord
-from essay_scoring.records.judgements import Gate
+from essay_scoring.records.judgements import Gate, Role
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.study_results import ArmEnding, RefusedAttempt
 from essay_scoring.statistics.comparison import Comparison
@@ -24,8 +25,12 @@ from essay_scoring.statistics.comparison import Comparison
 class Gatekeeper:
     """Judges arms against the reference; `gates` and `compared` (by scheme) hold the results."""
 
-    def __init__(self, arms: ArmRunner, reference: Planned, seed_tolerance: float | None) -> None:
+    def __init__(
+        self, arms: ArmRunner, reference: Planned, seed_tolerance: float | None, candidates: int
+    ) -> None:
         self._arms, self._reference, self._tolerance = arms, reference, seed_tolerance
+        self._candidates = candidates
+        self._judged: dict[str, tuple[GatePlan, dict[str, Comparison]]] = {}
         self.gates: list[Gate] = []
         self.compared: dict[Scheme, list[ComparedArm]] = {}
 
@@ -34,11 +39,15 @@ class Gatekeeper:
 
         Every gate is judged, also after one failed: the record shows all of the evidence.
         """
-        gates = [self._gate(arm, plan) for plan in plans]
-        self.gates += gates
-        unstable = self._unstable(arm, plans)
-        ending = ending_of([gate.verdict for gate in gates], unstable)
-        return ArmEnding(arm=arm.name, role=arm.role, ending=ending, unstable=unstable)
+        self.gates += [self._gate(arm, plan) for plan in plans]
+        self._read_together()
+        return self.ending(arm.name, arm.role, self._unstable(arm, plans))
+
+    def ending(self, arm: str, role: Role, unstable: str | None) -> ArmEnding:
+        """Return how an arm ended, as its gates stand."""
+        verdicts = [gate.verdict for gate in self.gates if gate.arm == arm]
+        ending = ending_of(verdicts, unstable)
+        return ArmEnding(arm=arm, role=role, ending=ending, unstable=unstable)
 
     def show(self, arm: Planned, plan: GatePlan) -> ArmEnding:
         """Run an arm that no gate judges and keep how it compares, under a plan's slices."""
@@ -77,7 +86,29 @@ class Gatekeeper:
             folders = [path.name for path in self._arms.folders(arm, plan.scheme) if path.is_dir()]
             return invalid_gate(arm.name, folders, plan, self._short(error.line()))
         self._keep(arm, plan, judged.judgement.comparison)
+        if plan.rule == "interval":
+            _, compared = self._judged.setdefault(plan.sha256, (plan, {}))
+            compared[arm.name] = judged.judgement.comparison
         return judged.gate(arm.name)
+
+    def _read_together(self) -> None:
+        """Hold every gate against all candidates judged so far, and those that may still run.
+
+        A gate that passes alone and not among so many is inconclusive. More candidates make it
+        easier to pass, never harder: one that has run costs less than its bound.
+        """
+        known = {
+            sha256: family_wise(plan, compared, self._candidates)
+            for sha256, (plan, compared) in self._judged.items()
+        }
+        for at, gate in enumerate(self.gates):
+            family = known.get(gate.plan_sha256, {}).get(gate.arm)
+            if family is None:
+                continue
+            verdict = gate.verdict
+            if all(check.result == "passed" for check in gate.checks):
+                verdict = "pass" if family.passes else "inconclusive"
+            self.gates[at] = gate.model_copy(update={"family": family, "verdict": verdict})
 
     def _keep(self, arm: Planned, plan: GatePlan, comparison: Comparison) -> None:
         """Keep the first comparison of an arm under a scheme."""

@@ -53,7 +53,7 @@ class CheckResult(Record):
     high: float | None = Field(description="upper end")
     n: int = Field(description="essays")
     share_at_least: Share | None = Field(
-        description="P(delta >= threshold) over resamples; null without an interval"
+        description="how often a delta with such errors is at least the threshold"
     )
     result: Result = Field(description="how the check ended")
     within_noise: bool = Field(
@@ -100,6 +100,17 @@ class IdentityDifference(Record):
         return f"{self.what} differs: reference {self.reference}; candidate {self.candidate}"
 
 
+class FamilyWise(Record):
+    """A gate's p-values under the null that some check is not met, one-sided."""
+
+    candidates: int = Field(description="candidates of the study, whether they have run or not")
+    p: Share = Field(description="of this gate alone: the largest of its checks'")
+    adjusted_p: Share = Field(
+        description="how often any of so many equal candidates would pass as clearly"
+    )
+    passes: bool = Field(description="whether that is at most 2.5%")
+
+
 class Gate(Record):
     """How one gate judged one arm."""
 
@@ -113,6 +124,10 @@ class Gate(Record):
     checks: tuple[CheckResult, ...] = Field(description="each check; none where invalid")
     differences: tuple[IdentityDifference, ...] = Field(
         default=(), description="what else than settings differs between the arms; all tolerated"
+    )
+    family: FamilyWise | None = Field(
+        default=None,
+        description="among all candidates of a study; null elsewhere and under `point`",
     )
     candidate_runs: tuple[str, ...] = Field(default=(), description="run folders, one a seed")
     evidence: dict[str, tuple[Demand, ...]] = Field(

@@ -117,6 +117,26 @@ class Delta(Record):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def studentised(self, threshold: float) -> tuple[float, FloatArray]:
+        """Return the distance from `threshold` and the swapped deltas (R,), in standard errors.
+
+        What seeds add to the interval shortens the distance alike.
+        """
+        if self.low is None or self.high is None or self.estimate is None:
+            raise ValueError("a delta without an interval has no standard error")
+        variance = float(np.nanmean(self.swapped**2))
+        plain = swap_interval(self.estimate, self.swapped, self.prompts)
+        wider = 1.0
+        if plain is not None and plain[1] > plain[0]:
+            wider = (self.high - self.low) / (plain[1] - plain[0])
+        values = np.concatenate([[self.estimate], self.swapped])
+        errors = swap_error(values, variance, self.prompts)
+        distances = np.concatenate([[(self.estimate - threshold) / wider], self.swapped])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = np.where(errors > 0, distances / errors, np.sign(distances) * np.inf)
+        scaled = np.where(distances == 0, 0.0, scaled)
+        return float(scaled[0]), scaled[1:]
+
     def share_at_least(self, margin: float) -> float | None:
         """Return how often a delta with the errors of this one is at least `margin`.
 
