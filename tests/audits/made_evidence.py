@@ -13,8 +13,6 @@ from essay_scoring.records.audit_record import AuditSection, Figure
 from essay_scoring.statistics.predictions import Predictions
 from tests.statistics.made import HALVES
 
-REPLICATES = 200
-
 
 def made_evidence(
     n: int = 1200,
@@ -62,7 +60,7 @@ def evidence_of(
     ids = tuple(f"e{row:05d}" for row in range(n))
     p = Predictions(ids, tuple(prompts), folds, human, np.asarray(raw, float), final, scales)
     counted = np.full(n, 300.0) if words is None else words
-    return Evidence(p, Resamples.of(p, 1, REPLICATES), counted, writers or {}, second)
+    return Evidence(p, Resamples.of(p, 1), counted, writers or {}, second)
 
 
 def figure(section: AuditSection, name: str, group: str = "") -> Figure:

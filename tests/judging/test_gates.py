@@ -28,7 +28,7 @@ def plan(rule: str, kind: str, threshold: float) -> GatePlan:
 def with_delta(
     estimate: float | None, low: float | None = None, high: float | None = None
 ) -> Comparison:
-    draws = np.empty(0) if low is None or high is None else np.linspace(low, high, 5)
+    reach = 0.0 if low is None or high is None else (high - low) / 2
     delta = Delta(
         metric="mean_qwk",
         reference=0.5,
@@ -38,7 +38,8 @@ def with_delta(
         high=high,
         n=9,
         seeds={},
-        draws=draws,
+        prompts=1e9,
+        swapped=reach * np.linspace(-1, 1, 5),
     )
     return with_deltas(BASE, delta)
 

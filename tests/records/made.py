@@ -70,7 +70,7 @@ def made_audit(*sections: AuditSection, **run: str) -> AuditRecord:
 
 def made_explanation(*sections: AuditSection, **run: str) -> ExplainRecord:
     """Return the explanation of a run with these sections."""
-    settings = ExplainSettings(replicates=200, refit_seeds=2)
+    settings = ExplainSettings(refit_seeds=2)
     return ExplainRecord(run=AuditedRun(**{**AUDITED, **run}), settings=settings, sections=sections)
 
 

@@ -13,6 +13,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.hypothesis_tests import holm
+from essay_scoring.statistics.intervals import jackknife_error
 from essay_scoring.statistics.student import two_sided_p
 
 NAME, TITLE = "feature_functioning", "Differential feature functioning"
@@ -114,9 +115,11 @@ def _effects(
 
 
 def _p(figure: Figure, drawn: FloatArray, units: float) -> float | None:
-    """Return the two-sided p of an effect by Student's t with its resampled standard error."""
-    error = float(np.nanstd(drawn, ddof=1)) if np.isfinite(drawn).sum() > 1 else 0.0
-    if figure.estimate is None or figure.low is None or not error > 0:
+    """Return the two-sided p of an effect by Student's t with its jackknife standard error."""
+    if figure.estimate is None or figure.low is None:
+        return None
+    error = jackknife_error(figure.estimate, drawn)
+    if not error > 0:
         return None
     return two_sided_p(figure.estimate / error, max(units - 1, 1))
 

@@ -36,6 +36,7 @@ def power(
     like: Annotated[
         Path | None, typer.Option(help="Estimate the correlation from this run instead.")
     ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is simulated.", min=0)] = 0,
     out: Annotated[
         Path | None, typer.Option(help="A folder for the record, its figure and a page.")
     ] = None,
@@ -57,7 +58,7 @@ def power(
         read_run(reference),
         cache_dir,
         progress_display(),
-        settings=PowerSettings(simulations, correlation),
+        settings=PowerSettings(simulations, correlation, seed),
         like=None if like is None else read_run(like),
     )
     typer.echo(power_text(record))

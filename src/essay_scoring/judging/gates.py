@@ -85,7 +85,7 @@ def _result(plan: GatePlan, check: Check, delta: Delta) -> Result:
     if plan.rule == "point":
         return "passed" if delta.estimate is not None and delta.estimate >= bar else "failed"
     if delta.low is None or delta.high is None:
-        raise _unmeasured(plan, check, "has no interval")
+        raise _unmeasured(plan, check, "has no interval (too few prompts: it takes 6)")
     if check.kind == "superiority":
         bar = check.delta_at_least + TOLERANCE
     if delta.low >= bar:

@@ -75,7 +75,8 @@ class GatePlan(Settings):
     of the reference's run config that the plan fixes, in the config's own tables; `evidence` holds
     for candidates. `allow_dirty` admits runs of a tree with uncommitted changes. `tolerates` lists
     in what candidate and reference may differ besides their settings: everything, unless the plan
-    says less. What differs is said in every comparison.
+    says less. What differs is said in every comparison. `power_error` is
+    the standard error down to which `power` simulates how often the plan passes an equal candidate.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
@@ -89,6 +90,7 @@ class GatePlan(Settings):
     evidence: EvidenceRules = EvidenceRules()
     allow_dirty: bool = False
     tolerates: tuple[IdentityPart, ...] = get_args(IdentityPart)
+    power_error: float = Field(default=0.01, ge=0.002, le=0.1)
 
     @model_validator(mode="after")
     def _one_check_a_metric(self) -> Self:
@@ -106,10 +108,10 @@ class GatePlan(Settings):
         """Return all that the plan says as JSON values; of evidence rules only those it asks for.
 
         So a rule that a later version learns leaves the hashes of today's plans as they are, and so
-        does what is tolerated, where that is everything.
+        does what is tolerated, where that is everything. How closely `power` looks decides nothing.
         """
         untouched = self.tolerates == get_args(IdentityPart)
-        left_out = {"evidence", "tolerates"} if untouched else {"evidence"}
+        left_out = {"evidence", "power_error"} | ({"tolerates"} if untouched else set())
         said = self.model_dump(mode="json", exclude=left_out)
         return said | {"evidence": self.evidence.model_dump(mode="json", exclude_defaults=True)}
 

@@ -22,7 +22,7 @@ from essay_scoring.judging.power_curve import (
     detectable_records,
 )
 from essay_scoring.judging.power_pairs import REPLICATES, Setting
-from essay_scoring.judging.power_trials import correlation_of, run_trials, trials_of
+from essay_scoring.judging.power_trials import correlation_of, run_trials, trials_of, until_known
 from essay_scoring.records import provenance
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.power_results import (
@@ -42,6 +42,8 @@ from essay_scoring.statistics.slices import constant_prompts
 
 FEWEST_SIMULATIONS = 40
 
+MOST_SIMULATIONS = 4000
+
 DEFAULT_SIMULATIONS = {"point": 800, "interval": 400}
 """By the rule of the plan: an interval costs several times as much as an estimate."""
 
@@ -59,14 +61,16 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class PowerSettings:
-    """How many equal pairs to simulate, and how their errors correlate.
+    """How many equal pairs to simulate, how their errors correlate, and the seed.
 
-    None: DEFAULT_SIMULATIONS, and as estimated. Raises InputError for fewer than FEWEST_SIMULATIONS
+    None: from DEFAULT_SIMULATIONS on as many as the plan's `power_error` takes, at most
+    MOST_SIMULATIONS; and as estimated. Raises InputError for fewer than FEWEST_SIMULATIONS
     and for a correlation that is none.
     """
 
     simulations: int | None = None
     correlation: float | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.simulations is not None and self.simulations < FEWEST_SIMULATIONS:
@@ -102,8 +106,13 @@ def power_of(
     correlation, source = correlation_of(population, reference, settings.correlation, like)
     simulations = settings.simulations or DEFAULT_SIMULATIONS[plan.rule]
     trials = trials_of(simulations, correlation)
-    tried = [Setting.of(plan, population, run, trial.condition) for trial in trials]
-    results = run_trials(trials, tried, progress, f"power of {plan.name}")
+    tried = [Setting.of(plan, population, run, trial.condition, settings.seed) for trial in trials]
+    stage = f"power of {plan.name}"
+    results = run_trials(trials, tried, progress, stage)
+    if settings.simulations is None:
+        (equal, simulated), *better = results[0]
+        simulated = until_known(tried[0], simulated, MOST_SIMULATIONS, progress, stage)
+        simulations, results[0] = len(simulated.results), [(equal, simulated), *better]
     records = tuple(_trial(plan, *pair) for pair in zip(tried, results, strict=True))
     about = PowerReference(
         run=reference.folder.name,
@@ -113,10 +122,11 @@ def power_of(
     )
     return PowerRecord(
         plan=SimulatedPlan(
-            **plan.model_dump(mode="json", exclude={"tolerates"}), sha256=plan.sha256
+            **plan.model_dump(mode="json", exclude={"tolerates", "power_error"}), sha256=plan.sha256
         ),
         reference=about,
         simulations=simulations,
+        seed=settings.seed,
         replicates=tried[0].replicates,
         correlation=Correlation(value=correlation, source=source),
         population=PopulationRecord(

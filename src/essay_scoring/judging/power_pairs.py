@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, cast
 
@@ -20,6 +20,7 @@ from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
+from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.records.judgements import Outcome, Verdict
 from essay_scoring.records.power_results import Scenario
 from essay_scoring.statistics.comparison import compare, figures_of
@@ -84,15 +85,21 @@ class Setting:
     condition: Condition
     rows: Predictions
     replicates: int
+    seed: int = 0
 
     @classmethod
     def of(
-        cls, plan: GatePlan, population: Population, reference: Predictions, condition: Condition
+        cls,
+        plan: GatePlan,
+        population: Population,
+        reference: Predictions,
+        condition: Condition,
+        seed: int = 0,
     ) -> Setting:
-        """Return the setting of a condition; the point rule needs no resamples."""
+        """Return the setting of a condition; the point rule needs no swaps of prompts."""
         rows = enlarged(reference, essays=condition.essays, prompts=condition.prompts)
         replicates = REPLICATES if plan.rule == "interval" else 0
-        return cls(plan, population, condition, rows, replicates)
+        return cls(plan, population, condition, rows, replicates, seed)
 
     @cached_property
     def places(self) -> Places:
@@ -169,7 +176,9 @@ class Truth:
         places = setting.places
         self._grid = label_grid(places)
         worlds = min(WORLDS, max(20, _MOST_NUMBERS // len(self._grid.counts)))
-        rng = np.random.default_rng(derive_seed(0, "power", "truth", setting.condition.name))
+        rng = np.random.default_rng(
+            derive_seed(setting.seed, "power", "truth", setting.condition.name)
+        )
         self._equal = draw_worlds(
             setting.population, places, setting.condition.likeness, worlds, rng
         )
@@ -206,9 +215,9 @@ class Truth:
         return deltas, prompt_qwk(sums)[:, CANDIDATE]
 
 
-def tasks_of(setting: Setting, candidate: SimulatedCandidate, n: int) -> list[Task]:
-    """Return n simulations of a candidate as tasks of a few."""
-    starts = range(0, n, AT_A_TIME)
+def tasks_of(setting: Setting, candidate: SimulatedCandidate, n: int, start: int = 0) -> list[Task]:
+    """Return the simulations of a candidate from `start` to n as tasks of a few."""
+    starts = range(start, n, AT_A_TIME)
     return [Task(setting, candidate, start, min(n, start + AT_A_TIME)) for start in starts]
 
 
@@ -246,19 +255,27 @@ def _verdict(task: Task, number: int) -> Verdict | None:
     setting, plan, candidate = task.setting, task.setting.plan, task.candidate
     likeness = setting.condition.likeness
     name = (setting.condition.name, candidate.scenario, f"{candidate.share:.6f}", number)
-    rng = np.random.default_rng(derive_seed(0, "power", *name))
+    rng = np.random.default_rng(derive_seed(setting.seed, "power", *name))
     parts = draw_worlds(setting.population, setting.places, likeness, 1, rng)
     if candidate.scenario != "equal":
         where, share = candidate.scenario, candidate.share
         parts = improved(parts, share, where, setting.large, plan.bottom_k)
     comparison = compare(
-        *draw_pair(parts, setting.places, likeness.correlation, rng),
+        *map(_mapped, draw_pair(parts, setting.places, likeness.correlation, rng)),
         min_prompt_n=plan.min_prompt_n,
         bottom_k=plan.bottom_k,
         replicates=setting.replicates,
-        seed=derive_seed(0, "power", "resamples", *name),
+        seed=derive_seed(setting.seed, "power", "resamples", *name),
     )
     try:
         return judge(plan, comparison)
     except EvidenceError:
         return None
+
+
+def _mapped(run: Predictions) -> Predictions:
+    """Return a drawn run with cut-points fitted on its other folds, where a real one has them."""
+    if not run.refit:
+        return run
+    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
+    return replace(run, final=map_out_of_fold(*values, "qwk_cutpoints_lfo").final)

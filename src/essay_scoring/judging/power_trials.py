@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -94,6 +95,26 @@ def run_trials(
         [(one, Simulated.joined(parts[at, place])) for place, one in enumerate(own)]
         for at, own in enumerate(candidates)
     ]
+
+
+def until_known(
+    setting: Setting, simulated: Simulated, most: int, progress: Progress, stage: str
+) -> Simulated:
+    """Return equal pairs, those given and more, until the plan's `power_error` is reached."""
+    equal = equal_to_reference(setting.plan)
+    while (n := len(simulated.results)) < most:
+        rate = simulated.results.count("pass") / n
+        # A rate of nothing or of everything is not known exactly.
+        share = min(max(rate, 1 / n), 1 - 1 / n)
+        wanted = min(most, math.ceil(share * (1 - share) / setting.plan.power_error**2))
+        if wanted <= n:
+            break
+        tasks = tasks_of(setting, equal, wanted, n)
+        with progress.stage(f"{stage}, more", wanted - n, "pairs") as advance:
+            for task, part in zip(tasks, map_parts(simulate, tasks), strict=True):
+                simulated = Simulated.joined([simulated, part])
+                advance(task.stop - task.start)
+    return simulated
 
 
 def correlation_of(

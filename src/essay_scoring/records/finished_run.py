@@ -55,7 +55,8 @@ def read_unsealed(folder: Path) -> RunRecord:
     artifacts = folder / "artifacts"
     metrics = read_record(CvMetrics, artifacts / "cv_metrics.json")
     residuals = read_residuals(artifacts / f"{STEM}.jsonl", metrics.scales)
-    refit = metrics.mapping.name == "qwk_cutpoints_lfo"
+    fitted = metrics.mapping.name == "qwk_cutpoints_lfo"
+    refit = fitted and metrics.scales.shared is not None
     probe = artifacts / "prompt_probe.json"
     return RunRecord(
         folder,

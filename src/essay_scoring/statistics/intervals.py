@@ -128,9 +128,14 @@ def jackknife_interval(
     n = len(without)
     if n < 2 or freedom < 1 or not np.isfinite(without).all() or not math.isfinite(more):
         return None
-    variance = (n - 1) / n * float(((without - estimate) ** 2).sum()) + more
-    reach = t_quantile(freedom) * math.sqrt(variance)
+    reach = t_quantile(freedom) * math.sqrt(jackknife_error(estimate, without) ** 2 + more)
     return estimate - reach, estimate + reach
+
+
+def jackknife_error(estimate: float, without: FloatArray) -> float:
+    """Return the standard error of a figure from its values without each prompt, (G,)."""
+    n = len(without)
+    return math.sqrt((n - 1) / n * float(((without - estimate) ** 2).sum()))
 
 
 def _with_seeds(t: float, error: float, freedom: float, seeds: SeedNoise) -> float:

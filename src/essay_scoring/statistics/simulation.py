@@ -152,12 +152,17 @@ def improved(
 def draw_pair(
     parts: Sequence[ScaleWorlds], places: Places, correlation: float, rng: np.random.Generator
 ) -> tuple[Predictions, Predictions]:
-    """Return the reference's and the candidate's predictions of new essays in the first world."""
+    """Return the reference's and the candidate's predictions of new essays in the first world.
+
+    A raw prediction lies within half a step of its label, as far from the edge as its latent error
+    is from those of other labels: cut-points midway between labels give the labels again, and
+    cut-points fitted on the essays drawn vary about these.
+    """
     from scipy.special import ndtr
 
     n = len(places.rows)
     at_true, at_final = rng.random(n), ndtr(_alike(correlation, (n,), rng))
-    true, finals = np.empty(n), np.empty((n, 2))
+    true, finals, raws = np.empty(n), np.empty((n, 2)), np.empty((n, 2))
     for part in parts:
         local = np.full(len(places.prompts), -1)
         local[part.prompts] = np.arange(len(part.prompts))
@@ -167,9 +172,13 @@ def draw_pair(
         true[rows] = part.scale.labels[label]
         for run in (REFERENCE, CANDIDATE):
             shares = part.tables[0, :, run][prompt, label]
-            finals[rows, run] = part.scale.labels[_picked(shares, at_final[rows, run])]
+            label_of, within = _picked_within(shares, at_final[rows, run])
+            finals[rows, run] = part.scale.labels[label_of]
+            raws[rows, run] = finals[rows, run] + part.scale.step * (within - 0.5)
     empty = replace(places.rows, true=true)
-    reference, candidate = (replace(empty, raw=final, final=final) for final in finals.T)
+    reference, candidate = (
+        replace(empty, raw=raw, final=final) for raw, final in zip(raws.T, finals.T, strict=True)
+    )
     return reference, candidate
 
 
@@ -259,3 +268,12 @@ def _worst(parts: Sequence[ScaleWorlds], large: Mask, bottom_k: int) -> Mask:
 def _picked(shares: FloatArray, at: FloatArray) -> IntArray:
     """Return the label (n,) that each quantile `at` (n,) falls on, of shares (n, K)."""
     return np.asarray((at[:, None] > np.cumsum(shares, axis=1)[:, :-1]).sum(axis=1))
+
+
+def _picked_within(shares: FloatArray, at: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return the label (n,) that each quantile falls on, and how far into its share, 0 to 1."""
+    label = _picked(shares, at)
+    rows = np.arange(len(label))
+    share = shares[rows, label]
+    below = np.cumsum(shares, axis=1)[rows, label] - share
+    return label, np.clip((at - below) / np.where(share > 0, share, 1.0), 0.0, 1.0)
