@@ -114,6 +114,8 @@ def swap_interval(
     t = bound * math.sqrt((units - 1) / room)
     error = float(swap_error(estimate, variance, units))
     reach = _with_seeds(t, error, units - 1, seeds or SeedNoise())
+    if abs(estimate) <= bound:
+        reach = max(reach, abs(estimate))  # Not to lose 0 by rounding.
     return estimate - reach, estimate + reach
 
 

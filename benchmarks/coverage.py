@@ -1,0 +1,178 @@
+"""How often 95% intervals hold the truth, over corpora drawn anew: deltas of two runs, and one run.
+
+    python benchmarks/coverage.py [--simulations 800] [--out docs/results/coverage.json]
+
+Cells: 8, 17 and 32 prompts of unequal size in 5 folds of whole prompts; prompts that differ little,
+somewhat and much in how well and how generously they are scored; scores rounded, or by cut-points
+fitted on the other folds; and prompts with scales of their own. Both scorers are equal, so that the
+true delta is 0; the truth of one run is its mean over all corpora. Resumable: a cell that stands in
+the file, simulated as often, is not simulated again. About 25 minutes on two idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
+from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.records.provenance import git_state, machine, package_versions
+from essay_scoring.statistics.comparison import compare
+from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.run_intervals import run_figures
+
+HALVES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
+STEPS = (ScoreScale(low=0, high=3), ScoreScale(low=1, high=6), ScoreScale(low=2, high=12))
+N_ESSAYS, N_FOLDS, BOTTOM_K, MIN_PROMPT_N = 1511, 5, 5, 30
+SPREADS = {"little": 0.0, "somewhat": 0.35, "much": 0.7}
+DELTAS = ("pooled_qwk", "mean_qwk", "bottom_k_mean", "worst_prompt_qwk", "mae")
+SINGLE = ("qwk", "mean_qwk", "bottom_k_mean", "mae")
+SWAPS = 500
+
+Cell = tuple[int, str, str]
+"""Prompts, how far they differ, and `rounded`, `cut-points` or `own scales`."""
+
+
+def cells() -> list[Cell]:
+    """Return every cell of the table."""
+    shared = [
+        (n_prompts, spread, mapping)
+        for mapping in ("rounded", "cut-points")
+        for n_prompts in (8, 17, 32)
+        for spread in SPREADS
+    ]
+    return [*shared, (8, "somewhat", "own scales")]
+
+
+def drawn_corpus(cell: Cell, seed: int) -> tuple[Predictions, Predictions]:
+    """Return the predictions of two equal scorers on a corpus of the size of ELLIPSE."""
+    n_prompts, spread_name, mapping = cell
+    spread = SPREADS[spread_name]
+    rng = np.random.default_rng([seed, n_prompts, round(100 * spread), len(mapping)])
+    share = rng.gamma(1.2, 1, n_prompts) + 0.15
+    sizes = rng.multinomial(N_ESSAYS - 5 * n_prompts, share / share.sum()) + 5
+    fold = np.empty(n_prompts, dtype=np.int64)
+    fold[np.argsort(-sizes)] = np.arange(n_prompts) % N_FOLDS
+    prompt = np.repeat(np.arange(n_prompts), sizes)
+    n = len(prompt)
+    names = tuple(f"p{number:02d}" for number in prompt)
+    ability = 0.9 * rng.normal(size=n) + (0.3 * rng.normal(size=n_prompts))[prompt]
+    noise = 0.42 * np.exp(0.8 * spread * rng.normal(size=n_prompts))[prompt]
+    errors, shifts = rng.normal(size=(3, n)), spread * rng.normal(size=(3, n_prompts))
+    scales = HALVES
+    if mapping == "own scales":
+        scales = ScoreScales(
+            by_prompt={f"p{at:02d}": STEPS[at % len(STEPS)] for at in range(n_prompts)}
+        )
+    true = 3 + 0.62 * ability
+    runs = []
+    for own in (1, 2):
+        error = noise * (np.sqrt(0.8) * errors[0] + np.sqrt(0.2) * errors[own])
+        shift = 0.3 * (0.8 * shifts[0] + 0.6 * shifts[own])[prompt]
+        runs.append(3 + 0.558 * ability + error + shift)
+    return (
+        _scored(true, runs[0], names, fold[prompt], scales, mapping),
+        _scored(true, runs[1], names, fold[prompt], scales, mapping),
+    )
+
+
+def _scored(
+    latent: FloatArray,
+    raw: FloatArray,
+    names: tuple[str, ...],
+    folds: Any,
+    scales: ScoreScales,
+    mapping: str,
+) -> Predictions:
+    """Return a scorer's predictions; latent scores from 1 to 5 lie on each prompt's own scale."""
+    own = scales.shared is None
+    true, raw = (scales.from_training(x - 1, names) if own else x for x in (latent, raw))
+    true = scales.round(true, names)
+    ids = tuple(map(str, range(len(names))))
+    if mapping == "cut-points":
+        final = map_out_of_fold(raw, true, folds, names, scales, "qwk_cutpoints_lfo").final
+        return Predictions(ids, names, folds, true, raw, final, scales, refit=True)
+    return Predictions(ids, names, folds, true, raw, scales.round(raw, names), scales)
+
+
+def simulated(cell: Cell, seed: int) -> dict[str, list[float]]:
+    """Return estimate and both ends of every figure on one corpus, NaN without an interval."""
+    reference, candidate = drawn_corpus(cell, seed)
+    slices = {"min_prompt_n": MIN_PROMPT_N, "bottom_k": BOTTOM_K}
+    deltas = compare(reference, candidate, replicates=SWAPS, seed=seed, **slices).deltas
+    single = run_figures(reference, seed=seed, **slices)
+    rows = {f"delta {name}": deltas[name] for name in DELTAS}
+    rows |= {f"run {name}": single[name] for name in SINGLE}  # type: ignore[misc]
+    return {
+        name: [np.nan if x is None else x for x in (row.estimate, row.low, row.high)]
+        for name, row in rows.items()
+    }
+
+
+def covered(rows: Sequence[Mapping[str, list[float]]]) -> dict[str, Any]:
+    """Return coverage, mean width and share refused of every figure."""
+    out = {}
+    for name in rows[0]:
+        table = np.array([row[name] for row in rows])
+        truth = 0.0 if name.startswith("delta") else float(np.nanmean(table[:, 0]))
+        given = table[~np.isnan(table[:, 1])]
+        refused = 1 - len(given) / len(table)
+        held = (given[:, 1] <= truth) & (truth <= given[:, 2])
+        out[name] = {
+            "coverage": float(held.mean()) if refused < 0.5 else None,
+            "width": float((given[:, 2] - given[:, 1]).mean()) if refused < 0.5 else None,
+            "refused": refused,
+        }
+    return out
+
+
+def main() -> None:
+    """Simulate the cells that the file does not have, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--simulations", type=int, default=800)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/coverage.json"))
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    known: dict[str, Any] = read_json(asked.out)["cells"] if asked.out.is_file() else {}
+    with ProcessPoolExecutor(asked.workers) as pool:
+        for cell in cells():
+            name = f"{cell[0]} prompts, {cell[1]}, {cell[2]}"
+            if known.get(name, {}).get("simulations") != asked.simulations:
+                seeds = range(asked.simulations)
+                rows = list(pool.map(partial(simulated, cell), seeds, chunksize=10))
+                known[name] = {"simulations": asked.simulations, "figures": covered(rows)}
+                write_json(asked.out, _artifact(known))
+            print_cell(name, known[name]["figures"])
+
+
+def print_cell(name: str, figures: Mapping[str, Any]) -> None:
+    """Print one cell: the coverage of each figure, `-` where the interval is refused."""
+    told = (
+        f"{figure} {'-' if row['coverage'] is None else format(row['coverage'], '.3f')}"
+        for figure, row in figures.items()
+    )
+    print(f"{name}: {', '.join(told)}", flush=True)
+
+
+def _artifact(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the file holds."""
+    return {
+        "command": "python benchmarks/coverage.py",
+        "cells": dict(known),
+        "machine": machine().model_dump(mode="json"),
+        "versions": package_versions(),
+        "git": git_state().model_dump(mode="json"),
+    }
+
+
+if __name__ == "__main__":
+    main()
