@@ -70,9 +70,13 @@ def run_figures(
 
 
 def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
-    """Return degrees of freedom by figure; 0 where a figure has no interval."""
+    """Return degrees of freedom by figure; 0 where a figure has no interval.
+
+    Equal prompts less two, a mean and a slope: with fewer than ten prompts one less covers less
+    than it says (Bell and McCaffrey 2002 find as few for a slope).
+    """
     held, layout = figure_weights(tables), tables.layout
-    out = {name: effective_prompts(held.get(name, held["all"])) - 1 for name in METRICS}
+    out = {name: effective_prompts(held.get(name, held["all"])) - 2 for name in METRICS}
     in_folds = np.bincount(layout.cell_fold)
     enough = not layout.nested or in_folds.min() >= FEWEST_IN_A_FOLD
     out["mean_qwk"] = out["qwk"] if enough else 0.0
