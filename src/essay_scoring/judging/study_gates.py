@@ -10,8 +10,8 @@ from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.attempts import attempts_under
 from essay_scoring.judging.compare_runs import compare_arms, require_comparable
 from essay_scoring.judging.comparison_record import ComparedArm, invalid_gate
-from essay_scoring.judging.family import family_wise
 from essay_scoring.judging.judgement import judge_registered
+from essay_scoring.judging.multiplicity import family_wise
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_arms import ArmRunner, Planned, not_finite
 from essay_scoring.judging.study_outcomes import astray, ending_of
