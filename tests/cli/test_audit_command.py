@@ -49,14 +49,26 @@ def test_what_is_no_finished_run_is_one_clear_error(
     assert run(["audit", str(audited[0]), "--attack-essays", "0", *audited[1]]) == 2
 
 
-def test_imported_predictions_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_of_imported_predictions_limits_calibration_and_ceilings_are_audited(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = [f"e{n},p{n % 3},{n % 3},{1 + n % 5},{1 + (n + 1) % 5}" for n in range(30)]
-    table = "\n".join(["record_id,prompt,fold,y_true,y_pred_raw", *rows])
+    rows = [
+        f"e{n},p{n % 3},{n % 3},{1 + n % 5},{1 + (n + 1) % 5},{1 + n % 5 if n % 4 else ''}"
+        for n in range(60)
+    ]
+    table = "\n".join(["record_id,prompt,fold,y_true,y_pred_raw,human2", *rows])
     (tmp_path / "made.csv").write_text(f"{table}\n", encoding="utf-8")
     runs = ["--runs-dir", str(tmp_path / "runs")]
     assert run(["import-predictions", str(tmp_path / "made.csv"), "--run-name", "made", *runs]) == 0
     [folder] = (tmp_path / "runs").glob("made-*")
-    assert run(["audit", str(folder), *runs]) == 2
-    assert "imported predictions" in capsys.readouterr().err
+    assert run(["audit", str(folder), *runs]) == 0
+    assert "imported predictions come without essays and models" in caplog.text
+    assert "Against the agreement of two raters on 45 essays" in capsys.readouterr().out
+    record = read_json(tmp_path / "runs" / "audits" / folder.name / "audit.json")
+    assert [section["name"] for section in record["sections"]] == [
+        "limits",
+        "calibration",
+        "ceilings",
+    ]
+    figures = {figure["name"]: figure["estimate"] for figure in record["sections"][2]["figures"]}
+    assert figures["human-human QWK"] == 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +17,12 @@ from essay_scoring.audits import length as counting
 from essay_scoring.audits import prompt_signal as probing
 from essay_scoring.audits import robustness as attacking
 from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence
-from essay_scoring.audits.audited_run import FinishedRun, open_finished
+from essay_scoring.audits.audited_run import (
+    FinishedRun,
+    identity_of,
+    open_finished,
+    second_scores_of,
+)
 from essay_scoring.audits.calibration import calibration
 from essay_scoring.audits.ceilings import ceilings
 from essay_scoring.audits.limits import limits
@@ -33,11 +39,13 @@ from essay_scoring.models.context import Job
 from essay_scoring.models.registry import load_scorer
 from essay_scoring.models.scorer_settings import LengthSettings, TransformerSettings
 from essay_scoring.records.audit_record import AuditRecord, AuditSection, AuditSettings
+from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
 from essay_scoring.runs.prompt_probe import prompt_probe
 
 ATTACKED_ESSAYS = 60
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,11 +63,15 @@ def audit_run(
     *,
     attack_essays: int = ATTACKED_ESSAYS,
 ) -> Audit:
-    """Return the audit of a finished cv run; `attack_essays` of its essays are spoilt and rescored.
+    """Return the audit of a finished run; `attack_essays` of its essays are spoilt and rescored.
 
-    Raises EvidenceError for a run that is not complete or was changed, and where data or splits
-    are no longer those of the run; InputError for imported predictions.
+    Of imported predictions there are no essays and no models, so only limits, calibration and human
+    ceilings are looked into. Raises EvidenceError for a run that is not complete or was changed,
+    and where data or splits are no longer those of the run.
     """
+    imported = read_run(folder)
+    if imported.metrics.family == "imported":
+        return _imported_audit(imported)
     work = _Work(open_finished(folder, workspace, progress), progress, attack_essays)
     sections: list[AuditSection] = []
     seconds: dict[str, float] = {}
@@ -78,6 +90,33 @@ def audit_run(
         min_group_n=MIN_GROUP,
     )
     record = AuditRecord(run=work.finished.identity, settings=settings, sections=tuple(sections))
+    return Audit(record, seconds)
+
+
+def _imported_audit(run: RunRecord) -> Audit:
+    """Return what predictions alone tell."""
+    _log.warning(
+        "imported predictions come without essays and models: limits, calibration and human "
+        "ceilings are looked into, the rest is left out"
+    )
+    predictions = run.predictions
+    seed = derive_seed(run.metrics.summary.settings.seed, "audit")
+    resamples = Resamples.of(predictions, derive_seed(seed, "bootstrap"))
+    unknown = np.full(len(predictions), np.nan)
+    evidence = Evidence(predictions, resamples, unknown, {}, second_scores_of(run))
+    sections, seconds = [], {}
+    for part in (limits, calibration, ceilings):
+        started = time.perf_counter()
+        sections.append(part(evidence))
+        seconds[sections[-1].name] = time.perf_counter() - started
+    settings = AuditSettings(
+        seed=seed,
+        replicates=len(resamples.weights),
+        attack_essays=0,
+        permutations=0,
+        min_group_n=MIN_GROUP,
+    )
+    record = AuditRecord(run=identity_of(run), settings=settings, sections=tuple(sections))
     return Audit(record, seconds)
 
 

@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def audit(
-    run: Annotated[Path, typer.Argument(help="A finished run folder that cv made.")],
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
     out: OutFolder = None,
     attack_essays: Annotated[
         int, typer.Option(min=1, help="How many essays are spoilt and scored again.")

@@ -143,8 +143,8 @@ def import_predictions(
     """Make a run of another scorer's out-of-fold predictions, to compare and report.
 
     FILE is .csv, .tsv, .jsonl (or one of them as .gz), .xlsx or .parquet. It holds record_id,
-    prompt, fold, y_true and y_pred_raw, y_pred or both. Writes the same run folder as cv, without
-    models.
+    prompt, fold, y_true and y_pred_raw, y_pred or both, and may hold second_score, for human
+    ceilings in `audit`. Writes the same run folder as cv, without models.
     """
     from essay_scoring.cli.display import print_run
     from essay_scoring.reports.run_reports import write_run_reports

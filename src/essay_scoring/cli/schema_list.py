@@ -30,6 +30,7 @@ SCHEMAS = (
         "truncation_coverage", "RUN/artifacts/truncation_coverage.json", more.TruncationCoverage
     ),
     Schema("prompt_probe", "RUN/artifacts/prompt_probe.json", PromptProbe),
+    Schema("second_scores", "RUN/artifacts/second_scores.json", records.SecondScores),
     Schema("final_test", "RUN/artifacts/final_test.json", locked_test.FinalTest),
     Schema("opening", "RUN/opening.json", locked_test.Opening),
     Schema("job", "RUN/models/fold-K/job.json", FitRecord),

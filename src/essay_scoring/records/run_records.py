@@ -109,6 +109,15 @@ class FitRow(Fit):
     fold: int = Field(description="the fold held out")
 
 
+class SecondScores(Record):
+    """artifacts/second_scores.json: a second rater's scores, of an imported run that has them."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema", description="version of this record")
+    scores: dict[str, float] = Field(
+        description="by essay id, own scale; essays without such a score are left out"
+    )
+
+
 class AppliedMapping(Record):
     """How raw predictions became scores."""
 

@@ -31,7 +31,7 @@ from essay_scoring.records import provenance
 from essay_scoring.records.config import EvaluationSettings
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.residuals import write_residuals
-from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName
+from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName, SecondScores
 from essay_scoring.runs.artifacts import metrics_data, summary_of
 from essay_scoring.runs.cv import WriteReports
 from essay_scoring.runs.mapped_predictions import as_json
@@ -39,10 +39,11 @@ from essay_scoring.runs.session import Session, finish
 from essay_scoring.statistics.predictions import Predictions
 
 AS_IMPORTED = "as_imported"
+SECOND_SCORES = Path("artifacts") / "second_scores.json"
 ALL = "all essays"
 """The prompt of essays whose prompts are not told."""
 
-COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred")
+COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred", "second_score")
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "record_id": ("spkitemid", "ID"),
     "prompt": (),
@@ -50,6 +51,7 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "y_true": ("sc1", "human"),
     "y_pred_raw": ("scale_trim", "raw_trim", "system", "raw"),
     "y_pred": (),
+    "second_score": ("sc2", "human2"),
 }
 """What RSMTool calls the columns, where a file has none of the names above."""
 
@@ -107,7 +109,7 @@ def import_predictions(
     read = None if is_complete(folder) else _predictions(table, request)
 
     def work(session: Session) -> None:
-        predictions, mapping = read or _predictions(table, request)
+        predictions, mapping, second = read or _predictions(table, request)
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
         session.stage("artifacts")
         paths = write_residuals(folder / "artifacts", predictions, request.scheme, {})
@@ -129,14 +131,19 @@ def import_predictions(
         )
         write_record(folder / "artifacts" / "cv_metrics.json", metrics)
         session.wrote(*paths, folder / "artifacts" / "cv_metrics.json")
+        if second is not None:
+            write_record(folder / SECOND_SCORES, second)
+            session.wrote(folder / SECOND_SCORES)
         session.stage("reports")
         report(folder)
 
     return finish(folder, resume, progress, work)
 
 
-def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, AppliedMapping]:
-    """Return the checked rows, and how raw values became scores."""
+def _predictions(
+    table: Table, request: ImportRequest
+) -> tuple[Predictions, AppliedMapping, SecondScores | None]:
+    """Return the checked rows, how raw values became scores, and a second rater's if any."""
     name_of = _columns_of(table, request)
     if not {"y_pred_raw", "y_pred"} & set(name_of):
         raw_name, final_name = (
@@ -162,6 +169,10 @@ def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, App
     if "y_pred_raw" in name_of:
         raw = _numbers(table, name_of["y_pred_raw"])
         _tell_off_scale(raw, prompts, scales, f"{table.path}, column '{name_of['y_pred_raw']}'")
+    second: FloatArray | None = None
+    if "second_score" in name_of:
+        column = name_of["second_score"]
+        second = cells.score_cells(table, column, prompts, scales, may_be_missing=True)
     table.check()
     true = scales.round(true, prompts)
     cutpoints: dict[int, list[float]] = {}
@@ -172,7 +183,15 @@ def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, App
         final, cutpoints = mapped.final, as_json(mapped.cutpoints)
     refit = mapping == "qwk_cutpoints_lfo"
     rows = Predictions(ids, prompts, folds, true, raw, final, scales, refit)
-    return rows, AppliedMapping(name=mapping, cutpoints=cutpoints)
+    others = None if second is None else _second_scores(rows, second)
+    return rows, AppliedMapping(name=mapping, cutpoints=cutpoints), others
+
+
+def _second_scores(rows: Predictions, second: FloatArray) -> SecondScores:
+    known = np.isfinite(second)
+    rounded = rows.scales.round(np.where(known, second, 0.0), rows.prompts)
+    pairs = zip(rows.ids, rounded.tolist(), known.tolist(), strict=True)
+    return SecondScores(scores={essay: score for essay, score, is_known in pairs if is_known})
 
 
 def _columns_of(table: Table, request: ImportRequest) -> dict[str, str]:
