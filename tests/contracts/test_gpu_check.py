@@ -46,6 +46,7 @@ def test_the_same_way_on_a_processor(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 def test_on_a_gpu_every_canary_holds(tmp_path: Path) -> None:
     checked(tmp_path)
     assert all(one["held"] for one in read_json(tmp_path / "found.json")["canaries"].values())
