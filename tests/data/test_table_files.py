@@ -274,3 +274,16 @@ def test_what_a_table_holds_comes_back(
 def test_numbers_of_a_column_are_as_before(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "x\n1.5\nNA\n-2e1\n"))
     np.testing.assert_array_equal(cells.number_cells(table, "x"), [1.5, np.nan, -20.0])
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_essays_of_several_lines_are_read_whole(name: str, tmp_path: Path) -> None:
+    separator = "," if name == "t.csv" else "\t"
+    texts = [f"One\nHowever, it was {at}\nThen, no" for at in range(9)]
+    rows = [[f"e{at}", f'"{text}"'] for at, text in enumerate(texts)]
+    lines = "".join(separator.join(row) + "\n" for row in rows)
+    assert (
+        read_table(written(tmp_path, f"id{separator}text\n{lines}", name)).column("text") == texts
+    )
+    lines = "".join(f'"{text}"\n' for text in texts)
+    assert read_table(written(tmp_path, f"text\n{lines}", name)).column("text") == texts

@@ -71,10 +71,15 @@ def make_splits(
     """
     from essay_scoring.data.data_settings import SplitSettings
     from essay_scoring.data.preparation import load_prepared
-    from essay_scoring.data.splits import draw_splits
+    from essay_scoring.data.splits import SCHEMES, draw_splits
 
     settings = SplitSettings(n_splits=n_splits, seed=seed)
-    draw_splits(load_prepared(prepared_folder), settings, out)
+    prepared = load_prepared(prepared_folder)
+    splits = draw_splits(prepared, settings, out)
+    for scheme in SCHEMES:
+        typer.echo(f"folds of {scheme}: {', '.join(map(str, splits.sizes(scheme)))} essays")
+    for note in splits.notes(prepared.train):
+        typer.echo(f"note: {note}")
     typer.echo(f"splits: {out}")
 
 

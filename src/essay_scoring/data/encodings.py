@@ -80,8 +80,8 @@ def _wrong_byte(byte: int, offset: int, where: str, codec: str) -> InputError:
     return InputError(
         f"byte 0x{byte:02x} at offset {offset} is not {name}",
         where=where,
-        mend=f"set encoding = '{others}' or another that the file is in (on a command line, "
-        "--encoding), or save the file as UTF-8",
+        mend=f"set encoding = '{others}' or another that the file is in (cp1250, cp1251, "
+        "gb18030, shift-jis, ...; on a command line, --encoding), or save the file as UTF-8",
     )
 
 

@@ -18,17 +18,17 @@ _MOST_VALUES, _LONGEST, _MOST_KEPT = 64, 80, 1000
 
 @dataclass
 class _Column:
-    """What the cells of a column have in common: numbers, words, or few values."""
+    """What the cells of a column have in common: numbers, words with digits, or few values."""
 
     numbers: bool = True
-    words: bool = True
+    codes: bool = True
     values: set[str] | None = field(default_factory=set)
     n: int = 0
 
     def add(self, cell: str) -> None:
         self.n += 1
         self.numbers = self.numbers and _is_number(cell)
-        self.words = self.words and len(cell.split()) == 1
+        self.codes = self.codes and _is_code(cell)
         if self.values is not None:
             self.values.add(cell[:_LONGEST])
             if len(self.values) > _MOST_VALUES or len(cell) >= _LONGEST:
@@ -37,7 +37,7 @@ class _Column:
     @property
     def tells(self) -> bool:
         """Whether there is anything that its cells have in common."""
-        return self.n > 0 and (self.numbers or self.words or self._closed)
+        return self.n > 0 and (self.numbers or self.codes or self._closed)
 
     @property
     def _closed(self) -> bool:
@@ -51,7 +51,7 @@ class _Column:
             return _is_number(cell)
         if self._closed and self.values is not None:
             return cell in self.values
-        return not self.words or len(cell.split()) == 1
+        return not self.codes or _is_code(cell)
 
 
 class SwallowedRows:
@@ -66,7 +66,7 @@ class SwallowedRows:
         """Take in the next record, the row of that number."""
         if len(record.lines) > 1 and len(self._suspects) < _MOST_KEPT:
             rows = [line.rstrip("\r\n").split(self._separator) for line in record.lines]
-            if all(len(row) == len(self._columns) for row in rows):
+            if len(rows[0]) > 1 and all(len(row) == len(self._columns) for row in rows):
                 self._suspects.append((record, number, rows))
                 return
         for column, cell in zip(self._columns, record.cells, strict=False):
@@ -87,6 +87,11 @@ class SwallowedRows:
 
 def _bare(cell: str) -> str:
     return cell.strip().strip('"').strip()
+
+
+def _is_code(cell: str) -> bool:
+    """Tell whether a cell is one word with a digit, as ids are and words of an essay are not."""
+    return len(cell.split()) == 1 and any(map(str.isdigit, cell))
 
 
 def _is_number(cell: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from essay_scoring.core.errors import InputError
@@ -24,6 +24,7 @@ from essay_scoring.data.rows import (
 )
 
 PROMPT = "prompt"
+_MOST_PROMPTS = 1000
 MOST_CHARACTERS = 200_000
 """Longer texts are no essays, and the parser's memory grows with them."""
 
@@ -48,12 +49,16 @@ DEFAULT_COLUMNS = Columns()
 
 @dataclass(frozen=True)
 class InputTable:
-    """A table that was read through: every row of it can be scored."""
+    """A table that was read through: every row of it can be scored.
+
+    `prompt_column` is None where all essays have one prompt, or none; `prompts` are the names there
+    are, the first thousand.
+    """
 
     file: TableFile
     columns: Columns
-    _prompt: str | None
-    """The column of the prompts, None where they are one or none."""
+    prompt_column: str | None
+    prompts: frozenset[str] = frozenset()
 
     @property
     def path(self) -> Path:
@@ -78,19 +83,14 @@ class InputTable:
         """Return the essays of rows."""
         text = self._place(self.columns.text)
         prompts = (plain_name(self.columns.same_prompt or ""),) * len(rows)
-        if self._prompt is not None:
-            at = self._place(self._prompt)
+        if self.prompt_column is not None:
+            at = self._place(self.prompt_column)
             prompts = tuple(self.file.name(row.cells[at]) for row in rows)
         return Essays(
             tuple(f"row {row.number}" for row in rows),
             tuple(row.cells[text] for row in rows),
             prompts,
         )
-
-    @property
-    def prompt_column(self) -> str | None:
-        """The column of the prompts; None where all essays have one, or none."""
-        return self._prompt
 
     def _place(self, name: str) -> int:
         return self.names.index(name)
@@ -109,8 +109,7 @@ def open_input(
         if (name := getattr(columns, option)) is not None:
             require_column(name, file.names, path, f"name the column with --{option}-column")
     table = InputTable(file, columns, _prompt_column(file, columns, scales))
-    _check_rows(table, scales)
-    return table
+    return replace(table, prompts=_checked(table, scales))
 
 
 def _prompt_column(file: TableFile, columns: Columns, scales: ScoreScales) -> str | None:
@@ -136,17 +135,23 @@ def _prompt_column(file: TableFile, columns: Columns, scales: ScoreScales) -> st
     return None
 
 
-def _check_rows(table: InputTable, scales: ScoreScales) -> None:
-    """Raise InputError for the rows that cannot be scored."""
-    faults = Faults(table.path)
+def _checked(table: InputTable, scales: ScoreScales) -> frozenset[str]:
+    """Return the prompts there are; InputError for the rows that cannot be scored."""
+    faults, prompts = Faults(table.path), set[str]()
     known = set(map(name_key, scales.by_prompt))
     for row in table.rows():
         if row.fault is not None:
             faults.add(row, row.fault)
-        elif (found := _fault(table, row, None if scales.shared else known)) is not None:
+            continue
+        essay = table.essays([row])
+        if len(prompts) < _MOST_PROMPTS:
+            prompts.update(essay.prompts)
+        found = _fault(table, essay, None if scales.shared else known)
+        if found is not None:
             column, fault = found
             faults.add(row, fault, column, _id_of(table, row))
     faults.check()
+    return frozenset(prompts)
 
 
 def _id_of(table: InputTable, row: Row) -> str:
@@ -155,13 +160,14 @@ def _id_of(table: InputTable, row: Row) -> str:
     return f", id {shown(row.cells[table.names.index(table.columns.id)])}"
 
 
-def _fault(table: InputTable, row: Row, known: set[str] | None) -> tuple[str | None, Fault] | None:
-    """Return in which column something is wrong with a row, and what.
+def _fault(
+    table: InputTable, single: Essays, known: set[str] | None
+) -> tuple[str | None, Fault] | None:
+    """Return in which column something is wrong with a single essay, and what.
 
     `known` are the prompts that have a scale, None where one is shared.
     """
-    essays = table.essays([row])
-    [essay], [name], text = essays.texts, essays.prompts, table.columns.text
+    [essay], [name], text = single.texts, single.prompts, table.columns.text
     if not any(map(str.isalnum, essay)):
         return text, Fault("the text is blank", "give the essay's text, or remove the row")
     if len(essay) > MOST_CHARACTERS:

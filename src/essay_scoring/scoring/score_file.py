@@ -113,8 +113,8 @@ def _check_output(request: ScoreRequest, table: InputTable) -> None:
 def _tell_near_prompts(table: InputTable, known: Sequence[str]) -> None:
     """Warn of prompts whose names may be those of training with a typing error."""
     keys = set(map(name_key, known))
-    prompts = {name for row in table.rows() for name in table.essays([row]).prompts}
-    new = [name for name in sorted(prompts) if name and name_key(name) not in keys][:_MOST_PROMPTS]
+    new = [name for name in sorted(table.prompts) if name and name_key(name) not in keys]
+    new = new[:_MOST_PROMPTS]
     pairs = [pair for pair in near_names([*known, *new]) if (pair[0] in new) != (pair[1] in new)]
     if pairs:
         _log.warning(
