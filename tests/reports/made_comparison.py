@@ -49,7 +49,7 @@ def made_record(folder: Path, predictions: Predictions, *, columns: bool = True)
 def made_comparison(folder: Path, *, plan: GatePlan = PLAN, n: int = 3) -> CandidatesRecord:
     """Return n hostile candidates against a hostile reference, as compare-cv-runs writes them."""
     first = with_hostile_prompts(made_predictions(400, n_prompts=9, n_folds=3))
-    reference = made_record(folder / "runs" / "reference [*]", first)
+    reference = made_record(folder / "runs" / "reference", first)
     candidates = [
         made_record(folder / "runs" / name, rescored(first, seed=seed, noise=0.3 + 0.1 * seed))
         for seed, name in enumerate(NAMES[:n])

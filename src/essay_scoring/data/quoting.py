@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from essay_scoring.data.row_sources import Record
+from essay_scoring.data.row_sources import SourceRow
 
 _MOST_VALUES, _LONGEST, _MOST_KEPT = 64, 80, 1000
 
@@ -60,9 +60,9 @@ class SwallowedRows:
     def __init__(self, width: int, separator: str) -> None:
         self._separator = separator
         self._columns = [_Column() for _ in range(width)]
-        self._suspects: list[tuple[Record, int, list[list[str]]]] = []
+        self._suspects: list[tuple[SourceRow, int, list[list[str]]]] = []
 
-    def look(self, number: int, record: Record) -> None:
+    def look(self, number: int, record: SourceRow) -> None:
         """Take in the next record, the row of that number."""
         if len(record.lines) > 1 and len(self._suspects) < _MOST_KEPT:
             rows = [line.rstrip("\r\n").split(self._separator) for line in record.lines]
@@ -72,7 +72,7 @@ class SwallowedRows:
         for column, cell in zip(self._columns, record.cells, strict=False):
             column.add(cell.strip())
 
-    def first(self) -> tuple[Record, int, int] | None:
+    def first(self) -> tuple[SourceRow, int, int] | None:
         """Return the first record that holds others, its number, and how many lines it has."""
         for record, number, rows in self._suspects:
             opens = [at for at, cell in enumerate(rows[0]) if cell.lstrip().startswith('"')]

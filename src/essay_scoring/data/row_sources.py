@@ -34,7 +34,7 @@ _MOST_IN_A_CELL = 4_000_000
 _log = logging.getLogger(__name__)
 
 
-class Record(NamedTuple):
+class SourceRow(NamedTuple):
     """The cells of one row as they stand, the line it starts on, and its lines if it is text."""
 
     line: int | None
@@ -48,7 +48,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """How a file is read: kind, encoding, separator ("" without one), quoting, lines to skip."""
 
     kind: str
@@ -78,23 +78,23 @@ def table_kind(path: Path) -> str:
     return inner
 
 
-def find_layout(path: Path, form: TableFormat) -> Layout:
+def find_layout(path: Path, form: TableFormat) -> FileLayout:
     """Return how a file is read, as far as `form` says and else as the file tells."""
     kind = table_kind(path)
     if kind in (PARQUET, EXCEL):
-        return Layout(kind, kind[1:])
+        return FileLayout(kind, kind[1:])
     with _opened(path) as stream:
         encoding = find_encoding(path, _not_blank(path, stream), form.encoding)
     if encoding != "utf-8" and form.encoding == "auto":
         _log.warning("%s is not UTF-8; it was read as %s", path, encoding)
     if kind == JSONL:
-        return Layout(kind, encoding)
+        return FileLayout(kind, encoding)
     with _text(path, encoding, newline="") as text:
         separator, skipped = _separator(text.read(_HEADER_CHARACTERS), kind, form)
-    return Layout(kind, encoding, separator, form.quoting != "none", skipped)
+    return FileLayout(kind, encoding, separator, form.quoting != "none", skipped)
 
 
-def records_of(path: Path, layout: Layout) -> Iterator[Record]:
+def records_of(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
     """Yield the header, then every record; InputError where the file is not whole."""
     if layout.kind == PARQUET:
         return _parquet_records(path)
@@ -187,7 +187,7 @@ class _Lines:
         return line
 
 
-def _separated_records(path: Path, layout: Layout) -> Iterator[Record]:
+def _separated_records(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
     """Yield the records of CSV or TSV; InputError for broken quoting."""
     csv.field_size_limit(_MOST_IN_A_CELL)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.quoted else csv.QUOTE_NONE
@@ -199,7 +199,7 @@ def _separated_records(path: Path, layout: Layout) -> Iterator[Record]:
         number, line, header = 0, 1 + layout.skipped, True
         try:
             for cells in reader:
-                record = Record(line, tuple(cells), tuple(lines.taken) if cells else ())
+                record = SourceRow(line, tuple(cells), tuple(lines.taken) if cells else ())
                 if not (header and record.is_blank):
                     yield record
                     header = False
@@ -229,14 +229,16 @@ def _quoting(error: csv.Error, where: str, *, quoted: bool) -> InputError:
     )
 
 
-def _json_records(path: Path, encoding: str) -> Iterator[Record]:
+def _json_records(path: Path, encoding: str) -> Iterator[SourceRow]:
     """Yield all keys as the header, then the values of each line's object under them."""
     names: dict[str, None] = {}
     for _, values in _json_lines(path, encoding):
         names.update(dict.fromkeys(values))
-    yield Record(None, tuple(names))
+    yield SourceRow(None, tuple(names))
     for line, values in _json_lines(path, encoding):
-        yield Record(line, tuple(_json_cell(values.get(name), path, line, name) for name in names))
+        yield SourceRow(
+            line, tuple(_json_cell(values.get(name), path, line, name) for name in names)
+        )
 
 
 def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -273,7 +275,7 @@ def _has_surrogate(cell: str) -> bool:
     return any("\ud800" <= mark <= "\udfff" for mark in cell)
 
 
-def _excel_records(path: Path) -> Iterator[Record]:
+def _excel_records(path: Path) -> Iterator[SourceRow]:
     """Yield the rows of the first sheet; formulas as the values they had when they were saved."""
     try:
         import openpyxl
@@ -287,7 +289,7 @@ def _excel_records(path: Path) -> Iterator[Record]:
             _log.warning("%s has %d sheets; the first is read", path, len(book.sheetnames))
         started = False
         for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
-            record = Record(number, tuple(map(cell_text, row)))
+            record = SourceRow(number, tuple(map(cell_text, row)))
             if started or not record.is_blank:
                 started = True
                 yield record
@@ -300,16 +302,16 @@ def _excel_records(path: Path) -> Iterator[Record]:
         ) from None
 
 
-def _parquet_records(path: Path) -> Iterator[Record]:
+def _parquet_records(path: Path) -> Iterator[SourceRow]:
     """Yield rows of cells as text; InputError for a column that cannot be text."""
     with open_parquet(path) as file:
         names = tuple(file.schema_arrow.names)
-        yield Record(None, names)
+        yield SourceRow(None, names)
         before = 0
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
             columns = [
                 text_cells(column, f"{path}, column '{name}'", before)
                 for name, column in zip(names, batch.columns, strict=True)
             ]
-            yield from (Record(None, cells) for cells in zip(*columns, strict=True))
+            yield from (SourceRow(None, cells) for cells in zip(*columns, strict=True))
             before += batch.num_rows

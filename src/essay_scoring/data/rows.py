@@ -23,8 +23,8 @@ from essay_scoring.data.quoting import SwallowedRows
 from essay_scoring.data.row_sources import (
     JSONL,
     PARQUET,
-    Layout,
-    Record,
+    FileLayout,
+    SourceRow,
     find_layout,
     records_of,
     table_kind,
@@ -79,7 +79,7 @@ class TableFile:
     """
 
     path: Path
-    layout: Layout
+    layout: FileLayout
     sha256: str
     names: tuple[str, ...]
     decimal: str
@@ -116,7 +116,7 @@ class TableFile:
             number += 1
             yield self._row(number, record)
 
-    def _row(self, number: int, record: Record) -> Row:
+    def _row(self, number: int, record: SourceRow) -> Row:
         cells, extra = record.cells, record.cells[self._width :]
         missing = range(len(cells), self._width)
         if any(extra) or not set(missing).isdisjoint(self._kept):
