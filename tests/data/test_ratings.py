@@ -116,7 +116,11 @@ def test_ordered_labels_are_scores(tmp_path: Path) -> None:
         {"path": "train.csv", "columns": columns.model_dump(), "labels": LABELS}
     )
     settings = table_settings().model_copy(update={"corpus": corpus})
-    train = _prepared(tmp_path, rows, settings).train
+    prepared = _prepared(tmp_path, rows, settings)
+    train = prepared.train
+    assert prepared.manifest["notes"] == [
+        "scores are labels: weak = 1, fair = 2, good = 3, very good = 4"
+    ]
     assert train.scores[:3].tolist() == [2.0, 3.0, 4.0]
     assert train.scales.shared is not None
     assert train.scales.shared.span == "1 to 4 by 1"

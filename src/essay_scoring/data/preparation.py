@@ -205,7 +205,11 @@ def _fill(
         }
         splits = make_splits(train, settings.splits, manifest["data_sha256"], where)
         manifest["folds"] = {scheme: splits.sizes(scheme) for scheme in SCHEMES}
-        manifest["notes"] = [*notes_on(loaded, train, preparation), *splits.notes(train)]
+        manifest["notes"] = [
+            *_labels(settings),
+            *notes_on(loaded, train, preparation),
+            *splits.notes(train),
+        ]
         write_splits(place / SPLITS, splits, settings.splits, manifest, locked.ids)
         advance(1)
         report = integrity_report(train, locked, splits, manifest)
@@ -223,6 +227,15 @@ def _prompt_column(settings: DataSettings, identity: dict[str, Any]) -> str:
         return "data.corpus.n_prompts"
     column = corpus.columns.prompt if isinstance(corpus, TableCorpus) else "prompt"
     return f"{identity['sources'][0]['name']}, column '{column}'"
+
+
+def _labels(settings: DataSettings) -> list[str]:
+    """Return which score each named label is."""
+    corpus = settings.corpus
+    if not isinstance(corpus, TableCorpus) or not corpus.labels or corpus.scales.shared is None:
+        return []
+    pairs = zip(corpus.labels, corpus.scales.shared.labels, strict=True)
+    return [f"scores are labels: {', '.join(f'{name} = {score:g}' for name, score in pairs)}"]
 
 
 def _reasons(essays: Essays, preparation: Preparation) -> tuple[str, ...]:
