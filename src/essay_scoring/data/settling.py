@@ -157,7 +157,10 @@ def _scripts(texts: Sequence[str]) -> list[str]:
     ]
     if len(foreign) * 10 > len(texts):
         most, _ = Counter(foreign).most_common(1)[0]
-        what = {"LATIN": "in another language than English", "unspaced": "without spaces"}
+        what = {
+            "LATIN": "in another language than English",
+            "unspaced": "in a script without spaces",
+        }
         told.append(
             f"{len(foreign)} of {len(texts)} essays are {what.get(most, f'in {most.title()}')}: "
             "the handcrafted columns (grammar, syntax, readability) and the embedded encoder serve "

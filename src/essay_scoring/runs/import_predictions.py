@@ -256,19 +256,17 @@ def _tell_off_scale(
     raw: FloatArray, prompts: Sequence[str], scales: ScoreScales, where: str
 ) -> None:
     """Warn where many predictions lie off the scale: they may be on another one."""
+    known = [row for row, name in enumerate(prompts) if scales.shared or name in scales.by_prompt]
     beyond = np.zeros(len(raw))
-    for prompt in set(prompts):
-        scale = scales.shared or scales.by_prompt.get(prompt)
-        if scale is not None:
-            rows = np.array([name == prompt for name in prompts])
-            steps = np.maximum(scale.low - raw, raw - scale.high) / scale.step
-            beyond[rows] = steps[rows]
+    for scale, rows in scales.for_prompts([prompts[row] for row in known]).items():
+        at = np.array(known)[rows]
+        beyond[at] = np.maximum(scale.low - raw[at], raw[at] - scale.high) / scale.step
     n = int((beyond > 0).sum())
     if n > _MANY * len(raw) or (beyond > 1).sum() > _SOME * len(raw):
         all_of = "all" if n == len(raw) else f"{n} of"
         _log.warning(
             "%s: %s %d predictions lie off the scale, at %g to %g: are they on another one (0 to "
-            "1, or numbers of labels)? Rounded, they agree with nothing",
+            "1, or numbers of labels)? Then figures of rounded predictions mean nothing",
             where,
             all_of,
             len(raw),
