@@ -20,6 +20,7 @@ from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.audit_report import write_audit_reports
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 
 NAMES = [
@@ -37,7 +38,9 @@ NAMES = [
 
 def finished(family: str, space: Workspace, *overrides: str) -> Path:
     config = smoke_config(family, "baselines=[]", *overrides)
-    return run_cv(config, space, Progress(), report=lambda folder: None, resume="again")
+    return run_cv(
+        open_run(config, space, Progress()), report=lambda folder: None, resume="again"
+    ).folder
 
 
 def section(audit: Audit, name: str) -> AuditSection:

@@ -26,7 +26,7 @@ SMALL = ("baselines=[]", "evaluation.replicates=100")
 
 def finished(space: Workspace, family: str, *overrides: str) -> Path:
     config = smoke_config(family, *SMALL, *overrides)
-    return run_cv(config, space, Progress(), report=lambda _: None, resume="cv")
+    return run_cv(open_run(config, space, Progress()), report=lambda _: None, resume="cv").folder
 
 
 def explained(space: Workspace, folder: Path, *, refit_seeds: int = 0) -> ExplainRecord:

@@ -16,6 +16,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import PATIENCE, ROOT, SMOKE, smoke_config
 
 HEAVY = (
@@ -83,7 +84,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Path
     folder = tmp_path_factory.mktemp("finished")
     space = Workspace(folder / "runs", warm_cache, folder)
     config = smoke_config("length", 'baselines=["mean"]')
-    return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+    return run_cv(
+        open_run(config, space, Progress()), report=write_run_reports, resume="again"
+    ).folder
 
 
 def test_no_heavy_package_is_in_the_bare_environment(bare: BareEnvironment) -> None:

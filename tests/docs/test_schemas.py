@@ -22,6 +22,7 @@ from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.schemas import FIELDS, Schema, fields_text, schema_text
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import ROOT, smoke_config
 from tests.judging.registered import plan_of
 
@@ -48,7 +49,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("records")
     space = Workspace(folder / "runs", folder / "cache", folder)
     config = smoke_config("length", 'baselines=["mean"]')
-    made = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+    made = run_cv(open_run(config, space, Progress()), report=lambda _: None, resume="again").folder
     register_with_runs(plan_of(), [made], space)
     error = mark(made, "made for a test", Ledger(space.attempts), plan=None)
     assert isinstance(error, EvidenceError)

@@ -38,7 +38,9 @@ def finished(
     folder = tmp_path_factory.mktemp(request.param)
     space = Workspace(folder / "runs", warm_cache, folder)
     config = smoke_config(request.param)
-    run = run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+    run = run_cv(
+        open_run(config, space, Progress()), report=write_run_reports, resume="again"
+    ).folder
     return request.param, run, space
 
 
@@ -106,7 +108,9 @@ def test_a_rerun_from_the_saved_json_is_the_same_run(
     _, folder, space = finished
     config = load_run_config(folder / "config.json")
     elsewhere = Workspace(tmp_path / "runs", space.cache, space.data)
-    again = run_cv(config, elsewhere, Progress(), report=lambda _: None, resume="again")
+    again = run_cv(
+        open_run(config, elsewhere, Progress()), report=lambda _: None, resume="again"
+    ).folder
     assert again.name == folder.name
     name = "artifacts/residuals_cv_val_oof.csv"
     assert (again / name).read_bytes() == (folder / name).read_bytes()

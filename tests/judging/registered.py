@@ -21,6 +21,7 @@ from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 
 LATER = "2100-01-01T00:00:00.000000+00:00"
@@ -57,7 +58,7 @@ STRICT = {
 def finished(family: str, space: Workspace, *overrides: str) -> Path:
     """Run a family's smoke config without baselines and pages."""
     config = smoke_config(family, "baselines=[]", "evaluation.replicates=100", *overrides)
-    return run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+    return run_cv(open_run(config, space, Progress()), report=lambda _: None, resume="again").folder
 
 
 def plan_of(**changes: Any) -> GatePlan:

@@ -156,7 +156,7 @@ def test_a_failed_run_is_listed_with_its_reason_also_once_it_is_resumed(bench: B
         raise NotFiniteError("the loss is not finite", where="fold 2")
 
     with pytest.raises(NotFiniteError):
-        finish(whole, "again", Progress(), fail)
+        finish(whole, "again", Progress(), fail, read=read_run)
     bench.candidate = whole
     why = "the run failed (NotFiniteError: fold 2: the loss is not finite)"
     assert f"invalid evidence: {why}" in bench.refusal(plan_of())

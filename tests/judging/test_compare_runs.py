@@ -17,6 +17,7 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.import_predictions import ImportRequest, import_predictions
+from essay_scoring.runs.run import open_run
 from tests.conftest import ROOT, smoke_config
 
 SCALES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
@@ -33,7 +34,9 @@ def plan() -> GatePlan:
 def smoke_run(space: Workspace) -> Callable[..., Path]:
     def run(family: str, *overrides: str) -> Path:
         config = smoke_config(family, *overrides)
-        return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+        return run_cv(
+            open_run(config, space, Progress()), report=write_run_reports, resume="again"
+        ).folder
 
     return run
 
@@ -148,7 +151,7 @@ def test_imported_raw_predictions_compare_like_the_run_they_came_from(
     path = exported(reference, tmp_path / "p.csv", HEADER[:-1])
     folder = import_predictions(
         request(path), space.runs, Progress(), report=write_run_reports, resume="again"
-    )
+    ).folder
     ours, theirs = read_run(reference), read_run(folder)
     assert ours.metrics.summary.mean_over_folds == theirs.metrics.summary.mean_over_folds
     assert judge_runs(ours, theirs, plan).comparison.deltas["mean_qwk"].estimate == 0
@@ -161,7 +164,7 @@ def test_finished_scores_are_not_compared_with_cut_points(
     path = exported(reference, tmp_path / "p.csv", (*HEADER[:4], "y_pred"))
     folder = import_predictions(
         request(path), space.runs, Progress(), report=write_run_reports, resume="again"
-    )
+    ).folder
     assert read_json(folder / "artifacts" / "cv_metrics.json")["mapping"]["name"] == "as_imported"
     with pytest.raises(EvidenceError, match="mappings differ"):
         judge_runs(read_run(reference), read_run(folder), plan)
@@ -199,10 +202,10 @@ def test_other_names_for_columns(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     write_text(path, GOOD.replace("y_true", "human").replace("y_pred", "machine"))
     renamed = request(path, columns={"y_true": "human", "y_pred": "machine"})
-    folder = import_predictions(
+    run = import_predictions(
         renamed, tmp_path / "runs", Progress(), report=write_run_reports, resume="again"
     )
-    assert read_run(folder).predictions.true.tolist() == [2.0, 3.0]
+    assert run.predictions.true.tolist() == [2.0, 3.0]
 
 
 def test_a_column_map_that_points_at_essays_shows_none_of_them(tmp_path: Path) -> None:

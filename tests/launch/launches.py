@@ -16,6 +16,7 @@ from essay_scoring.records.more_records import Receipt
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import PATIENCE, await_that, smoke_config
 from tests.launch.hosts import Checkout, processes_in
 
@@ -96,7 +97,9 @@ def await_state(remote: Remote, word: str) -> None:
 def run_here(config: RunConfig, folder: Path) -> Path:
     """Return the folder of the same run, done by this process."""
     space = Workspace(folder / "runs", folder / "cache", folder)
-    return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+    return run_cv(
+        open_run(config, space, Progress()), report=write_run_reports, resume="again"
+    ).folder
 
 
 def require_same_run(fetched: Path, here: Path) -> None:

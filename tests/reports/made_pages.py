@@ -9,6 +9,7 @@ from pathlib import Path
 from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.audit_record import AuditSection
+from essay_scoring.records.finished_run import read_unsealed
 from essay_scoring.records.power_results import PowerRecord
 from essay_scoring.records.study_results import read_study
 from essay_scoring.reports.audit_report import audit_page
@@ -35,18 +36,18 @@ def read(path: Path) -> str:
 
 def run_report(folder: Path) -> str:
     hostile_run(folder)
-    return read(write_run_reports(folder)[2])
+    return read(write_run_reports(read_unsealed(folder))[2])
 
 
 def mixed_report(folder: Path) -> str:
     write_made_run(folder, made_predictions(n_prompts=4, scales=MIXED))
-    return read(write_run_reports(folder)[2])
+    return read(write_run_reports(read_unsealed(folder))[2])
 
 
 def long_report(folder: Path) -> str:
     scales = ScoreScales(shared=ScoreScale(low=0, high=60))
     write_made_run(folder, made_predictions(scales=scales))
-    return read(write_run_reports(folder)[2])
+    return read(write_run_reports(read_unsealed(folder))[2])
 
 
 def power(folder: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
+from essay_scoring.records.finished_run import read_unsealed
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
@@ -46,19 +47,19 @@ def tables(text: str) -> list[list[str]]:
 
 def test_three_reports_are_written_and_repeat_themselves(tmp_path: Path) -> None:
     hostile_run(tmp_path)
-    paths = write_run_reports(tmp_path)
+    paths = write_run_reports(read_unsealed(tmp_path))
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
         "reports/residual_diagnostics.md",
         "views/cv_report.md",
         "views/report.html",
     ]
     first = [path.read_bytes() for path in paths]
-    assert [path.read_bytes() for path in write_run_reports(tmp_path)] == first
+    assert [path.read_bytes() for path in write_run_reports(read_unsealed(tmp_path))] == first
 
 
 def test_hostile_names_break_no_table(tmp_path: Path) -> None:
     hostile_run(tmp_path)
-    for path in write_run_reports(tmp_path)[:2]:
+    for path in write_run_reports(read_unsealed(tmp_path))[:2]:
         text = path.read_text(encoding="utf-8")
         assert "<script" not in text
         assert "\u202e" not in text
@@ -134,7 +135,9 @@ def test_the_inner_fit_is_shown_beside_the_other(tmp_path: Path) -> None:
     over = metrics["summary"]["mean_over_folds"]
     metrics["mapping"]["inner_vs_lfo"] = {"inner": over, "lfo": over}
     write_json(tmp_path / "artifacts" / "cv_metrics.json", metrics)
-    _, report, page = (path.read_text(encoding="utf-8") for path in write_run_reports(tmp_path))
+    _, report, page = (
+        path.read_text(encoding="utf-8") for path in write_run_reports(read_unsealed(tmp_path))
+    )
     assert f"| inner | {over['qwk']['mean']:.3f} | {over['mae']['mean']:.3f} |" in report
     assert "leaving out one fold" in page
 
@@ -159,7 +162,7 @@ def test_an_absent_artifact_is_named(tmp_path: Path, name: str) -> None:
     write_made_run(tmp_path, made_predictions(60))
     (tmp_path / "artifacts" / name).unlink()
     with pytest.raises(InputError, match=name):
-        write_run_reports(tmp_path)
+        write_run_reports(read_unsealed(tmp_path))
     assert not (tmp_path / "reports").exists()
 
 
@@ -173,4 +176,4 @@ def test_metrics_of_another_kind_are_refused(
     metrics = write_made_run(tmp_path, made_predictions(60))
     write_json(tmp_path / "artifacts" / "cv_metrics.json", metrics | change)
     with pytest.raises(InputError, match=said):
-        write_run_reports(tmp_path)
+        write_run_reports(read_unsealed(tmp_path))

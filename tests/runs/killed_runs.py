@@ -24,6 +24,7 @@ from essay_scoring.records.provenance import code_revision
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 
 # What a run imports when it needs it, imported once here: forked children then start at once.
@@ -41,7 +42,7 @@ def start(space: Workspace, config: RunConfig) -> int:
     if pid == 0:
         code = 1
         try:
-            run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+            run_cv(open_run(config, space, Progress()), report=write_run_reports, resume="again")
             code = 0
         finally:
             os._exit(code)

@@ -15,6 +15,7 @@ from essay_scoring.records.config import load_run_config
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 
 RANGES = {"1": (2, 12), "2": (1, 6), "3": (0, 3), "4": (0, 3), "7": (0, 30), "8": (0, 60)}
 
@@ -64,7 +65,9 @@ def folder(tmp_path: Path) -> Path:
 def test_agreement_is_computed_on_each_prompts_own_scale(folder: Path) -> None:
     space = Workspace(folder / "runs", folder / "cache", folder)
     config = load_run_config(folder / "many.toml")
-    run = run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+    run = run_cv(
+        open_run(config, space, Progress()), report=write_run_reports, resume="again"
+    ).folder
     metrics = read_json(run / "artifacts" / "cv_metrics.json")
     assert {row["prompt"] for row in metrics["summary"]["prompts"]} == set(RANGES)
     for row in metrics["summary"]["prompts"]:
@@ -82,7 +85,7 @@ def test_cut_points_over_many_scales_are_refused_in_one_line(folder: Path) -> No
     space = Workspace(folder / "runs", folder / "cache", folder)
     config = load_run_config(folder / "many.toml", ["training.mapping=qwk_cutpoints_lfo"])
     with pytest.raises(InputError, match="round_half_band") as caught:
-        run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+        open_run(config, space, Progress())
     assert "\n" not in str(caught.value)
 
 
@@ -91,10 +94,4 @@ def test_a_prompt_without_a_scale_is_named(folder: Path) -> None:
     write_text(folder / "many.toml", text.replace('"8" = { low = 0, high = 60 }', ""))
     space = Workspace(folder / "runs", folder / "cache", folder)
     with pytest.raises(InputError, match="'8'"):
-        run_cv(
-            load_run_config(folder / "many.toml"),
-            space,
-            Progress(),
-            report=write_run_reports,
-            resume="again",
-        )
+        open_run(load_run_config(folder / "many.toml"), space, Progress())

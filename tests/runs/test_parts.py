@@ -28,7 +28,9 @@ def part(config: RunConfig, space: Workspace, number: int) -> Path:
 
 
 def whole(config: RunConfig, space: Workspace) -> Path:
-    return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+    return run_cv(
+        open_run(config, space, Progress()), report=write_run_reports, resume="again"
+    ).folder
 
 
 def opened(config: RunConfig, space: Workspace) -> tuple[Run, Path]:

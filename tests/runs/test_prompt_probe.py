@@ -10,6 +10,7 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.prompt_probe import is_probed
+from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 from tests.features.tiny_encoders import encoder_settings, make_encoder
 
@@ -26,7 +27,9 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny = (f"scorer.model_name={encoder.name}", f"scorer.sha256={encoder.sha256}")
     more = (*tiny, "scorer.max_length=32", "training.ensemble=2")
     config = smoke_config("transformer", *SMALL, ADVERSARIAL, *more)
-    return run_cv(config, space, Progress(), report=write_run_reports, resume="again")
+    return run_cv(
+        open_run(config, space, Progress()), report=write_run_reports, resume="again"
+    ).folder
 
 
 def test_a_run_under_an_adversary_says_what_its_representations_tell(probed: Path) -> None:

@@ -68,7 +68,9 @@ def test_a_trial_has_the_figures_of_the_run(space: Workspace, tmp_path: Path) ->
     """What a search selects by is what `cv` of the selected config will say."""
     config = smoke_config("ridge", "scorer.alphas=[30.0]", "baselines=[]")
     found = evaluator_of(space).try_out(ALL, config, tmp_path / "x.json")
-    folder = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+    folder = run_cv(
+        open_run(config, space, Progress()), report=lambda _: None, resume="again"
+    ).folder
     summary = read_json(folder / "artifacts" / "cv_metrics.json")["summary"]
     assert found.state == "complete"
     assert found.figures["mean_qwk"] == pytest.approx(summary["mean_over_folds"]["qwk"]["mean"])

@@ -65,7 +65,7 @@ def test_selected_params_is_a_config_that_gives_the_figures_of_the_trial(
     folder, space = flat
     config = load_run_config(folder / "artifacts" / "selected_params.json", ["baselines=[]"])
     assert config.name == "smoke-selected"
-    done = run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+    done = run_cv(open_run(config, space, Progress()), report=lambda _: None, resume="again").folder
     summary = read_json(done / "artifacts" / "cv_metrics.json")["summary"]
     selected = read_json(folder / "artifacts" / "search.json")["selected"]["figures"]
     assert selected["mean_qwk"] == pytest.approx(summary["mean_over_folds"]["qwk"]["mean"])

@@ -15,7 +15,7 @@ from essay_scoring.records.search_settings import Search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.reports.study_reports import write_study_reports
-from essay_scoring.runs.reporters import Reporters
+from essay_scoring.runs.cv import WriteReports
 from tests.conftest import SMOKE
 
 GATE = """
@@ -92,10 +92,10 @@ def run_study(
     *,
     say: Callable[[str], None] = silent,
     tune: Callable[[Search], Path] = no_search,
-    report: Callable[[Path], object] = write_run_reports,
+    report: WriteReports = write_run_reports,
 ) -> Path:
     """Run a study and return its folder."""
-    outside = Outside(Reporters(report, write_study_reports), say, tune)
+    outside = Outside(report, write_study_reports, say, tune)
     runner = StudyRunner(load_study(path), space, Progress(), outside=outside, resume="again")
     return runner.run()
 

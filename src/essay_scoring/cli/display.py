@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
@@ -27,10 +26,9 @@ if TYPE_CHECKING:
     from essay_scoring.statistics.comparison import Delta
 
 
-def print_run(folder: Path) -> None:
+def print_run(run: RunRecord) -> None:
     """Print a run's agreement beside its baselines, and its report."""
-    run = read_run(folder)
-    metrics = run.metrics
+    metrics, folder = run.metrics, run.folder
     arms = {f"baseline: {name}": other for name, other in metrics.baselines.items()}
     arms[metrics.run.name] = metrics.summary
     rows = [summary_row(name, summary) for name, summary in arms.items()]

@@ -226,7 +226,7 @@ def _outside(space: Workspace, progress: Progress) -> Outside:
         again = resume_command()
         return run_search(search, space, progress, team=Team(), reporters=searching, resume=again)
 
-    return Outside(Reporters(write_run_reports, write_study_reports), typer.echo, tune)
+    return Outside(write_run_reports, write_study_reports, typer.echo, tune)
 
 
 def tables(

@@ -104,11 +104,10 @@ def cross_validate(config: RunConfig, space: Workspace) -> None:
     from essay_scoring.cli.display import print_run
     from essay_scoring.reports.run_reports import write_run_reports
     from essay_scoring.runs.cv import run_cv
+    from essay_scoring.runs.run import open_run
 
-    folder = run_cv(
-        config, space, progress_display(), report=write_run_reports, resume=resume_command()
-    )
-    print_run(folder)
+    run = open_run(config, space, progress_display())
+    print_run(run_cv(run, report=write_run_reports, resume=resume_command()))
 
 
 def import_predictions(
@@ -160,14 +159,14 @@ def import_predictions(
         columns=_renamed(column or [], importing.COLUMNS),
         form=table_format(encoding, separator, decimal, quoting),
     )
-    folder = importing.import_predictions(
+    run = importing.import_predictions(
         request,
         runs_dir,
         progress_display(),
         report=write_run_reports,
         resume=resume_command(),
     )
-    print_run(folder)
+    print_run(run)
 
 
 def final_test(

@@ -25,10 +25,11 @@ from essay_scoring.judging.study_start import put_in_force
 from essay_scoring.judging.tuning import Tune, tuning_round
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.study_results import STUDY, ArmEnding, Ending, StudyRecord
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.reporters import Reporters
+from essay_scoring.runs.cv import WriteReports
 from essay_scoring.runs.run import open_run
 from essay_scoring.runs.session import Session, finish
 
@@ -37,16 +38,21 @@ from essay_scoring.runs.session import Session, finish
 class Outside:
     """What a study is given from above: who writes pages, who hears each plan's power, who tunes.
 
-    `say` is told before any candidate starts; `tune` runs a search and returns its folder.
+    `report_study` is given the study's folder and the run decided for. `say` is told before any
+    candidate starts; `tune` runs a search and returns its folder.
     """
 
-    reporters: Reporters
+    report_run: WriteReports
+    report_study: Callable[[Path, RunRecord], object]
     say: Callable[[str], None]
     tune: Tune
 
 
 class StudyRunner:
-    """Runs the arms of a study in the order of its file, and keeps the results."""
+    """Runs the arms of a study in the order of its file, and keeps the results.
+
+    The data is prepared and loaded when the runner is made, and once: all arms share it.
+    """
 
     def __init__(
         self,
@@ -59,7 +65,8 @@ class StudyRunner:
     ) -> None:
         self._study, self._workspace, self._progress = study, workspace, progress
         self._outside, self._resume = outside, resume
-        self._arms = ArmRunner(workspace, progress, outside.reporters.run, resume, {}, [])
+        config = study.config(study.settings.reference, study.schemes[0])
+        self._arms = ArmRunner(open_run(config, workspace, progress), outside.report_run, resume)
         self._reference = Planned.of(study, study.settings.reference, "reference")
         tolerance = study.settings.seed_tolerance
         n_looks = len(study.settings.candidates) + len(study.searches)
@@ -75,7 +82,7 @@ class StudyRunner:
         """
         folder = self._folder()
 
-        def work(opened: Session) -> None:
+        def work(opened: Session) -> Path:
             write_json(folder / "config.json", self._identity())
             self._run_arms(opened)
             decision = self._decide(opened)
@@ -83,9 +90,10 @@ class StudyRunner:
             record = study_record(folder.name, self._study, *parts, decision)
             write_record(folder / STUDY, record)
             opened.stage("reports")
-            self._outside.reporters.study(folder)
+            self._outside.report_study(folder, self._decided_run(decision))
+            return folder
 
-        return finish(folder, self._resume, self._progress, work, stands=self._stands)
+        return finish(folder, self._resume, self._progress, work, read=self._standing)
 
     def _run_arms(self, opened: Session) -> None:
         """Run the reference, put the plans in force, then take the candidates in their order."""
@@ -157,6 +165,9 @@ class StudyRunner:
         ended[tuned.arm] = tuned
         return after_tuning(first, tuned, self._keeper.gates)
 
+    def _decided_run(self, decision: Conclusion) -> RunRecord:
+        return self._arms.runs[decision.arm, self._study.schemes[0]][0]
+
     def _endings(self) -> dict[str, Ending]:
         """Return how the candidates so far ended, in their order."""
         ended = self._state.ended.values()
@@ -180,9 +191,7 @@ class StudyRunner:
 
     def _folder(self) -> Path:
         """Return the study's folder, named by everything its decision depends on."""
-        study = self._study
-        config = study.config(study.settings.reference, study.schemes[0])
-        run = open_run(config, self._workspace, self._progress)
+        study, run = self._study, self._arms.base
         identity = {
             **self._identity(),
             "data": run.prepared.data_sha256,
@@ -192,17 +201,16 @@ class StudyRunner:
         name = f"{study.settings.name}-{fingerprint(identity)[:12]}"
         return self._workspace.runs / "studies" / name
 
-    def _stands(self, folder: Path) -> bool:
-        """Tell whether every run of a finished study is as it was, and no evidence was invalid."""
-        require_intact(folder)
-        study = read_record(StudyRecord, folder / STUDY)
+    def _standing(self, folder: Path) -> Path | None:
+        """Return a finished study's folder, None where a run was changed or a gate was invalid."""
+        study = read_record(StudyRecord, require_intact(folder) / STUDY)
         manifests = {
             self._workspace.runs / run.run / MANIFEST: run.manifest_sha256 for run in study.runs
         }
         if any(gate.verdict == "invalid" for gate in study.gates):
-            return False
+            return None
         for path, sha256 in manifests.items():
             if not path.is_file() or file_sha256(path) != sha256:
-                return False
+                return None
             require_intact(path.parent)
-        return True
+        return folder

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from essay_scoring.core.errors import EssayScoringError, EvidenceError, NotFiniteError
-from essay_scoring.core.progress import Progress
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.attempts import require_unmarked
-from essay_scoring.judging.evidence import admit
+from essay_scoring.judging.evidence import admit, require_admissible
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_plan import Arm, Study, tuned_name
 from essay_scoring.records import provenance
 from essay_scoring.records.config import RunConfig
-from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.finished_run import RunRecord, read_metrics
 from essay_scoring.records.judgements import Role
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.study_results import BriefSummary, StudyRun
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
-from essay_scoring.runs.run import open_run
+from essay_scoring.runs.run import Run
 from essay_scoring.runs.session import read_status
 
 
@@ -65,14 +64,21 @@ class Planned:
 
 @dataclass(frozen=True)
 class ArmRunner:
-    """Runs arms and keeps their records in `runs`, and in `rows` what study.json says of them."""
+    """Runs arms and keeps their records in `runs`, and in `rows` what study.json says of them.
 
-    workspace: Workspace
-    progress: Progress
+    `base` is a run of the reference: the arms' runs share its data, which is loaded once.
+    """
+
+    base: Run
     report: WriteReports
     resume: str
-    runs: dict[tuple[str, Scheme], tuple[RunRecord, ...]]
-    rows: list[StudyRun]
+    runs: dict[tuple[str, Scheme], tuple[RunRecord, ...]] = field(default_factory=dict)
+    rows: list[StudyRun] = field(default_factory=list)
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the study's runs and ledgers lie."""
+        return self.base.workspace
 
     def run(
         self, arm: Planned, scheme: Scheme, plan: GatePlan | None = None
@@ -85,20 +91,21 @@ class ArmRunner:
         """
         key = (arm.name, scheme)
         if key not in self.runs:
-            folders = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
-            self.runs[key] = tuple(self._read(folder, plan) for folder in folders)
-            done = zip(self.runs[key], arm.seeds, strict=True)
-            self.rows.extend(_row(arm, run, arm.command(scheme, seed)) for run, seed in done)
+            done = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
+            if plan is not None:
+                for run in done:
+                    require_admissible(run, plan, Ledger(self.workspace.attempts))
+            self.runs[key] = tuple(done)
+            self.rows.extend(
+                _row(arm, run, arm.command(scheme, seed))
+                for run, seed in zip(done, arm.seeds, strict=True)
+            )
         return self.runs[key]
-
-    def _read(self, folder: Path, plan: GatePlan | None) -> RunRecord:
-        if plan is None:
-            return read_run(folder)
-        return admit(folder, plan, Ledger(self.workspace.attempts))
 
     def folders(self, arm: Planned, scheme: Scheme) -> list[Path]:
         """Return the run folders of an arm, whether they are there yet or not."""
-        return [self._folder(arm.config(scheme, seed)) for seed in arm.seeds]
+        runs = (self.base.on_same_data(arm.config(scheme, seed)) for seed in arm.seeds)
+        return [self.workspace.runs / run.folder_name for run in runs]
 
     def require_startable(self, arm: Planned, plan: GatePlan) -> None:
         """Raise EvidenceError before a run starts in a tree that a plan will not allow."""
@@ -111,21 +118,17 @@ class ArmRunner:
                 mend="commit them, or judge by a plan with allow_dirty = true",
             )
 
-    def _finished(self, config: RunConfig, plan: GatePlan | None) -> Path:
-        folder = self._folder(config)
+    def _finished(self, config: RunConfig, plan: GatePlan | None) -> RunRecord:
+        run = self.base.on_same_data(config)
+        folder = self.workspace.runs / run.folder_name
         if plan is not None and folder.is_dir():
             require_unmarked(folder, Ledger(self.workspace.attempts))
         try:
-            return run_cv(
-                config, self.workspace, self.progress, report=self.report, resume=self.resume
-            )
+            return run_cv(run, report=self.report, resume=self.resume)
         except Exception as error:
             if isinstance(error, NotFiniteError) or not isinstance(error, EssayScoringError):
                 self._mark(folder, plan)
             raise
-
-    def _folder(self, config: RunConfig) -> Path:
-        return self.workspace.runs / open_run(config, self.workspace, self.progress).folder_name
 
     def _mark(self, folder: Path, plan: GatePlan | None) -> None:
         """Write a failed run to the ledger of attempts."""
@@ -141,12 +144,12 @@ def not_finite(folder: Path, run: RunRecord | None) -> bool:
     """
     if not (folder / "status.json").is_file():
         return False
-    if is_complete(folder):
+    if run is not None or is_complete(folder):
         try:
-            fits = (run or read_run(folder)).metrics.fits
+            metrics = read_metrics(folder) if run is None else run.metrics
         except EvidenceError:  # What was changed since says nothing.
             return False
-        return not all(fit.finite for fit in fits)
+        return not all(fit.finite for fit in metrics.fits)
     status = read_status(folder)
     return status["state"] == "failed" and bool(
         status["failure"]["type"] == NotFiniteError.__name__

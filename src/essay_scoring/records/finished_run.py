@@ -1,4 +1,4 @@
-"""A run: what its folder says of it, verified when it is read."""
+"""A run: the one record of it, which its folder holds and which is verified when it is read."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.core.record import Scheme, read_record
+from essay_scoring.core.record import Scheme, read_record, write_record
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.probes import PromptProbe
-from essay_scoring.records.residuals import STEM, read_residuals
+from essay_scoring.records.residuals import STEM, read_residuals, write_residuals
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.statistics.predictions import Predictions
+
+METRICS = Path("artifacts", "cv_metrics.json")
+PROBE = Path("artifacts", "prompt_probe.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +23,7 @@ class RunRecord:
     """A run as its folder holds it.
 
     `covariates` are columns (n,) by name, NaN where unknown; `probe` is None for a run without one.
+    `manifest_sha256` is one hash of every file of the run, empty until the run is sealed.
     """
 
     folder: Path
@@ -27,6 +31,7 @@ class RunRecord:
     predictions: Predictions
     covariates: dict[str, FloatArray]
     probe: PromptProbe | None
+    manifest_sha256: str = ""
 
     @property
     def scheme(self) -> Scheme:
@@ -38,30 +43,50 @@ class RunRecord:
         """How raw predictions became scores."""
         return self.metrics.mapping.name
 
-    @property
-    def manifest_sha256(self) -> str:
-        """One hash of every file of the run."""
-        return file_sha256(self.folder / MANIFEST)
+    def sealed(self) -> RunRecord:
+        """Return the record with the hash of the manifest that its folder has now."""
+        return replace(self, manifest_sha256=file_sha256(self.folder / MANIFEST))
+
+
+def refits_cutpoints(metrics: CvMetrics) -> bool:
+    """Tell whether scores come from cut-points that resamples of the run fit again."""
+    return metrics.mapping.name == "qwk_cutpoints_lfo" and metrics.scales.shared is not None
+
+
+def write_run(run: RunRecord) -> list[Path]:
+    """Write a run's metrics, residual files and probe into its folder; return their paths.
+
+    `read_unsealed` returns the same record from them.
+    """
+    artifacts = (run.folder / METRICS).parent
+    written = [*write_residuals(artifacts, run.predictions, run.scheme, run.covariates)]
+    for path, record in ((METRICS, run.metrics), (PROBE, run.probe)):
+        if record is not None:
+            write_record(run.folder / path, record)
+            written.append(run.folder / path)
+    return written
 
 
 def read_run(folder: Path) -> RunRecord:
     """Return a finished run; raise EvidenceError unless it is complete and untouched."""
     require_intact(folder)
-    return read_unsealed(folder)
+    return read_unsealed(folder).sealed()
+
+
+def read_metrics(folder: Path) -> CvMetrics:
+    """Return a finished run's metrics alone; raise EvidenceError as `read_run` does."""
+    return read_record(CvMetrics, require_intact(folder) / METRICS)
 
 
 def read_unsealed(folder: Path) -> RunRecord:
     """Return a run that is about to be sealed; raise InputError naming the file at fault."""
-    artifacts = folder / "artifacts"
-    metrics = read_record(CvMetrics, artifacts / "cv_metrics.json")
-    residuals = read_residuals(artifacts / f"{STEM}.jsonl", metrics.scales)
-    fitted = metrics.mapping.name == "qwk_cutpoints_lfo"
-    refit = fitted and metrics.scales.shared is not None
-    probe = artifacts / "prompt_probe.json"
+    metrics = read_record(CvMetrics, folder / METRICS)
+    residuals = read_residuals(folder / METRICS.with_name(f"{STEM}.jsonl"), metrics.scales)
+    probe = folder / PROBE
     return RunRecord(
         folder,
         metrics,
-        replace(residuals.predictions, refit=refit),
+        replace(residuals.predictions, refit=refits_cutpoints(metrics)),
         residuals.covariates,
         read_record(PromptProbe, probe) if probe.is_file() else None,
     )

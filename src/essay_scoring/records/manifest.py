@@ -30,8 +30,8 @@ def write_manifest(folder: Path) -> None:
     write_json(folder / MANIFEST, {"schema": 1, "files": files})
 
 
-def require_intact(folder: Path) -> None:
-    """Raise EvidenceError unless the folder is complete and every file is as it was written."""
+def require_intact(folder: Path) -> Path:
+    """Return a complete folder, every file as it was written; raise EvidenceError for another."""
     if not is_complete(folder):
         raise EvidenceError(
             "the run is not complete (no manifest.json)",
@@ -53,6 +53,7 @@ def require_intact(folder: Path) -> None:
                 where=str(path),
                 mend="restore the file or run again",
             )
+    return folder
 
 
 def require_outside(folder: Path, path: Path) -> None:

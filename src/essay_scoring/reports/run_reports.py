@@ -12,23 +12,24 @@ from essay_scoring.reports.residual_diagnostics import residual_diagnostics
 from essay_scoring.reports.texts import write_texts
 
 
-def write_run_reports(folder: Path) -> list[Path]:
+def write_run_reports(run: RunRecord) -> list[Path]:
     """Write `reports/residual_diagnostics.md` of a run that is not sealed yet, and its views.
 
-    They are made from artifacts/ alone, the same artifacts giving the same bytes. Returns their
-    paths; raises InputError for an artifact that is absent or faulty.
+    They are made from the record alone, the same record giving the same bytes. Returns their paths.
     """
-    run = read_unsealed(folder)
     diagnostics = residual_diagnostics(run.metrics, run.predictions)
-    sealed = write_texts(folder / "reports", {"residual_diagnostics.md": diagnostics})
-    return [*sealed, *_views(run)]
+    sealed = write_texts(run.folder / "reports", {"residual_diagnostics.md": diagnostics})
+    return [*sealed, *_write_views(run)]
 
 
 def write_run_views(folder: Path) -> list[Path]:
-    """Write `cv_report.md` and `report.html` under views/, which no seal covers; their paths."""
-    return _views(read_unsealed(folder))
+    """Write `cv_report.md` and `report.html` under views/, which no seal covers; their paths.
+
+    Raises InputError for an artifact that is absent or faulty.
+    """
+    return _write_views(read_unsealed(folder))
 
 
-def _views(run: RunRecord) -> list[Path]:
+def _write_views(run: RunRecord) -> list[Path]:
     pages = {"cv_report.md": cv_report(run.metrics, run.probe), "report.html": run_page(run)}
     return write_texts(run.folder / VIEWS, pages)

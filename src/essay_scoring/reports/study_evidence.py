@@ -43,12 +43,17 @@ class Best:
     shortcomings: Sequence[Shortcoming]
 
 
-def read_beside(folder: Path, study: StudyRecord) -> Beside:
-    """Return what RUNS holds of the run decided for; `folder` is RUNS/studies/<study>."""
+def read_beside(folder: Path, study: StudyRecord, decided: RunRecord | None = None) -> Beside:
+    """Return what there is of the run decided for; `folder` is RUNS/studies/<study>.
+
+    RUNS is asked for the run only where the caller does not have it.
+    """
     runs, name = folder.resolve().parent.parent, Path(study.decided_run).name
     audits = runs / "audits" / name
+    if decided is None and is_complete(runs / name):
+        decided = read_run(runs / name)
     return Beside(
-        read_run(runs / name) if is_complete(runs / name) else None,
+        decided,
         {
             title: read_audit(kind, audits / file, study.decided_run).sections
             for file, (title, kind) in AUDITS.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.record import read_record
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.reports.comparison_tables import comparison_tables
@@ -41,11 +42,11 @@ CAPTIONS = {
 }
 
 
-def write_study_reports(folder: Path) -> list[Path]:
+def write_study_reports(folder: Path, decided: RunRecord | None = None) -> list[Path]:
     """Write `decision.md` of a study folder that is not sealed yet, and its views; their paths."""
     study = read_record(StudyRecord, folder / STUDY)
     sealed = write_texts(folder, {"decision.md": decision_record(study)})
-    return [*sealed, *write_study_views(folder)]
+    return [*sealed, *_write_page(folder, study, decided)]
 
 
 def write_study_views(folder: Path) -> list[Path]:
@@ -53,8 +54,11 @@ def write_study_views(folder: Path) -> list[Path]:
 
     Besides study.json it shows what RUNS holds of the run decided for: artifacts and audits.
     """
-    study = read_record(StudyRecord, folder / STUDY)
-    page = study_page(study, read_beside(folder, study))
+    return _write_page(folder, read_record(StudyRecord, folder / STUDY), None)
+
+
+def _write_page(folder: Path, study: StudyRecord, decided: RunRecord | None) -> list[Path]:
+    page = study_page(study, read_beside(folder, study, decided))
     return write_texts(folder / VIEWS, {"report.html": page})
 
 

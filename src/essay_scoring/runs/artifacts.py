@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import numpy as np
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import derive_seed, rows_sha256
-from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.core.text import word_count
 from essay_scoring.records import provenance
 from essay_scoring.records.config import Baseline, EvaluationSettings, config_values
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.fits import Fit, FitRecord
-from essay_scoring.records.residuals import COVARIATES, write_residuals
+from essay_scoring.records.residuals import COVARIATES
 from essay_scoring.records.run_records import (
     AppliedMapping,
     CvMetrics,
@@ -32,8 +33,8 @@ from essay_scoring.statistics.summary import Summary, covariates, summarise
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One arm's mapped predictions and the fits they came from."""
+class ScorerResult:
+    """One scorer's mapped predictions and the fits they came from."""
 
     mapped: MappedRun
     fits: list[FitRecord]
@@ -65,14 +66,12 @@ def summary_of(predictions: Predictions, settings: EvaluationSettings, seed: int
     )
 
 
-def write_artifacts(
-    run: Run, folder: Path, scored: Scored, baselines: dict[Baseline, Scored]
-) -> list[Path]:
-    """Write cv_metrics.json, the residual files and what else the run has; return the paths."""
-    artifacts = folder / "artifacts"
+def record_of(
+    run: Run, folder: Path, scored: ScorerResult, baselines: dict[Baseline, ScorerResult]
+) -> RunRecord:
+    """Return the record of a run whose fits are all there, as it is to be written."""
     measured = _covariate_values(run)
     predictions = scored.mapped.predictions
-    written = [*write_residuals(artifacts, predictions, run.config.scheme, measured)]
     settings, seed = run.config.evaluation, run.config.seed
     summary = summary_of(predictions, settings, seed)
     scorer = run.config.scorer.model_dump(mode="json")
@@ -100,15 +99,24 @@ def write_artifacts(
         },
         fits=[_fit_row(fit) for fit in scored.fits],
     )
-    written.append(artifacts / "cv_metrics.json")
-    write_record(written[-1], metrics)
-    if run.reads_encoder:
-        written.append(artifacts / "truncation_coverage.json")
-        write_json(written[-1], run.truncation_coverage())
-    if is_probed(run.config):
-        written.append(artifacts / "prompt_probe.json")
-        write_record(written[-1], prompt_probe(run, folder / "models"))
-    return written
+    probe = prompt_probe(run, folder / "models") if is_probed(run.config) else None
+    return RunRecord(
+        folder, metrics, predictions, all_covariates(measured, len(predictions)), probe
+    )
+
+
+def all_covariates(measured: Mapping[str, FloatArray], n: int) -> dict[str, FloatArray]:
+    """Return every covariate of the residual files, each (n,), NaN where it was not measured."""
+    return {name: measured.get(name, np.full(n, np.nan)) for name in COVARIATES}
+
+
+def write_coverage(run: Run, folder: Path) -> list[Path]:
+    """Write how many essays the encoder would cut, where a run reads one; return the path."""
+    if not run.reads_encoder:
+        return []
+    path = folder / "artifacts" / "truncation_coverage.json"
+    write_json(path, run.truncation_coverage())
+    return [path]
 
 
 def metrics_data(
@@ -125,7 +133,7 @@ def metrics_data(
     )
 
 
-def _mapping_record(run: Run, scored: Scored, summary: Summary) -> AppliedMapping:
+def _mapping_record(run: Run, scored: ScorerResult, summary: Summary) -> AppliedMapping:
     """Return the mapping and its cut-points; for the inner fit also what `lfo` would give."""
     name = run.config.training.mapping
     compared = None

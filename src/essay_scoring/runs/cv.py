@@ -6,51 +6,46 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from essay_scoring.core.files import write_json
-from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.models.scorer_settings import ScorerSettings
-from essay_scoring.records.config import Baseline, RunConfig, config_values
+from essay_scoring.records.config import Baseline, config_values
+from essay_scoring.records.finished_run import RunRecord, read_run, write_run
 from essay_scoring.records.fits import FitRecord
-from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.artifacts import Scored, write_artifacts
+from essay_scoring.runs.artifacts import ScorerResult, record_of, write_coverage
 from essay_scoring.runs.cross_validation import gather
 from essay_scoring.runs.mapped_predictions import map_run, plain_mapping
 from essay_scoring.runs.parts import fold_jobs, forget_parts, inner_jobs, join_members
-from essay_scoring.runs.run import BASELINES, Run, open_run, provenance_of
+from essay_scoring.runs.run import BASELINES, Run, provenance_of
 from essay_scoring.runs.session import Session, finish
 
-WriteReports = Callable[[Path], object]
-"""Writes the pages of a run folder. Reports stand above experiments, so the caller brings them."""
+WriteReports = Callable[[RunRecord], object]
+"""Writes the pages of a run. Reports stand above experiments, so the caller brings them."""
 
 
-def run_cv(
-    config: RunConfig,
-    workspace: Workspace,
-    progress: Progress,
-    *,
-    report: WriteReports,
-    resume: str,
-) -> Path:
-    """Return the complete run folder of a config, doing only what is not done yet.
+def run_cv(run: Run, *, report: WriteReports, resume: str) -> RunRecord:
+    """Return a run, finished and sealed, doing only what is not done yet.
 
     `resume` is the command that would continue the run; it is shown where the run is interrupted.
-    Raises BusyError when another process is doing the same run.
+    Raises BusyError when another process is doing the same run, EvidenceError for a finished one
+    that was changed since.
     """
-    run = open_run(config, workspace, progress)
-    folder = workspace.runs / run.folder_name
+    folder = run.workspace.runs / run.folder_name
 
-    def work(session: Session) -> None:
+    def work(session: Session) -> RunRecord:
         write_start(run, folder)
         if run.needs_columns:
             session.stage("features")
             run.columns.warm(run.prepared.train.essays)
         scored, baselines = _cross_validate(run, folder, session)
         session.stage("artifacts")
-        session.wrote(*write_artifacts(run, folder, scored, baselines))
+        record = record_of(run, folder, scored, baselines)
+        session.wrote(*write_run(record), *write_coverage(run, folder))
         session.stage("reports")
-        report(folder)
+        report(record)
+        return record
 
-    return finish(folder, resume, progress, work)
+    done = finish(folder, resume, run.progress, work, read=read_run)
+    return done if done.manifest_sha256 else done.sealed()
 
 
 def write_start(run: Run, folder: Path) -> None:
@@ -68,7 +63,7 @@ _START: dict[str, Callable[[Run, Path], None]] = {
 
 def _cross_validate(
     run: Run, folder: Path, session: Session
-) -> tuple[Scored, dict[Baseline, Scored]]:
+) -> tuple[ScorerResult, dict[Baseline, ScorerResult]]:
     """Return the mapped out-of-fold predictions of the run's scorer and of its baselines."""
     design, models, mapping = run.design, folder / "models", run.config.training.mapping
     single = fold_jobs(design)
@@ -79,13 +74,13 @@ def _cross_validate(
     if mapping == "qwk_cutpoints_inner":
         session.stage("inner cross-validation")
         inner = _fits(run, run.config.scorer, inner_jobs(design), models, session)
-    scored = Scored(map_run(mapping, design, gather(design, fits), inner), fits)
-    baselines: dict[Baseline, Scored] = {}
+    scored = ScorerResult(map_run(mapping, design, gather(design, fits), inner), fits)
+    baselines: dict[Baseline, ScorerResult] = {}
     for name in run.config.baselines:
         session.stage(f"baseline {name}")
         fits = _fits(run, BASELINES[name], single, models / "baselines" / name, session)
         mapped = map_run(plain_mapping(mapping), design, gather(design, fits), [])
-        baselines[name] = Scored(mapped, fits)
+        baselines[name] = ScorerResult(mapped, fits)
     forget_parts(folder)
     return scored, baselines
 

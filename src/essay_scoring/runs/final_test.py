@@ -28,6 +28,7 @@ from essay_scoring.runs.session import Session, finish
 from essay_scoring.statistics.comparison import Comparison, compare
 from essay_scoring.statistics.predictions import Predictions
 
+CONFIG = "config.json"
 FINAL_TEST = Path("artifacts", "final_test.json")
 STEMS = {"decided": "residuals_locked", "reference": "residuals_locked_reference"}
 
@@ -93,8 +94,8 @@ def run_final_test(
     )
     folder, opening = enter(wish, workspace)
 
-    def work(session: Session) -> None:
-        write_json(folder / "config.json", config_values(arms["decided"].run.config))
+    def work(session: Session) -> Path:
+        write_json(folder / CONFIG, config_values(arms["decided"].run.config))
         session.stage("training on all training essays")
         locked = open_locked(wish.prepared, workspace.data)
         scored = {
@@ -109,8 +110,9 @@ def run_final_test(
             )
         write_record(folder / FINAL_TEST, _record(opening, decided, arms["decided"].run, scored))
         session.wrote(folder / FINAL_TEST)
+        return folder
 
-    return finish(folder, resume, progress, work)
+    return finish(folder, resume, progress, work, read=require_intact)
 
 
 def _arms(decided: Decided, workspace: Workspace, progress: Progress) -> dict[str, _Arm]:
@@ -130,7 +132,13 @@ def _arms(decided: Decided, workspace: Workspace, progress: Progress) -> dict[st
     if (reference := _reference(study, rows["decided"])).run != name:
         rows["reference"] = reference
     runs = decided.run.resolve().parent
-    arms = {side: _arm(runs / row.run, row, workspace, progress) for side, row in rows.items()}
+    arms: dict[str, _Arm] = {}
+    for side, row in rows.items():
+        record, config = _compared(runs / row.run, row), load_run_config(runs / row.run / CONFIG)
+        known = next(iter(arms.values()), None)
+        run = known.run.on_same_data(config) if known else open_run(config, workspace, progress)
+        _require_same(run, record)
+        arms[side] = _Arm(record, run)
     if len({arm.run.prepared.manifest["locked_sha256"] for arm in arms.values()}) > 1:
         raise EvidenceError(
             "the decided run and the reference have other locked tests",
@@ -146,8 +154,8 @@ def _reference(study: StudyRecord, decided: StudyRun) -> StudyRun:
     return next((run for run in runs if run.seed == decided.seed), runs[0])
 
 
-def _arm(folder: Path, row: StudyRun, workspace: Workspace, progress: Progress) -> _Arm:
-    """Return a run of the study; EvidenceError if it, its code or its data are others today."""
+def _compared(folder: Path, row: StudyRun) -> RunRecord:
+    """Return a run of the study; EvidenceError if it is not the one that the study compared."""
     record = read_run(folder)
     if record.manifest_sha256 != row.manifest_sha256:
         raise EvidenceError(
@@ -155,9 +163,7 @@ def _arm(folder: Path, row: StudyRun, workspace: Workspace, progress: Progress) 
             where=str(folder),
             mend="restore it, or run the study again",
         )
-    run = open_run(load_run_config(folder / "config.json"), workspace, progress)
-    _require_same(run, record)
-    return _Arm(record, run)
+    return record
 
 
 def _require_same(run: Run, past: RunRecord) -> None:

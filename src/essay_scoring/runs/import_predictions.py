@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,10 +29,15 @@ from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records import provenance
 from essay_scoring.records.config import EvaluationSettings
+from essay_scoring.records.finished_run import (
+    RunRecord,
+    read_run,
+    refits_cutpoints,
+    write_run,
+)
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.records.residuals import write_residuals
 from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName, SecondScores
-from essay_scoring.runs.artifacts import metrics_data, summary_of
+from essay_scoring.runs.artifacts import all_covariates, metrics_data, summary_of
 from essay_scoring.runs.cv import WriteReports
 from essay_scoring.runs.mapped_predictions import as_json
 from essay_scoring.runs.session import Session, finish
@@ -85,8 +90,8 @@ def import_predictions(
     *,
     report: WriteReports,
     resume: str,
-) -> Path:
-    """Return the run folder made of a file of predictions; compare and report take it like any.
+) -> RunRecord:
+    """Return the run made of a file of predictions; compare and report take it like any.
 
     The file has one row per essay with record_id, prompt, fold, y_true (own scale) and y_pred_raw,
     y_pred or both, or what OTHER_NAMES calls them. Where y_pred is absent, the raw values are
@@ -108,11 +113,10 @@ def import_predictions(
     # A file that is at fault leaves no folder behind, so it is read before there is one.
     read = None if is_complete(folder) else _predictions(table, request)
 
-    def work(session: Session) -> None:
+    def work(session: Session) -> RunRecord:
         predictions, mapping, second = read or _predictions(table, request)
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
         session.stage("artifacts")
-        paths = write_residuals(folder / "artifacts", predictions, request.scheme, {})
         metrics = CvMetrics(
             run=RunName(name=request.name, folder=folder.name, scheme=request.scheme),
             family="imported",
@@ -129,15 +133,18 @@ def import_predictions(
             baselines={},
             fits=[],
         )
-        write_record(folder / "artifacts" / "cv_metrics.json", metrics)
-        session.wrote(*paths, folder / "artifacts" / "cv_metrics.json")
+        unknown = all_covariates({}, len(predictions))
+        kept = replace(predictions, refit=refits_cutpoints(metrics))
+        record = RunRecord(folder, metrics, kept, unknown, probe=None)
+        session.wrote(*write_run(record))
         if second is not None:
             write_record(folder / SECOND_SCORES, second)
             session.wrote(folder / SECOND_SCORES)
         session.stage("reports")
-        report(folder)
+        report(record)
+        return record
 
-    return finish(folder, resume, progress, work)
+    return finish(folder, resume, progress, work, read=read_run)
 
 
 def _predictions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -54,6 +54,17 @@ class Run:
     splits: Splits
     workspace: Workspace
     progress: Progress
+
+    def on_same_data(self, config: RunConfig) -> Run:
+        """Return the run of another config; data that both ask for is not loaded again.
+
+        Raises InputError as `open_run` does.
+        """
+        asked = [(each.data, each.splits_path) for each in (self.config, config)]
+        if asked[0] != asked[1]:
+            return open_run(config, self.workspace, self.progress)
+        _require_mapping(config)
+        return replace(self, config=config)
 
     @cached_property
     def columns(self) -> FeatureTable:
@@ -153,11 +164,16 @@ def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run
     Raises InputError for data or splits that cannot be used, and for a mapping that needs one
     score scale where each prompt has its own.
     """
-    if config.training.mapping != "round_half_band":
-        shared_scale(scales_of(config.data.corpus), config.training.mapping)
+    _require_mapping(config)
     prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
     path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
     return Run(config, prepared, read_splits(path, prepared, config.scheme), workspace, progress)
+
+
+def _require_mapping(config: RunConfig) -> None:
+    """Raise InputError for a mapping that needs one scale where each prompt has its own."""
+    if config.training.mapping != "round_half_band":
+        shared_scale(scales_of(config.data.corpus), config.training.mapping)
 
 
 def device() -> tuple[str, str | None]:

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from essay_scoring.core.errors import (
     BusyError,
@@ -22,6 +22,7 @@ from essay_scoring.core.errors import (
     Interrupted,
 )
 from essay_scoring.core.files import same_file, try_lock, write_json
+from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.core.record import AnyRecord, read_record
 from essay_scoring.records.ledger import now
@@ -40,6 +41,8 @@ LOOK_SECONDS = 1.0
 
 _PROGRESS_SECONDS = 0.5
 
+T = TypeVar("T")
+
 log = logging.getLogger("essay_scoring")
 
 
@@ -47,44 +50,38 @@ def finish(
     folder: Path,
     resume: str,
     progress: Progress,
-    work: Callable[[Session], object],
+    work: Callable[[Session], T],
     *,
+    read: Callable[[Path], T | None],
     shared: bool = False,
-    stands: Callable[[Path], bool] | None = None,
-) -> Path:
-    """Return a folder once it is finished and sealed, doing `work` in it unless that is done.
+) -> T:
+    """Return what `work` made of a folder, now sealed, or what `read` finds in a finished one.
 
-    Whether it is finished is asked again under the lock, and nothing finished is used unverified: a
-    folder that was changed since raises EvidenceError, or is for `stands` to judge, which may have
-    the work done again by returning False. Raises BusyError when another live process holds the
-    folder. However the work ends, status.json says so: `complete`, `interrupted` (with the `resume`
-    command) or `failed` (with the error's type). A process that is killed leaves `running` behind,
-    which `read_status` tells from a live one. `shared`: other processes work in the folder too,
-    under locks of their own, so half-written files are theirs, and are left until all is done.
+    `read` verifies the folder: it raises EvidenceError for one that was changed since, and has the
+    work done again by returning None. Whether the folder is finished is asked again under the lock,
+    so that what `work` returned is passed on only under a seal that this process wrote. Raises
+    BusyError when another live process holds the folder. However the work ends, status.json says
+    so: `complete`, `interrupted` (with the `resume` command) or `failed` (with the error's type). A
+    process that is killed leaves `running` behind, which `read_status` tells from a live one.
+    `shared`: other processes work in the folder too, under locks of their own, so half-written
+    files are theirs, and are left until all is done.
     """
-    stands = stands or _intact
-    if is_complete(folder) and stands(folder):
-        return folder
+    if is_complete(folder) and (finished := read(folder)) is not None:
+        return finished
     with _held(folder) as still_ours:
         if is_complete(folder):
-            if stands(folder):
-                return folder
+            if (finished := read(folder)) is not None:
+                return finished
             (folder / MANIFEST).unlink()
         if not shared:
             _sweep(folder)
         session = Session(folder, resume, progress, still_ours)
         with _log_to(folder / "run.log"), progress.heard_by(session.hear), session:
-            session.do(work)
+            result = session.do(work)
         if shared:
             _sweep(folder)
         write_manifest(folder)
-    return folder
-
-
-def _intact(folder: Path) -> bool:
-    """Return True for a finished folder that is as it was sealed; raise EvidenceError if not."""
-    require_intact(folder)
-    return True
+    return result
 
 
 @contextlib.contextmanager
@@ -114,7 +111,7 @@ class Session:
     ) -> None:
         self.folder, self.progress = folder, progress
         self._still_ours = still_ours
-        self._evidence: list[Path] = []
+        self._evidence: dict[Path, str | None] = {}
         self.doing = "starting"
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -156,33 +153,29 @@ class Session:
         self._write(stage=name)
 
     def wrote(self, *paths: Path) -> None:
-        """Name files and sealed folders that must be there, whole, when the folder is sealed."""
-        self._evidence.extend(paths)
+        """Name files and sealed folders that must be as they are now when the folder is sealed."""
+        self._evidence |= {path: None if path.is_dir() else file_sha256(path) for path in paths}
 
-    def do(self, work: Callable[[Session], object]) -> None:
-        """Do the work; EvidenceError unless all it wrote is still there, every fit as sealed."""
+    def do(self, work: Callable[[Session], T]) -> T:
+        """Return what the work returns; EvidenceError unless all it wrote is as it was written."""
         try:
-            work(self)
+            result = work(self)
         except OSError:
             self._require_ours()
             raise
         self._require_ours()
-        for path in self._evidence:
+        for path, sha256 in self._evidence.items():
             if path.is_dir():
                 require_intact(path)
             elif not path.is_file():
-                raise self._removed(str(path))
+                raise _unsealable("removed", str(path))
+            elif file_sha256(path) != sha256:
+                raise _unsealable("changed", str(path))
+        return result
 
     def _require_ours(self) -> None:
         if not self._still_ours():
-            raise self._removed(str(self.folder))
-
-    def _removed(self, where: str) -> EvidenceError:
-        return EvidenceError(
-            "removed while the run was going on, so that nothing can be sealed",
-            where=where,
-            mend="start the same command again",
-        )
+            raise _unsealable("removed", str(self.folder))
 
     def _end(self, state: str, **more: Any) -> None:
         self._write(state=state, finished=_now(), **more)
@@ -247,6 +240,14 @@ def hosts(folder: Path) -> set[str]:
 def _sessions(folder: Path) -> list[dict[str, Any]]:
     """Return when and where each process entered the folder, in order."""
     return list(status_values(folder).get("sessions", []))
+
+
+def _unsealable(what: str, where: str) -> EvidenceError:
+    return EvidenceError(
+        f"{what} while the run was going on, so that nothing can be sealed",
+        where=where,
+        mend="start the same command again",
+    )
 
 
 def _sweep(folder: Path) -> None:

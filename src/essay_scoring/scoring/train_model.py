@@ -18,7 +18,8 @@ from essay_scoring.models.ensemble import EnsembleScorer
 from essay_scoring.models.family import FamilyScorer
 from essay_scoring.models.scorer_settings import BlendSettings, TransformerSettings
 from essay_scoring.records.config import RunConfig, config_values
-from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
 from essay_scoring.runs.full_fit import final_cutpoints, fit_everything
@@ -69,8 +70,8 @@ def train_model(
     run = open_run(config, workspace, progress)
     folder = order.models / model_name(run, order.coverage)
 
-    def work(session: Session) -> None:
-        cv = read_run(run_cv(config, workspace, progress, report=report, resume=resume))
+    def work(session: Session) -> Path:
+        cv = run_cv(run, report=report, resume=resume)
         write_json(folder / CONFIG, config_values(config))
         made_of = dict(provenance_of(run)) | _comes_from(cv)
         write_record(folder / PROVENANCE, ModelProvenance.model_validate(made_of))
@@ -84,8 +85,9 @@ def train_model(
         write_json(folder / INTERVAL, interval.model_dump(mode="json"))
         essays = train.essays
         write_flags(folder, learn_flags(essays, _vectors(run, folder), config.seed))
+        return folder
 
-    return finish(folder, resume, progress, work)
+    return finish(folder, resume, progress, work, read=require_intact)
 
 
 def model_name(run: Run, coverage: float) -> str:

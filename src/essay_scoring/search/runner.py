@@ -12,7 +12,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
 from essay_scoring.records import provenance
 from essay_scoring.records.config import RunConfig
-from essay_scoring.records.finished_run import RunRecord, read_run
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.residuals import write_residuals
 from essay_scoring.records.search import (
     NestedResult,
@@ -58,7 +58,7 @@ def run_search(
     """
     place = open_search(search, workspace, progress, team.storage)
     known = (place.folder.path, open_search, search, workspace, Progress(), team.storage)
-    end = Ending(place, workspace, reporters, resume).run
+    end = Ending(place, reporters, resume).run
     helping = partial(helpers, team.workers, help_in, *known)
     return run_together(place, end, helping, progress, resume)
 
@@ -68,7 +68,6 @@ class Ending:
     """Ends a search of which every configuration was tried."""
 
     place: SearchPlace
-    workspace: Workspace
     reporters: Reporters
     resume: str
 
@@ -82,7 +81,7 @@ class Ending:
             session.stage("outer folds")
             nested = self._nested()
         session.stage("stability")
-        stability = self._stability(session.progress)
+        stability = self._stability()
         session.stage("artifacts")
         objective = place.search.settings.objective
         rows = {part.name: known.rows() for part, known in trials.items()}
@@ -195,7 +194,7 @@ class Ending:
             seed=derive_seed(place.search.settings.seed, "comparison"),
         ).model_dump(mode="json")
 
-    def _stability(self, progress: Progress) -> list[StabilityRow]:
+    def _stability(self) -> list[StabilityRow]:
         """Return the leading configurations' mean QWK under `stratified_text`.
 
         That is on unseen essays of prompts that training saw. Each is a run folder of its own,
@@ -208,15 +207,8 @@ class Ending:
         for role, config in configs.items():
             name = f"{config.name[:40]}-{role}"
             changed = {"scheme": STABILITY_SCHEME, "baselines": (), "name": name}
-            runs[role] = read_run(
-                run_cv(
-                    config.model_copy(update=changed),
-                    self.workspace,
-                    progress,
-                    report=self.reporters.run,
-                    resume=self.resume,
-                )
-            )
+            run = self.place.evaluator.base.on_same_data(config.model_copy(update=changed))
+            runs[role] = run_cv(run, report=self.reporters.run, resume=self.resume)
         return [_stability_row(role, run, runs["reference"]) for role, run in runs.items()]
 
 

@@ -91,7 +91,7 @@ def run_together(
     """
     path = place.folder.path
 
-    def lead(session: Session) -> None:
+    def lead(session: Session) -> Path:
         write_json(place.folder.config, place.identity)
         write_record(place.folder.provenance, provenance_of(place.evaluator.base))
         # Columns are computed before helpers start, so that they find them stored.
@@ -102,11 +102,12 @@ def run_together(
             place.work(told)
         end(session)
         shutil.rmtree(place.folder.locks, ignore_errors=True)
+        return path
 
     joined = False
     while not is_complete(path):
         try:
-            return finish(path, resume, progress, lead, shared=True)
+            return finish(path, resume, progress, lead, read=require_intact, shared=True)
         except BusyError as error:
             # A leader may also find one of the runs busy that the ending needs.
             if error.where != str(path):
@@ -116,8 +117,7 @@ def run_together(
             with helping():
                 place.work(lambda: None)
             joined = True
-    require_intact(path)
-    return path
+    return require_intact(path)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from essay_scoring.models.transformer.training_loop import Training
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
+from essay_scoring.runs.run import open_run
 from tests.conftest import ROOT, smoke_config
 
 NAN = float("nan")
@@ -46,7 +47,7 @@ def stopped(space: Workspace) -> str:
     """Run the smoke config until it stops; return why, once nothing of it can be evidence."""
     config = smoke_config("transformer", 'baselines=["mean"]')
     with pytest.raises(NotFiniteError) as caught:
-        run_cv(config, space, Progress(), report=lambda _: None, resume="again")
+        run_cv(open_run(config, space, Progress()), report=lambda _: None, resume="again")
     [folder] = [path for path in space.runs.iterdir() if path.is_dir()]
     status = read_json(folder / "status.json")
     assert status["state"] == "failed"
