@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,12 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import Study, load_study
 from essay_scoring.records.config import load_run_config
-from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.manifest import require_intact, write_manifest
 from essay_scoring.records.study_results import read_study
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_table import arms_table
+from tests.attacks.edited import Shell, edit
 from tests.conftest import ROOT
 from tests.studies.made import arm, endings, gates, outcome_of, run_study, study_file
 
@@ -304,3 +307,37 @@ def test_a_context_arm_is_shown_and_compared_but_judged_by_no_gate(
         "beside": None,
         "a": compared["arms"][1]["prompt_test"]["p"],
     }
+
+
+def test_a_context_arm_that_does_not_compare_is_said(
+    tmp_path: Path, warm_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = Shell(tmp_path, warm_cache)
+    path = study_file(
+        tmp_path, arm("a", gates("hard")), arm("beside", family="ridge", kind="context")
+    )
+    plan = (tmp_path / "hard.toml").read_text(encoding="utf-8")
+    write_text(tmp_path / "hard.toml", plan.replace("allow_dirty", "tolerates = []\nallow_dirty"))
+    assert shell.study(path) == 3
+    [study], [beside] = shell.runs.glob("studies/*"), shell.runs.glob("beside-*")
+    assert len(read_study(study).comparisons[0].arms) == 2
+
+    def elsewhere(metrics: Any) -> None:
+        metrics["fits"][0]["environments"][0]["machine"]["processor"] = "Another"
+
+    edit(beside / "artifacts" / "cv_metrics.json", elsewhere)
+    write_manifest(beside)
+    shutil.rmtree(study)
+    capsys.readouterr()
+    assert shell.study(path) == 3
+    [compared] = read_study(study).comparisons
+    assert [one.arm for one in compared.arms] == ["a"]
+    [ended] = [one for one in read_study(study).arms if one.arm == "beside"]
+    assert ended.ending is None
+    said = str(ended.reason)
+    assert said.startswith("not compared: ")
+    assert "processor differs: " in said
+    assert "does not tolerate" in said
+    assert str(shell.runs) not in said
+    assert f"beside {said}" in capsys.readouterr().out.splitlines()
+    assert "processor differs: " in (study / "decision.md").read_text(encoding="utf-8")

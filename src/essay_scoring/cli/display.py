@@ -120,8 +120,9 @@ def print_study(folder: Path, study: StudyRecord) -> None:
     for gate in study.gates:
         _print_gate(gate)
     for arm in study.arms:
-        if arm.ending == "not_run":
-            typer.echo(f"{arm.arm} not run: {arm.reason}")
+        if arm.reason:
+            not_run = "not run: " if arm.ending == "not_run" else ""
+            typer.echo(f"{arm.arm} {not_run}{arm.reason}")
     typer.echo(f"decision: {study.outcome}. {study.reason}")
     typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / VIEWS / 'report.html'}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 from essay_scoring.core.errors import EvidenceError, NotFiniteError
@@ -50,16 +49,23 @@ class Gatekeeper:
         return ArmEnding(arm=arm, role=role, ending=ending, unstable=unstable)
 
     def show(self, arm: Planned, plan: GatePlan) -> ArmEnding:
-        """Run an arm that no gate judges and keep how it compares, under a plan's slices."""
+        """Run an arm that no gate judges and keep how it compares, under a plan's slices.
+
+        Where it does not compare, as in what it ran with and the plan does not tolerate, the ending
+        says why.
+        """
         try:
             runs = self._arms.run(arm, plan.scheme)
         except NotFiniteError as error:
             unstable = self._short(error.line())
             return ArmEnding(arm=arm.name, role=arm.role, ending=None, unstable=unstable)
         reference = self._arms.runs[self._reference.name, plan.scheme]
-        with contextlib.suppress(EvidenceError):
+        try:
             require_comparable(reference, runs, plan)
             self._keep(arm, plan, compare_arms(reference, runs, plan))
+        except EvidenceError as error:
+            reason = f"not compared: {self._short(error.line())}"
+            return ArmEnding(arm=arm.name, role=arm.role, ending=None, reason=reason)
         return ArmEnding(arm=arm.name, role=arm.role, ending=None)
 
     def attempts(

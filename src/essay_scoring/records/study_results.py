@@ -39,7 +39,7 @@ class ArmEnding(Record):
     arm: str = Field(description="its name")
     role: Role = Field(description="what it is in the study")
     ending: Ending | None = Field(description="null for an arm that no gate judges")
-    reason: str | None = Field(default=None, description="why it did not run")
+    reason: str | None = Field(default=None, description="why it did not run, or is not compared")
     unstable: str | None = Field(
         default=None, description="how its seeds or numbers went astray; null where they did not"
     )
