@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
+
+import numpy as np
 
 from essay_scoring.records.audit_record import (
     AuditedRun,
@@ -13,7 +16,9 @@ from essay_scoring.records.audit_record import (
     ExplainRecord,
     ExplainSettings,
 )
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.fits import FitRecord
+from essay_scoring.statistics.predictions import Predictions
 
 ENVIRONMENT: dict[str, Any] = {
     "machine": {
@@ -78,3 +83,18 @@ def made_fit(ids: Sequence[str], raw: Sequence[float]) -> FitRecord:
     """Return the fit of fold 0 with these predictions, by essay."""
     rows = {"folds": [0], "ids": [*ids], "raw": [float(value) for value in raw]}
     return FitRecord.model_validate({**FIT, "identity": "d" * 64, **rows})
+
+
+def require_equal(record: RunRecord, other: RunRecord) -> None:
+    """Fail unless two records say the same of a run; whether they are sealed is not asked."""
+    told = [(one.folder, one.metrics, one.probe, list(one.covariates)) for one in (record, other)]
+    assert told[0] == told[1]
+    for name, values in other.covariates.items():
+        np.testing.assert_array_equal(record.covariates[name], values)
+    for field in fields(Predictions):
+        ours, theirs = (getattr(one.predictions, field.name) for one in (record, other))
+        if isinstance(theirs, np.ndarray):
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_array_equal(ours, theirs)
+        else:
+            assert ours == theirs

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import fields
-
-import numpy as np
 import pytest
 
 from essay_scoring.core.progress import Progress
@@ -11,6 +8,7 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
+from tests.records.made import require_equal
 
 
 @pytest.mark.parametrize("family", ["length", "ridge"])
@@ -22,21 +20,7 @@ def test_a_run_in_memory_is_the_run_that_its_folder_holds(space: Workspace, fami
     assert made.manifest_sha256 == read.manifest_sha256 != ""
     assert reported[0].manifest_sha256 == ""
     for record in (made, reported[0]):
-        assert (record.folder, record.metrics, record.probe) == (
-            read.folder,
-            read.metrics,
-            read.probe,
-        )
-        assert list(record.covariates) == list(read.covariates)
-        for name, values in read.covariates.items():
-            np.testing.assert_array_equal(record.covariates[name], values)
-        for field in fields(read.predictions):
-            ours, theirs = (getattr(one.predictions, field.name) for one in (record, read))
-            if isinstance(theirs, np.ndarray):
-                assert ours.dtype == theirs.dtype
-                np.testing.assert_array_equal(ours, theirs)
-            else:
-                assert ours == theirs
+        require_equal(record, read)
 
 
 def test_a_finished_run_is_read_and_not_made_again(space: Workspace) -> None:

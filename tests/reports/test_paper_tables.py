@@ -22,10 +22,10 @@ from essay_scoring.reports.paper_tables import (
     source_tables,
     write_tables,
 )
-from essay_scoring.reports.table_cells import Column, Table, cell_text
+from essay_scoring.reports.table_cells import Column, ReportTable, cell_text
 from tests.reports.made_comparison import NAMES, made_comparison
 
-TABLE = Table(
+TABLE = ReportTable(
     "made",
     "A caption\nof two lines",
     (
@@ -88,7 +88,7 @@ def test_no_name_is_a_formula(start: str) -> None:
 
 @given(st.text(max_size=40))
 def test_every_name_is_one_field_that_no_spreadsheet_runs(name: str) -> None:
-    table = Table("t", "c", (Column("arm", "text"), Column("n", "count")), [[name, 3]])
+    table = ReportTable("t", "c", (Column("arm", "text"), Column("n", "count")), [[name, 3]])
     [_, row] = csv.reader(io.StringIO(csv_text(table)), strict=True)
     assert row[1] == "3"
     assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r", "\n"))

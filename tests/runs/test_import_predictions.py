@@ -15,6 +15,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.runs.import_predictions import ALL, ImportRequest, import_predictions
+from tests.records.made import require_equal
 
 SCALES = ScoreScales(shared=ScoreScale(low=1, high=5))
 N = 60
@@ -42,7 +43,8 @@ def imported(folder: Path, columns: dict[str, list[str]], **request: Any) -> Run
     made = import_predictions(
         order, folder / "runs", Progress(), report=lambda _: None, resume="again"
     )
-    return read_run(made)
+    require_equal(made, read_run(made.folder))
+    return made
 
 
 def test_the_shape_of_rsmtool_is_imported_and_said(
@@ -66,7 +68,7 @@ def test_the_rounded_figure_stands_beside_the_mapped_one(
 ) -> None:
     run = imported(tmp_path, rows())
     assert run.mapping == "qwk_cutpoints_lfo"
-    print_run(run.folder)
+    print_run(run)
     said = capsys.readouterr().out
     assert "note: pooled QWK 1.000 by qwk_cutpoints_lfo, 1.000 with predictions rounded" in said
 
@@ -99,7 +101,7 @@ def test_a_constant_prompt_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
         for prompt, score in zip(rows()["prompt"], rows()["y_true"], strict=True)
     ]
     run = imported(tmp_path, rows(y_true=true, y_pred=true))
-    print_run(run.folder)
+    print_run(run)
     said = capsys.readouterr().out
     assert "mean QWK is over 2 of 3 folds: fold 1 has none" in said
     assert "one score throughout to 1 of 3 prompts ('P1')" in said
@@ -144,7 +146,7 @@ def test_the_own_residual_files_come_back_with_the_same_ids(tmp_path: Path) -> N
         again = import_predictions(
             order, tmp_path / "runs", Progress(), report=lambda _: None, resume="again"
         )
-        assert read_run(again).predictions.ids == tuple(ids)
+        assert again.predictions.ids == tuple(ids)
 
 
 def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
 from essay_scoring.scoring.flags import FLAGS
-from essay_scoring.scoring.input_table import Columns, open_input
+from essay_scoring.scoring.input_table import ColumnNames, open_input
 from essay_scoring.scoring.model import COLUMNS
 from essay_scoring.scoring.output_table import write_scored
 from essay_scoring.scoring.score_file import PART_ROWS, ScoreRequest, score_file
@@ -37,7 +37,7 @@ def score(model: Path, file: Path, out: Path, **options: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def columns() -> dict[str, Any]:
-    """Columns of many types: those of the essays, and others that scoring hands on."""
+    """ColumnNames of many types: those of the essays, and others that scoring hands on."""
     essays = new_essays(N)
     day = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     return {
@@ -111,7 +111,7 @@ def test_a_table_of_many_batches_stays_in_order(tmp_path: Path) -> None:
     n = 2500  # of batches of 1,024 rows: two whole ones and a part
     columns = {"n": range(n), "prompt": ["one"] * n, "text": ["words"] * n}
     file = write(tmp_path / "in.parquet", {name: list(cells) for name, cells in columns.items()})
-    read = open_input(file, Columns(), SHARED)
+    read = open_input(file, ColumnNames(), SHARED)
     assert [row.number for row in read.rows()] == list(range(1, n + 1))
     cells = ([*map(str, (row, 0.5, 0, 1)), *["no"] * len(FLAGS)] for row in range(n))
     write_scored(tmp_path / "out.parquet", read, cells, text=False)
@@ -120,7 +120,7 @@ def test_a_table_of_many_batches_stays_in_order(tmp_path: Path) -> None:
 
 
 def test_rows_have_numbers_but_no_lines(tmp_path: Path) -> None:
-    table = open_input(write(tmp_path / "in.PARQUET", GOOD), Columns(id="id"), ASAP)
+    table = open_input(write(tmp_path / "in.PARQUET", GOOD), ColumnNames(id="id"), ASAP)
     rows = list(table.rows())
     assert [(row.number, row.line, row.cells[0]) for row in rows] == [
         (1, None, "7"),
@@ -154,7 +154,7 @@ def test_what_cannot_be_scored_is_told_in_one_line(
 ) -> None:
     path = write(tmp_path / "in.parquet", GOOD | changed)
     with pytest.raises(InputError) as refused:
-        open_input(path, Columns(id="id"), ASAP)
+        open_input(path, ColumnNames(id="id"), ASAP)
     line = refused.value.line()
     assert said in line
     assert SECRET not in line
@@ -173,7 +173,7 @@ def test_what_is_no_parquet_is_refused(damage: str, tmp_path: Path) -> None:
     }
     path.write_bytes(broken[damage])
     with pytest.raises(InputError, match=r"in\.parquet: not a Parquet file") as refused:
-        open_input(path, Columns(), ASAP)
+        open_input(path, ColumnNames(), ASAP)
     assert SECRET not in refused.value.line()
 
 

@@ -35,7 +35,7 @@ _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 
 
 @dataclass(frozen=True)
-class Setting:
+class AttackContext:
     """What an attack may use besides the essay: its prompt, words that belong to it, the seed."""
 
     prompt: str
@@ -43,7 +43,7 @@ class Setting:
     seed: int
 
 
-Spoil = Callable[[str, Setting, np.random.Generator], str]
+Spoil = Callable[[str, AttackContext, np.random.Generator], str]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Attack:
     spoil: Spoil | None
 
 
-def mixed_sentences(text: str, _setting: Setting, rng: np.random.Generator) -> str:
+def mixed_sentences(text: str, _setting: AttackContext, rng: np.random.Generator) -> str:
     """Return the sentences in another order, as many in each paragraph as there were."""
     lines = [sentences(line) for line in text.split("\n")]
     if sum(map(len, lines)) < 2:
@@ -66,18 +66,18 @@ def mixed_sentences(text: str, _setting: Setting, rng: np.random.Generator) -> s
     return _refilled(lines, rng)
 
 
-def mixed_words(text: str, _setting: Setting, rng: np.random.Generator) -> str:
+def mixed_words(text: str, _setting: AttackContext, rng: np.random.Generator) -> str:
     """Return the words in another order, what clings to them included, paragraphs as long."""
     return _refilled([line.split() for line in text.split("\n")], rng)
 
 
-def doubled_paragraphs(text: str, _setting: Setting, _rng: np.random.Generator) -> str:
+def doubled_paragraphs(text: str, _setting: AttackContext, _rng: np.random.Generator) -> str:
     """Return every paragraph twice in a row."""
     paragraphs = [part.strip() for part in text.splitlines() if part.strip()]
     return "\n\n".join(part for part in paragraphs for _ in range(2))
 
 
-def removed_half(text: str, _setting: Setting, _rng: np.random.Generator) -> str:
+def removed_half(text: str, _setting: AttackContext, _rng: np.random.Generator) -> str:
     """Return the first half of the words, less what follows the last whole sentence of them."""
     ends = [match.end() for match in re.finditer(r"\S+", text)]
     if not ends:
@@ -87,21 +87,21 @@ def removed_half(text: str, _setting: Setting, _rng: np.random.Generator) -> str
     return text[: whole[-1] if whole else half]
 
 
-def stuffed_keywords(text: str, setting: Setting, rng: np.random.Generator) -> str:
+def stuffed_keywords(text: str, setting: AttackContext, rng: np.random.Generator) -> str:
     """Return the essay with a paragraph that lists words of its prompt over and over."""
     offered = list(setting.keywords) or words(setting.prompt) or ["essay"]
     drawn = rng.choice(np.array(offered, dtype=object), STUFFED_WORDS)
     return f"{text.rstrip()}\n\n{' '.join(drawn).capitalize()}."
 
 
-def copied_prompt(text: str, setting: Setting, _rng: np.random.Generator) -> str:
+def copied_prompt(text: str, setting: AttackContext, _rng: np.random.Generator) -> str:
     """Return the prompt's name, as a sentence, over and over, as long as the essay."""
     each = words(setting.prompt) or ["prompt"]
     times = max(1, round(len(text.split()) / len(each)))
     return " ".join([f"{setting.prompt.strip()}."] * times)
 
 
-def gibberish(text: str, setting: Setting, _rng: np.random.Generator) -> str:
+def gibberish(text: str, setting: AttackContext, _rng: np.random.Generator) -> str:
     """Return random letters in place of the essay's: words, marks and paragraphs stay as long.
 
     A word becomes the same letters wherever it stands, in every essay: words still come back as
@@ -117,7 +117,7 @@ def gibberish(text: str, setting: Setting, _rng: np.random.Generator) -> str:
     return re.sub(r"[^\W\d_]+", another, text)
 
 
-def grammar_errors(text: str, _setting: Setting, rng: np.random.Generator) -> str:
+def grammar_errors(text: str, _setting: AttackContext, rng: np.random.Generator) -> str:
     """Return the essay with errors in ERROR_SHARE of its words.
 
     Articles, prepositions and auxiliaries are left out, final s are dropped or added, and other
@@ -126,7 +126,7 @@ def grammar_errors(text: str, _setting: Setting, rng: np.random.Generator) -> st
     return "\n".join(_with_errors(line, rng) for line in text.split("\n"))
 
 
-def one_typo(text: str, _setting: Setting, rng: np.random.Generator) -> str:
+def one_typo(text: str, _setting: AttackContext, rng: np.random.Generator) -> str:
     """Return the essay with two letters of one word exchanged."""
     long = [match for match in re.finditer(r"[A-Za-z]{4,}", text) if _swappable(match.group())]
     if not long:
@@ -138,7 +138,7 @@ def one_typo(text: str, _setting: Setting, rng: np.random.Generator) -> str:
     return text[: match.start()] + typo + text[match.end() :]
 
 
-def wide_spaces(text: str, _setting: Setting, _rng: np.random.Generator) -> str:
+def wide_spaces(text: str, _setting: AttackContext, _rng: np.random.Generator) -> str:
     """Return the essay with two spaces after every full stop."""
     return re.sub(r"([.!?]) +(?=\S)", r"\1  ", text)
 
@@ -176,7 +176,7 @@ def attacked(
     texts = []
     for essay, text, prompt in zip(essays.ids, essays.texts, essays.prompts, strict=True):
         rng = np.random.default_rng(derive_seed(seed, "attack", attack.name, essay))
-        setting = Setting(prompt, keywords.get(prompt, ()), seed)
+        setting = AttackContext(prompt, keywords.get(prompt, ()), seed)
         texts.append(attack.spoil(text, setting, rng))
     return Essays(essays.ids, tuple(texts), essays.prompts)
 

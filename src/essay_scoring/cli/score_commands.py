@@ -119,10 +119,10 @@ def score(
     true or false for yes or no.
     """
     from essay_scoring.core.worker_pool import worker_count
-    from essay_scoring.scoring.input_table import Columns
+    from essay_scoring.scoring.input_table import ColumnNames
     from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
-    columns = Columns(text_column, prompt_column, id_column, prompt)
+    columns = ColumnNames(text_column, prompt_column, id_column, prompt)
     form = table_format(encoding, separator, decimal, quoting)
     request = ScoreRequest(model, file, out, columns, form, keep_text)
     count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())

@@ -35,7 +35,7 @@ from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 from essay_scoring.data.data_settings import SyntheticCorpus
-from essay_scoring.data.synthetic_prose import Profile, Topic, write_essay
+from essay_scoring.data.synthetic_prose import Topic, WriterProfile, write_essay
 from essay_scoring.data.synthetic_words import THEMES
 
 GENERATOR_VERSION = 1
@@ -197,11 +197,11 @@ def _prompt_numbers(n: int, n_prompts: int, rng: np.random.Generator) -> IntArra
     return rng.permutation(np.repeat(np.arange(n_prompts), counts))
 
 
-def _profile(sides: FloatArray, dwelling: float) -> Profile:
+def _profile(sides: FloatArray, dwelling: float) -> WriterProfile:
     """Return what shows of a writer's seven sides (standard scores, better is higher)."""
     level = dict(zip(_SIDES, sides.tolist(), strict=True))
     rare = 0.5 * _logistic(1.1 * level["vocabulary"] - 1.0)
-    return Profile(
+    return WriterProfile(
         spelling=min(0.3, 0.03 * math.exp(-0.9 * level["spelling"])),
         grammar=min(0.6, 0.13 * math.exp(-0.8 * level["grammar"])),
         punctuation=min(0.6, 0.12 * math.exp(-0.8 * level["punctuation"])),

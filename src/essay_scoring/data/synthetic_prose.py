@@ -21,7 +21,7 @@ _STRAY_SHARE = 0.06
 
 
 @dataclass(frozen=True)
-class Profile:
+class WriterProfile:
     """What shows in an essay: error rates per chance to err, and shares from 0 to 1.
 
     `middle` and `rare` are shares of less common and of rare words; `complexity` is the chance of a
@@ -49,7 +49,7 @@ class Topic:
     elsewhere: tuple[tuple[str, str], ...]
 
 
-def write_essay(profile: Profile, topic: Topic, rng: np.random.Generator) -> str:
+def write_essay(profile: WriterProfile, topic: Topic, rng: np.random.Generator) -> str:
     """Return an essay of at least `n_words` words in `n_paragraphs` paragraphs."""
     writer = _Writer(profile, topic, rng)
     share = -(-profile.n_words // profile.n_paragraphs)
@@ -68,7 +68,7 @@ def _uniforms(rng: np.random.Generator) -> Iterator[float]:
 class _Writer:
     """Draws one number for each choice, in the order of the text."""
 
-    def __init__(self, profile: Profile, topic: Topic, rng: np.random.Generator) -> None:
+    def __init__(self, profile: WriterProfile, topic: Topic, rng: np.random.Generator) -> None:
         self._profile = profile
         self._topic = topic
         self._draw: Callable[[], float] = _uniforms(rng).__next__

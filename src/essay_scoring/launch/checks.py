@@ -21,7 +21,7 @@ def _always(_: Profile) -> bool:
 
 
 @dataclass(frozen=True)
-class Check:
+class PreflightCheck:
     """One check: the marker it must print, where it runs, and which profiles ask for it."""
 
     name: str
@@ -29,35 +29,35 @@ class Check:
     needed: Needed = _always
 
 
-CHECKS: tuple[Check, ...] = (
-    Check("folder", "host"),
-    Check("tools", "host"),
-    Check("disk", "host"),
-    Check("scheduler", "host", lambda p: p.backend == "slurm"),
-    Check("resources", "host", lambda p: p.backend == "slurm"),
-    Check("container", "host", lambda p: p.container is not None),
-    Check("image", "compute", lambda p: p.machine.image_marker is not None),
-    Check("python", "compute", lambda p: p.machine.python is not None),
-    Check("modules", "compute", lambda p: bool(p.machine.modules)),
-    Check("torch", "compute", lambda p: p.machine.torch is not None),
-    Check("runtime", "compute", lambda p: p.machine.runtime is not None),
-    Check("gpu", "compute", lambda p: p.machine.gpu != "none"),
-    Check("gpu_memory", "compute", lambda p: p.machine.free_gpu_memory_gib is not None),
-    Check("inputs", "program", lambda p: bool(p.requires)),
-    Check("code", "program"),
-    Check("clean", "program"),
-    Check("command_line", "program"),
-    Check("run", "program"),
-    Check("canary", "compute"),
-    Check("live", "run"),
-    Check("session", "run", lambda p: p.backend == "ssh-screen"),
+CHECKS: tuple[PreflightCheck, ...] = (
+    PreflightCheck("folder", "host"),
+    PreflightCheck("tools", "host"),
+    PreflightCheck("disk", "host"),
+    PreflightCheck("scheduler", "host", lambda p: p.backend == "slurm"),
+    PreflightCheck("resources", "host", lambda p: p.backend == "slurm"),
+    PreflightCheck("container", "host", lambda p: p.container is not None),
+    PreflightCheck("image", "compute", lambda p: p.machine.image_marker is not None),
+    PreflightCheck("python", "compute", lambda p: p.machine.python is not None),
+    PreflightCheck("modules", "compute", lambda p: bool(p.machine.modules)),
+    PreflightCheck("torch", "compute", lambda p: p.machine.torch is not None),
+    PreflightCheck("runtime", "compute", lambda p: p.machine.runtime is not None),
+    PreflightCheck("gpu", "compute", lambda p: p.machine.gpu != "none"),
+    PreflightCheck("gpu_memory", "compute", lambda p: p.machine.free_gpu_memory_gib is not None),
+    PreflightCheck("inputs", "program", lambda p: bool(p.requires)),
+    PreflightCheck("code", "program"),
+    PreflightCheck("clean", "program"),
+    PreflightCheck("command_line", "program"),
+    PreflightCheck("run", "program"),
+    PreflightCheck("canary", "compute"),
+    PreflightCheck("live", "run"),
+    PreflightCheck("session", "run", lambda p: p.backend == "ssh-screen"),
 )
 
 ON_A_NODE: tuple[Place, ...] = ("compute",)
 """What a scheduler's first job checks, since only there are the machine and its GPU to be seen."""
 
 
-def asked_of(profile: Profile) -> list[Check]:
+def asked_of(profile: Profile) -> list[PreflightCheck]:
     """Return the checks that a profile asks for, in order: every one of them must say ok."""
     return [check for check in CHECKS if check.needed(profile)]
 
@@ -74,6 +74,6 @@ def in_groups(names: list[str]) -> list[list[str]]:
     return [group for group in groups if group]
 
 
-def names_at(checks: list[Check], *places: Place) -> list[str]:
+def names_at(checks: list[PreflightCheck], *places: Place) -> list[str]:
     """Return the names of the checks at these places, in order."""
     return [check.name for check in checks if check.place in places]

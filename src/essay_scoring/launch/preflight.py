@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
-from essay_scoring.launch.checks import Check
+from essay_scoring.launch.checks import PreflightCheck
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.scripts import Order, checks_of, expected_markers, preflight_script
 from essay_scoring.launch.transport import Done, Transport
@@ -77,7 +77,9 @@ def read_markers(text: str) -> Findings:
     return findings
 
 
-def require_all(findings: Findings, checks: Sequence[Check], done: Done, profile: Profile) -> None:
+def require_all(
+    findings: Findings, checks: Sequence[PreflightCheck], done: Done, profile: Profile
+) -> None:
     """Raise for the first check that failed, or that did not say that it held."""
     where = f"preflight on {profile.where}"
     if findings.failed:

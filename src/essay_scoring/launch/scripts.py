@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.launch.checks import ON_A_NODE, Check, Place, asked_of, in_groups, names_at
+from essay_scoring.launch.checks import (
+    ON_A_NODE,
+    Place,
+    PreflightCheck,
+    asked_of,
+    in_groups,
+    names_at,
+)
 from essay_scoring.launch.invocation import (
     LAUNCHES,
     MODULE,
@@ -80,7 +87,7 @@ class Order:
         }
 
 
-def preflight_script(order: Order, checks: Sequence[Check]) -> str:
+def preflight_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
     """Return the script of a preflight: `checks` are those that the profile asks for."""
     profile, wanted = order.profile, list(checks)
     container = profile.container
@@ -103,7 +110,7 @@ def preflight_script(order: Order, checks: Sequence[Check]) -> str:
     return _script(lines, _program_checks(order, groups), "host.sh", "preflight.sh")
 
 
-def submit_script(order: Order, checks: Sequence[Check]) -> str:
+def submit_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
     """Return the script that starts a run; it takes run folder, receipt and parts as arguments."""
     profile = order.profile
     program = [*python(profile), "-m", MODULE]
@@ -129,7 +136,7 @@ def submit_script(order: Order, checks: Sequence[Check]) -> str:
     return _script(lines, "", "host.sh", "submit.sh")
 
 
-def node_script(order: Order, checks: Sequence[Check]) -> str:
+def node_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
     """Return the script of a scheduler's first job, which checks the node it runs on."""
     names = names_at(list(checks), *ON_A_NODE)
     folder = variable("folder", order.profile.folder)
@@ -179,13 +186,13 @@ def request_of(order: Order) -> dict[str, Any]:
     }
 
 
-def expected_markers(profile: Profile, checks: Sequence[Check]) -> list[str]:
+def expected_markers(profile: Profile, checks: Sequence[PreflightCheck]) -> list[str]:
     """Return the names of the checks whose markers a preflight must bring back."""
     on_node = names_at(list(checks), *ON_A_NODE) if profile.backend == "slurm" else []
     return [check.name for check in checks if check.name not in on_node]
 
 
-def checks_of(order: Order) -> list[Check]:
+def checks_of(order: Order) -> list[PreflightCheck]:
     """Return the checks that an order's profile asks for."""
     return asked_of(order.profile)
 

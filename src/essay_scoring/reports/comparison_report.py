@@ -10,7 +10,7 @@ from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
 from essay_scoring.reports.html import environment
 from essay_scoring.reports.study_table import checks_table
-from essay_scoring.reports.table_cells import Table, markdown_table
+from essay_scoring.reports.table_cells import ReportTable, markdown_table
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import markdown, plain
 
@@ -66,7 +66,7 @@ def answer(record: CandidatesRecord) -> str:
     return f"{record.plan} against {plain(record.reference)}. {'; '.join(verdicts)}."
 
 
-def table_blocks(tables: Sequence[Table], *, level: int) -> list[str]:
+def table_blocks(tables: Sequence[ReportTable], *, level: int) -> list[str]:
     """Return tables as Markdown, each under a heading of its caption."""
     blocks = []
     for table in tables:

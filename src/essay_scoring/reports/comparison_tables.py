@@ -10,7 +10,7 @@ from typing import Any
 
 from essay_scoring.judging.power import FIGURES
 from essay_scoring.records.judgements import ArmComparison, SchemeComparison
-from essay_scoring.reports.table_cells import Column, Table
+from essay_scoring.reports.table_cells import Column, ReportTable
 from essay_scoring.reports.words import plain
 from essay_scoring.statistics.alignment import Side
 from essay_scoring.statistics.covariate_regression import CovariateEffect
@@ -24,13 +24,13 @@ _COMPONENTS = tuple(Variances.model_fields)
 _OUTCOMES = ("residual", "absolute error")
 
 
-def comparison_tables(record: SchemeComparison) -> list[Table]:
+def comparison_tables(record: SchemeComparison) -> list[ReportTable]:
     """Return every table of one comparison record that has rows."""
     made = (deltas, tests, seeds, worst_prompts, mixed_models, covariates)
     return [table for table in (make(record) for make in made) if table.rows]
 
 
-def deltas(record: SchemeComparison) -> Table:
+def deltas(record: SchemeComparison) -> ReportTable:
     """Return every figure of every arm beside the reference's, with the delta's interval."""
     columns = (
         _ARM,
@@ -57,7 +57,7 @@ def deltas(record: SchemeComparison) -> Table:
     return _table(record, "deltas", "Candidate minus reference", columns, rows)
 
 
-def tests(record: SchemeComparison) -> Table:
+def tests(record: SchemeComparison) -> ReportTable:
     """Return the tests over folds and over prompts, alone and adjusted for several candidates."""
     columns = (
         _ARM,
@@ -83,7 +83,7 @@ def tests(record: SchemeComparison) -> Table:
     return _table(record, "tests", caption, columns, rows)
 
 
-def seeds(record: SchemeComparison) -> Table:
+def seeds(record: SchemeComparison) -> ReportTable:
     """Return how figures spread over the seeds of arms that have several."""
     columns = (
         _ARM,
@@ -105,7 +105,7 @@ def seeds(record: SchemeComparison) -> Table:
     return _table(record, "seeds", "Spread over seeds", columns, rows)
 
 
-def worst_prompts(record: SchemeComparison) -> Table:
+def worst_prompts(record: SchemeComparison) -> ReportTable:
     """Return each arm's own worst prompt."""
     columns = (_ARM, Column("worst prompt", "text"), Column("QWK"), Column("n", "count"))
     rows = []
@@ -118,7 +118,7 @@ def worst_prompts(record: SchemeComparison) -> Table:
     return _table(record, "worst-prompts", caption, columns, rows)
 
 
-def mixed_models(record: SchemeComparison) -> Table:
+def mixed_models(record: SchemeComparison) -> ReportTable:
     """Return the mixed model of absolute error of each arm."""
     columns = (
         _ARM,
@@ -145,7 +145,7 @@ def mixed_models(record: SchemeComparison) -> Table:
     return _table(record, "mixed-model", caption, columns, rows)
 
 
-def covariates(record: SchemeComparison) -> Table:
+def covariates(record: SchemeComparison) -> ReportTable:
     """Return what residuals and absolute errors follow, for the reference and each arm."""
     columns = (
         _ARM,
@@ -201,6 +201,6 @@ def _table(
     caption: str,
     columns: Sequence[Column],
     rows: list[list[Any]],
-) -> Table:
+) -> ReportTable:
     scheme = record.scheme
-    return Table(f"{name}-{scheme}", f"{caption} ({scheme})", tuple(columns), rows)
+    return ReportTable(f"{name}-{scheme}", f"{caption} ({scheme})", tuple(columns), rows)

@@ -14,7 +14,7 @@ from essay_scoring.records.study_results import (
 from essay_scoring.reports.comparison_report import table_blocks
 from essay_scoring.reports.comparison_tables import seeds, tests, worst_prompts
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections
-from essay_scoring.reports.table_cells import Column, Table, markdown_table, number
+from essay_scoring.reports.table_cells import Column, ReportTable, markdown_table, number
 
 VERDICTS = {
     "proceed": "Proceed with",
@@ -79,7 +79,7 @@ def tuning_line(tuning: TuningRecord) -> str:
     )
 
 
-def order_table(study: StudyRecord) -> Table:
+def order_table(study: StudyRecord) -> ReportTable:
     """Return the arms in the order they were taken, with how each ended and why."""
     columns = (Column("arm", "text"), Column("role", "text"), Column("ended", "text"))
     rows = []
@@ -87,7 +87,7 @@ def order_table(study: StudyRecord) -> Table:
         ending = arm.ending or "shown"
         why = arm.reason or arm.unstable
         rows.append([arm.arm, arm.role, ending.replace("_", " "), why])
-    return Table("order", "The order", (*columns, Column("why", "text")), rows)
+    return ReportTable("order", "The order", (*columns, Column("why", "text")), rows)
 
 
 def _front_matter(study: StudyRecord) -> str:

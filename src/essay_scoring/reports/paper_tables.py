@@ -23,7 +23,7 @@ from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
 from essay_scoring.records.study_results import StudyRecord, verified_record
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.study_table import arms_table, checks_table
-from essay_scoring.reports.table_cells import Column, Table, cell_text
+from essay_scoring.reports.table_cells import Column, ReportTable, cell_text
 from essay_scoring.reports.words import plain
 
 _PARTS = {"spread": ("", " SD"), "interval": ("", " low", " high")}
@@ -68,7 +68,7 @@ def write_tables(source: Path, folder: Path) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def source_tables(source: Path) -> list[Table]:
+def source_tables(source: Path) -> list[ReportTable]:
     """Return every table that a comparison on disk has rows for."""
     record = read_comparison(source)
     tables = []
@@ -95,7 +95,7 @@ def read_comparison(source: Path) -> StudyRecord | CandidatesRecord | JudgementR
     )
 
 
-def csv_text(table: Table) -> str:
+def csv_text(table: ReportTable) -> str:
     """Return a table as CSV: numbers to the last digit, one column each, missing ones empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -112,7 +112,7 @@ def csv_text(table: Table) -> str:
     return stream.getvalue()
 
 
-def latex_text(table: Table) -> str:
+def latex_text(table: ReportTable) -> str:
     """Return a table as a LaTeX tabular, which needs no package."""
     layout = "".join("l" if column.kind == "text" else "r" for column in table.columns)
     lines = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from essay_scoring.records.judgements import CheckResult, Gate
 from essay_scoring.records.study_results import BriefSummary, StudyRecord, StudyRun
-from essay_scoring.reports.table_cells import Column, Table, cell_text
+from essay_scoring.reports.table_cells import Column, ReportTable, cell_text
 
 ARM_COLUMNS = (
     Column("arm", "text"),
@@ -59,7 +59,7 @@ def sections(study: StudyRecord) -> list[Section]:
     ]
 
 
-def arms_table(study: StudyRecord, scheme: str, *, costs: bool = False) -> Table:
+def arms_table(study: StudyRecord, scheme: str, *, costs: bool = False) -> ReportTable:
     """Return the table of the arms under a scheme, one row a run.
 
     `costs` adds the seconds and the most memory that its fits took, and the command of each run;
@@ -76,7 +76,7 @@ def arms_table(study: StudyRecord, scheme: str, *, costs: bool = False) -> Table
         name = f"{run.role}: {run.arm}{seed}"
         rows.append([*_summary_cells(name, run.summary), *_cost_cells(run)])
     caption = f"Arms under {scheme}, {_essays(study, scheme)} essays"
-    return Table(f"arms-{scheme}", caption, columns, [row[: len(columns)] for row in rows])
+    return ReportTable(f"arms-{scheme}", caption, columns, [row[: len(columns)] for row in rows])
 
 
 def summary_row(name: str, summary: Any) -> list[str]:
@@ -91,7 +91,7 @@ def check_row(check: CheckResult) -> list[str]:
     return [cell_text(column, cell) for column, cell in cells]
 
 
-def checks_table(gates: Sequence[Gate]) -> Table:
+def checks_table(gates: Sequence[Gate]) -> ReportTable:
     """Return one row for each check of each gate, with the arm, the plan and the verdict."""
     before = (Column("arm", "text"), Column("plan", "text"), Column("verdict", "text"))
     rows = [
@@ -99,7 +99,7 @@ def checks_table(gates: Sequence[Gate]) -> Table:
         for gate in gates
         for check in gate.checks
     ]
-    return Table("checks", "Checks of the gates", (*before, *CHECK_COLUMNS), rows)
+    return ReportTable("checks", "Checks of the gates", (*before, *CHECK_COLUMNS), rows)
 
 
 def _summary_cells(name: str, summary: BriefSummary) -> list[Any]:

@@ -23,7 +23,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table: a name for its file, a caption, columns, and rows of values."""
 
     name: str

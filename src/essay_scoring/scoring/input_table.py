@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnNames:
     """What the columns of a table are called; `id` None where rows are told by number alone.
 
     `prompt` None is the column "prompt" if there is one; `same_prompt` is the prompt of all essays.
@@ -44,7 +44,7 @@ class Columns:
     same_prompt: str | None = None
 
 
-DEFAULT_COLUMNS = Columns()
+DEFAULT_COLUMNS = ColumnNames()
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class InputTable:
     """
 
     file: TableFile
-    columns: Columns
+    columns: ColumnNames
     prompt_column: str | None
     prompts: frozenset[str] = frozenset()
 
@@ -97,7 +97,7 @@ class InputTable:
 
 
 def open_input(
-    path: Path, columns: Columns, scales: ScoreScales, form: TableFormat = AUTO
+    path: Path, columns: ColumnNames, scales: ScoreScales, form: TableFormat = AUTO
 ) -> InputTable:
     """Return the table of a file once all of it can be scored.
 
@@ -112,7 +112,7 @@ def open_input(
     return replace(table, prompts=_checked(table, scales))
 
 
-def _prompt_column(file: TableFile, columns: Columns, scales: ScoreScales) -> str | None:
+def _prompt_column(file: TableFile, columns: ColumnNames, scales: ScoreScales) -> str | None:
     """Return the column of the prompts, None without one; InputError where scales need prompts."""
     if columns.same_prompt is not None:
         return None

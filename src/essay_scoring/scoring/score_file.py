@@ -23,7 +23,7 @@ from essay_scoring.records.provenance import code_revision
 from essay_scoring.scoring.flags import FACTS
 from essay_scoring.scoring.input_table import (
     DEFAULT_COLUMNS,
-    Columns,
+    ColumnNames,
     InputTable,
     open_input,
 )
@@ -49,7 +49,7 @@ class ScoreRequest:
     model: Path
     file: Path
     out: Path
-    columns: Columns = DEFAULT_COLUMNS
+    columns: ColumnNames = DEFAULT_COLUMNS
     form: TableFormat = AUTO
     keep_text: bool = False
 

@@ -24,7 +24,7 @@ from essay_scoring.models.context import Job
 from essay_scoring.models.invariance.build import build_invariance
 from essay_scoring.models.scorer_settings import TransformerSettings
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.learner import Learner
 from essay_scoring.models.transformer.network import EssayNetwork, Named, Output
 from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
@@ -117,7 +117,7 @@ def fitted(
     )
     learner = Learner(network, method, settings, CPU)
     standing = Training(learner, taught, dataset["dev"], seed, Job(), Progress()).run("")
-    reader = Reader(TOKENS, Place("fit", "predicting", CPU))
+    reader = Inference(TOKENS, Place("fit", "predicting", CPU))
     unseen = dataset["held_out"]
     values = reader.read(network, unseen.essays, unseen.prompts).values[:, 0]
     found = pearson(corpus.scores[parts.held_out], values.astype(np.float64)) or 0.0

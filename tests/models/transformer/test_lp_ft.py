@@ -19,7 +19,7 @@ from essay_scoring.features.chunking import tokenise
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.scorer_settings import TrainingSettings
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.lp_ft import start_at_ridge
 from essay_scoring.models.transformer.network import EssayNetwork
 from essay_scoring.models.transformer.scorer import TransformerScorer
@@ -30,7 +30,7 @@ from tests.models.transformer.bag import CPU
 
 TRAIN, DEV, HELD_OUT = made_essays(60), made_essays(20, seed=1), made_essays(30, seed=2)
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
-READER = Reader(4096, Place("fold-3", "starting the head", CPU))
+READER = Inference(4096, Place("fold-3", "starting the head", CPU))
 
 
 def rated(essays: ScoredEssays) -> ScoredEssays:

@@ -11,7 +11,7 @@ import torch
 
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.models.invariance.build import build_invariance
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.learner import Learner, StepPosition
 from essay_scoring.models.transformer.thread_pool import INLINE, InOrder, ThreadPool
 from essay_scoring.models.transformer.torch_settings import torch_settings
@@ -139,7 +139,7 @@ def test_every_architecture_learns_the_same_side_by_side(
             losses = [
                 learner.step(dataset, np.arange(n), StepPosition(i, 3, PLACE)) for i in range(3)
             ]
-            values = Reader(64, PLACE, pool).read(network, essays, prompts).values
+            values = Inference(64, PLACE, pool).read(network, essays, prompts).values
         state = network.trained_state()
         assert not all(torch.equal(before[name], state[name]) for name in state)
         found.append((losses, values.tobytes(), state))

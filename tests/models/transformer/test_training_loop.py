@@ -11,7 +11,7 @@ from essay_scoring.core.progress import ProgressEvent
 from essay_scoring.core.scale import IntArray
 from essay_scoring.models.transformer import learner as learner_module
 from essay_scoring.models.transformer.checkpoints import Standing
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.torch_settings import torch_settings
 from essay_scoring.models.transformer.training_loop import Training
 
@@ -20,7 +20,7 @@ from .bag import PLACE, network_of, settings, training
 
 def dev_loss(taught: Training) -> float:
     """Return the mean squared error of the standardised scores of dev, computed afresh."""
-    reader = Reader(4096, PLACE)
+    reader = Inference(4096, PLACE)
     values = reader.read(taught.learner.network, taught.dev.essays, taught.dev.prompts).values
     return float(np.mean((values[:, 0].astype(float) - taught.dev.labels[:, 0]) ** 2))
 

@@ -25,7 +25,7 @@ class Readings:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Inference:
     """How essays are read: at most `most_tokens` tokens in one forward pass, for whom, by whom."""
 
     most_tokens: int

@@ -12,7 +12,7 @@ import torch
 from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.linear import LinearModel, fit_ridge_path
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.network import EssayNetwork
 from essay_scoring.models.transformer.training_dataset import TrainingDataset
 
@@ -20,7 +20,7 @@ _ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
 def start_at_ridge(
-    network: EssayNetwork, train: TrainingDataset, dev: TrainingDataset, reader: Reader
+    network: EssayNetwork, train: TrainingDataset, dev: TrainingDataset, reader: Inference
 ) -> None:
     """Set the head to ridge regressions on the representations the network has now, one a label.
 

@@ -158,7 +158,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
     ) -> tuple[Training, LabelScale]:
         """Return the training of these essays, ready to run, and the scale of its labels."""
         from essay_scoring.models.invariance.build import build_invariance
-        from essay_scoring.models.transformer.inference import Reader
+        from essay_scoring.models.transformer.inference import Inference
         from essay_scoring.models.transformer.learner import Learner
         from essay_scoring.models.transformer.lp_ft import start_at_ridge
         from essay_scoring.models.transformer.training_dataset import LabelScale, TrainingDataset
@@ -181,7 +181,7 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
         network.centre_on(some, settings.tokens_per_micro_batch, self.arithmetic, pool)
         if settings.lp_ft == "ridge":
             place = Place(context.job.name, "starting the head", self.arithmetic)
-            reader = Reader(settings.tokens_per_micro_batch, place, pool)
+            reader = Inference(settings.tokens_per_micro_batch, place, pool)
             start_at_ridge(network, dataset, ahead, reader)
         learner = Learner(network, invariance, settings, self.arithmetic, pool)
         training = Training(learner, dataset, ahead, context.seed, context.job, context.progress)
@@ -189,12 +189,12 @@ class TransformerScorer(FamilyScorer[TransformerSettings]):
 
     def _read(self, essays: Essays, doing: str) -> Readings:
         """Return what the fitted network says of essays, in their order."""
-        from essay_scoring.models.transformer.inference import Reader
+        from essay_scoring.models.transformer.inference import Inference
 
         place = Place(self.context.job.name, doing, self.arithmetic)
         with self._torch_settings() as pool:
             tokenised = self._tokenise(essays, pool)
-            reader = Reader(self.settings.tokens_per_micro_batch, place, pool)
+            reader = Inference(self.settings.tokens_per_micro_batch, place, pool)
             return reader.read(fitted(self.network), tokenised, essays.prompts)
 
     def _identity(self, train: TrainingDataset, dev: TrainingDataset) -> str:

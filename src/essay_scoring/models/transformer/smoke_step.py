@@ -10,7 +10,7 @@ import torch
 from essay_scoring.core.scale import IntArray
 from essay_scoring.features.precision import Arithmetic
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.learner import Learner, StepPosition
 from essay_scoring.models.transformer.training_dataset import TrainingDataset
 
@@ -48,7 +48,7 @@ def take_smoke_step(
         learnt = [p for group in sent.optimiser.param_groups for p in group["params"]]
         if not all(bool(torch.isfinite(parameter).all()) for parameter in learnt):
             raise place.stop("the weights after a step are", prompts, [e.tokens for e in essays])
-        reader = Reader(learner.settings.tokens_per_micro_batch, place, learner.pool)
+        reader = Inference(learner.settings.tokens_per_micro_batch, place, learner.pool)
         reader.read(learner.network, essays, prompts)
     finally:
         learner.network.load_trained_state(trained)

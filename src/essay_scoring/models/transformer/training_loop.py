@@ -19,7 +19,7 @@ from essay_scoring.models.transformer.batching import epoch_steps
 from essay_scoring.models.transformer.checkpoints import Checkpoint, Checkpoints, Standing
 from essay_scoring.models.transformer.chunk_pooling import AttentionPooling, MeanPooling
 from essay_scoring.models.transformer.finite import Place
-from essay_scoring.models.transformer.inference import Reader
+from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.learner import Learner, StepPosition
 from essay_scoring.models.transformer.optimiser import rate_factor
 from essay_scoring.models.transformer.smoke_step import SmokeStepReport, take_smoke_step
@@ -131,7 +131,7 @@ class Training:
     def _dev_loss(self, epoch: int) -> float:
         """Return the unweighted mean squared error of the standardised scores of dev."""
         place = replace(self._place, doing="reading dev", epoch=epoch + 1)
-        reader = Reader(self.learner.settings.tokens_per_micro_batch, place, self.learner.pool)
+        reader = Inference(self.learner.settings.tokens_per_micro_batch, place, self.learner.pool)
         values = reader.read(self.learner.network, self.dev.essays, self.dev.prompts).values
         errors = values[:, 0].astype(np.float64) - self.dev.labels[:, 0]
         return float(np.mean(errors**2))
