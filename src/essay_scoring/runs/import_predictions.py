@@ -117,25 +117,7 @@ def import_predictions(
         predictions, mapping, second = read or _predictions(table, request)
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
         session.stage("artifacts")
-        metrics = CvMetrics(
-            run=RunName(name=request.name, folder=folder.name, scheme=request.scheme),
-            family="imported",
-            hyperparameters={},
-            config={"imported": identity},
-            data=metrics_data(predictions, kind="imported", data_sha256=None, splits_sha256=None),
-            transductive=False,
-            scales=predictions.scales,
-            code_revision=provenance.code_revision(),
-            versions=provenance.package_versions(),
-            mapping=mapping,
-            summary=summary_of(predictions, EvaluationSettings(), seed=0),
-            covariates=[],
-            baselines={},
-            fits=[],
-        )
-        unknown = all_covariates({}, len(predictions))
-        kept = replace(predictions, refit=refits_cutpoints(metrics))
-        record = RunRecord(folder, metrics, kept, unknown, probe=None)
+        record = _record(request, folder, identity, predictions, mapping)
         session.wrote(*write_run(record))
         if second is not None:
             write_record(folder / SECOND_SCORES, second)
@@ -145,6 +127,34 @@ def import_predictions(
         return record
 
     return finish(folder, resume, progress, work, read=read_run)
+
+
+def _record(
+    request: ImportRequest,
+    folder: Path,
+    identity: dict[str, JsonValue],
+    predictions: Predictions,
+    mapping: AppliedMapping,
+) -> RunRecord:
+    """Return the record of imported predictions, of which no fit, data or covariate is known."""
+    metrics = CvMetrics(
+        run=RunName(name=request.name, folder=folder.name, scheme=request.scheme),
+        family="imported",
+        hyperparameters={},
+        config={"imported": identity},
+        data=metrics_data(predictions, kind="imported", data_sha256=None, splits_sha256=None),
+        transductive=False,
+        scales=predictions.scales,
+        code_revision=provenance.code_revision(),
+        versions=provenance.package_versions(),
+        mapping=mapping,
+        summary=summary_of(predictions, EvaluationSettings(), seed=0),
+        covariates=[],
+        baselines={},
+        fits=[],
+    )
+    kept = replace(predictions, refit=refits_cutpoints(metrics))
+    return RunRecord(folder, metrics, kept, all_covariates({}, len(predictions)), probe=None)
 
 
 def _predictions(
