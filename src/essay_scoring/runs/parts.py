@@ -31,7 +31,7 @@ from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import inner_pairs
 from essay_scoring.runs.run import BASELINES, Run, open_run
-from essay_scoring.runs.session import LOOK_SECONDS, status_values
+from essay_scoring.runs.session import LOOK_SECONDS, stated
 
 T = TypeVar("T")
 
@@ -182,7 +182,8 @@ def _say_started(folder: Path, resume: str) -> None:
     """Enter this host and the time of the first part into status.json."""
     path = folder / "status.json"
     with wait_lock(folder / "models" / _PARTS / "status.lock"):
-        status = status_values(folder)
+        before = stated(folder)
+        status = {} if before is None else before.model_dump(mode="json", exclude_unset=True)
         entry = {"started": now(), "host": platform.node()}
         sessions = status.get("sessions", [])
         if not any(each["host"] == entry["host"] for each in sessions):

@@ -90,7 +90,7 @@ def _held(folder: Path) -> Iterator[Callable[[], bool]]:
     path = folder / LOCK
     with try_lock(path, patience=LOOK_SECONDS) as held:
         if not held:
-            pid = status_values(folder).get("pid", "unknown")
+            pid = _status_values(folder).get("pid", "unknown")
             raise BusyError(
                 f"another process (pid {pid}) is doing this run",
                 where=str(folder),
@@ -210,7 +210,7 @@ def read_status(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir() or not (folder / "status.json").is_file():
         raise InputError("not a run folder", where=str(folder), mend="name a folder under runs/")
-    status = status_values(folder)
+    status = _status_values(folder)
     alive = False
     if (folder / LOCK).is_file():
         with try_lock(folder / LOCK) as free:
@@ -239,7 +239,7 @@ def hosts(folder: Path) -> set[str]:
 
 def _sessions(folder: Path) -> list[dict[str, Any]]:
     """Return when and where each process entered the folder, in order."""
-    return list(status_values(folder).get("sessions", []))
+    return list(_status_values(folder).get("sessions", []))
 
 
 def _unsealable(what: str, where: str) -> EvidenceError:
@@ -269,10 +269,16 @@ def _failure(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": "unexpected; run.log holds the place"}
 
 
-def status_values(folder: Path) -> dict[str, Any]:
-    """Return what status.json says, checked; nothing where there is none."""
+def stated(folder: Path) -> Status | None:
+    """Return what status.json says, checked; None where there is none."""
     path = folder / "status.json"
-    return _values(Status, path) if path.is_file() else {}
+    return read_record(Status, path) if path.is_file() else None
+
+
+def _status_values(folder: Path) -> dict[str, Any]:
+    """Return what status.json says as plain values; nothing where there is none."""
+    status = stated(folder)
+    return {} if status is None else status.model_dump(mode="json", exclude_unset=True)
 
 
 def _values(kind: type[AnyRecord], path: Path) -> dict[str, Any]:
