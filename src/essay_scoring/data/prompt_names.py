@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from essay_scoring.core.text import name_key, plain_name
 
 _SHORTEST, _LONG, _LONGER = 5, 12, 60
+_MOST_EDITS, _MOST_NAMES = 3, 5000
 _LISTED = 5
 
 
@@ -40,13 +42,38 @@ def near_names(names: Iterable[str]) -> list[tuple[str, str]]:
     They differ in one letter or two (three in a long name), or in marks alone. Names that differ in
     a number or in a word of up to three letters ("Prompt 1", "Task B", "Part II") are no such pair.
     """
-    ordered = list(dict.fromkeys(names))
-    plain = [re.sub(r"[\W_]+", "", name_key(name)) for name in ordered]
-    return [
-        (ordered[at], ordered[other])
-        for at, other in itertools.combinations(range(len(plain)), 2)
-        if _near(plain[at], plain[other]) and not _counted(ordered[at], ordered[other])
-    ]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(tuple(re.findall(r"\d+", name_key(name))), []).append(name)
+    return [pair for group in alike.values() for pair in _near_in(group)]
+
+
+def _near_in(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the near pairs of names with the same numbers in them."""
+    plain = [re.sub(r"[\W_]+", "", name_key(name)) for name in names]
+    for at, other in _of_like_letters(plain):
+        pair = names[at], names[other]
+        if not _counted(*pair) and _near(plain[at], plain[other]):
+            yield pair
+
+
+def _of_like_letters(names: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of names that differ in few enough letters, wherever those stand.
+
+    That rules out nearly all pairs at once: comparing each two of a thousand long names letter by
+    letter would take minutes.
+    """
+    if len(names) > _MOST_NAMES:
+        return
+    letters = {letter: at for at, letter in enumerate(sorted(set("".join(names))))}
+    counts = np.zeros((len(names), len(letters) + 1), dtype=np.int16)
+    for row, name in enumerate(names):
+        for letter, n in Counter(name).items():
+            counts[row, letters[letter]] = n
+    for at in range(len(names) - 1):
+        apart = np.abs(counts[at + 1 :] - counts[at]).sum(axis=1)
+        for other in np.flatnonzero(apart <= 2 * _MOST_EDITS).tolist():
+            yield at, at + 1 + other
 
 
 def _near(first: str, other: str) -> bool:
@@ -55,15 +82,13 @@ def _near(first: str, other: str) -> bool:
     length = min(len(first), len(other))
     if length < _SHORTEST:
         return False
-    most = 1 if length < _LONG else 2 if length < _LONGER else 3
+    most = 1 if length < _LONG else 2 if length < _LONGER else _MOST_EDITS
     return abs(len(first) - len(other)) <= most and _distance(first, other) <= most
 
 
 def _counted(first: str, other: str) -> bool:
-    """Tell whether names differ by number, or in a short word as by a letter or a numeral."""
+    """Tell whether names differ in short words alone, as in a letter or a numeral."""
     words, others = (re.findall(r"[^\W_]+", name_key(name)) for name in (first, other))
-    if re.findall(r"\d+", first) != re.findall(r"\d+", other):
-        return True
     if len(words) != len(others):
         return False
     unlike = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
