@@ -81,10 +81,10 @@ def jobs(cluster: Cluster) -> str:
 
 
 def metrics(folder: Path) -> Any:
-    """Return cv_metrics.json without what no two runs share: how long the fits took."""
+    """Return cv_metrics.json without what no two runs share: how long fits took, and where."""
     found = read_json(folder / "artifacts" / "cv_metrics.json")
     for fit in found["fits"]:
-        del fit["seconds"], fit["peak_mib"]
+        del fit["seconds"], fit["peak_mib"], fit["environments"]
     return found
 
 
