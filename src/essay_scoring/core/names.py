@@ -15,7 +15,7 @@ _NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
 """What a user may call a run, an arm, a study, a plan or a search: part of a folder's name."""
 
-FolderName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,254}$")]
+FolderName = Annotated[str, Field(pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,254}$")]
 """The name of a folder as a record holds it: one step down, never up or away."""
 
 

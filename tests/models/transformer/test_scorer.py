@@ -153,7 +153,10 @@ def test_a_missing_package_names_the_install_line(
     package: str, encoder: EncoderFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(scorer, "find_spec", lambda name: None if name == package else real(name))
+    for module in (scorer, importlib.util):
+        monkeypatch.setattr(
+            module, "find_spec", lambda name: None if name == package else real(name)
+        )
     with pytest.raises(MissingExtraError, match=rf"'{package}'.*essay-scoring\[transformer\]"):
         fitted(encoder, tmp_path)
 
