@@ -135,12 +135,11 @@ def test_an_invariance_method_of_one_file_and_one_name_is_trained_with(
 
 
 def test_a_gate_metric_is_judged_by(extended: Path, finished: Path) -> None:
-    """A run against itself is as good; the check has its delta and its n."""
+    """A run against itself is as good; the check has its delta, its interval and its n."""
     main = "from essay_scoring.cli.main import main; main()"
     compared = ["compare-cv-runs", str(finished), str(finished), "--plan", "exact.toml"]
     run(extended, main, *compared, "--out", "compared.json")
     record = json.loads((extended / "compared.json").read_text(encoding="utf-8"))
     [check] = record["gates"][0]["checks"]
     assert (check["metric"], check["delta"], check["n"]) == ("exact_agreement", 0.0, 60)
-    # Five prompts carry no interval.
-    assert (check["low"], check["high"], record["gates"][0]["verdict"]) == (None, None, "pass")
+    assert (check["low"], check["high"], record["gates"][0]["verdict"]) == (0.0, 0.0, "pass")

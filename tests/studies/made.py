@@ -32,7 +32,7 @@ kind = "{kind}"
 delta_at_least = {margin}
 {rules}
 """
-SMALL = ("baselines=[]", "evaluation.replicates=100")
+SMALL = ("baselines=[]", "evaluation.replicates=100", "data.corpus.n_prompts=8")
 EASY, HARD = -2.0, 2.0
 """Margins that every run reaches, and none: a delta of QWK lies between them."""
 

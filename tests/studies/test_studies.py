@@ -20,7 +20,7 @@ from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_table import arms_table
 from tests.attacks.edited import Shell, edit
 from tests.conftest import ROOT
-from tests.studies.made import arm, endings, gates, outcome_of, run_study, study_file
+from tests.studies.made import SMALL, arm, endings, gates, outcome_of, run_study, study_file
 
 
 def two_arms(folder: Path, *, easy: str, hard: str, top: tuple[str, ...] = ()) -> Path:
@@ -29,7 +29,7 @@ def two_arms(folder: Path, *, easy: str, hard: str, top: tuple[str, ...] = ()) -
         arm("easy", gates(easy)),
         arm("hard", gates(hard), family="ridge"),
         top=top,
-        changed=["evaluation.replicates=100"],
+        changed=SMALL[1:],
     )
 
 
@@ -112,7 +112,7 @@ def test_a_study_whose_run_was_deleted_is_run_again(tmp_path: Path, space: Works
         (("[[candidates]]", "[[candidate]]"), "candidate"),
         (('gates = ["easy.toml"]', "gates = []"), "gates"),
         (
-            ('100"]\ngates = ["easy.toml"]', '100", "data.splits.seed=1"]\ngates = ["easy.toml"]'),
+            ('8"]\ngates = ["easy.toml"]', '8", "data.splits.seed=1"]\ngates = ["easy.toml"]'),
             "other data",
         ),
         (('gates = ["hard.toml"]', 'gates = ["hard.toml"]\nseeds = [1, 1]'), "seed is there twice"),
