@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from typing import ClassVar
 
 
@@ -66,6 +67,10 @@ class MissingExtraError(EssayScoringError):
 
 
 def _is_installed(package: str) -> bool:
+    """Tell whether a package is there, after an import of it failed where one is being handled."""
+    failed = sys.exc_info()[1]
+    if isinstance(failed, ModuleNotFoundError) and (failed.name or "").split(".")[0] == package:
+        return False
     try:
         return importlib.util.find_spec(package) is not None
     except (ImportError, ValueError):
