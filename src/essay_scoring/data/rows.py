@@ -35,6 +35,7 @@ __all__ = [
     "PARQUET",
     "Fault",
     "Faults",
+    "ReadFile",
     "Row",
     "TableFile",
     "open_table",
@@ -129,6 +130,23 @@ class TableFile:
         if len(self._kept) == len(cells):
             return Row(number, record.line, cells)
         return Row(number, record.line, tuple(cells[at] for at in self._kept))
+
+
+@dataclass(frozen=True, eq=False)
+class ReadFile:
+    """What is made of a table: the file, where it lies, and its columns."""
+
+    file: TableFile
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.file.names
 
 
 class Faults:

@@ -6,29 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from essay_scoring.data.data_settings import TableFormat
-from essay_scoring.data.rows import AUTO, Fault, Faults, Row, TableFile, open_table, require_column
+from essay_scoring.data.rows import AUTO, Fault, Faults, ReadFile, Row, open_table, require_column
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(ReadFile):
     """A table of rows that have as many cells as the header.
 
     What is wrong with rows and cells is noted in `faults`; `check` raises InputError for all of it.
     """
 
-    file: TableFile
     rows: tuple[Row, ...] = field(repr=False)
     faults: Faults = field(repr=False)
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.file.path
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.file.names
 
     @property
     def n_rows(self) -> int:

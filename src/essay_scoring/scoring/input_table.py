@@ -16,6 +16,7 @@ from essay_scoring.data.rows import (
     AUTO,
     Fault,
     Faults,
+    ReadFile,
     Row,
     TableFile,
     open_table,
@@ -48,27 +49,16 @@ DEFAULT_COLUMNS = ColumnNames()
 
 
 @dataclass(frozen=True)
-class InputTable:
+class InputTable(ReadFile):
     """A table that was read through: every row of it can be scored.
 
     `prompt_column` is None where all essays have one prompt, or none; `prompts` are the names there
     are, the first thousand.
     """
 
-    file: TableFile
     columns: ColumnNames
     prompt_column: str | None
     prompts: frozenset[str] = frozenset()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.file.path
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns of the file."""
-        return self.file.names
 
     @property
     def n_rows(self) -> int:
