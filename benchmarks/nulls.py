@@ -28,7 +28,7 @@ from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.judging.power import known_power
 from essay_scoring.judging.power_curve import rate_of
-from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.mapping import mapped_anew
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.provenance import git_state, machine, package_versions
 from essay_scoring.statistics.alignment import aligned_arms
@@ -50,10 +50,7 @@ def _mixed(kept: Predictions, away: Predictions, moved: Any) -> Predictions:
     """Return a run whose marked rows are those of another, mapped to scores anew."""
     raw = np.where(moved, away.raw, kept.raw)
     final = np.where(moved, away.final, kept.final)
-    if kept.refit:
-        values = (raw, kept.true, kept.folds, kept.prompts, kept.scales)
-        final = map_out_of_fold(*values, mapping="qwk_cutpoints_lfo").final
-    return replace(kept, raw=raw, final=final)
+    return mapped_anew(replace(kept, raw=raw, final=final))
 
 
 def judged(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.mapping import mapped_anew
 from essay_scoring.statistics import reweighted as module
 from essay_scoring.statistics.comparison import figures_of
 from essay_scoring.statistics.counts import Sums, observed, sums_of, tabulate
@@ -19,9 +19,7 @@ from tests.statistics.made import MIXED, made_predictions, rescored
 
 def mapped(run: Predictions) -> Predictions:
     """Return the run with scores of cut-points fitted on the other folds."""
-    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
-    final = map_out_of_fold(*values, mapping="qwk_cutpoints_lfo").final
-    return replace(run, final=final, refit=True)
+    return mapped_anew(replace(run, refit=True))
 
 
 def figures(sums: Sums, run: int) -> FloatArray:

@@ -15,7 +15,12 @@ import numpy as np
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.records.audit_record import Figure
 from essay_scoring.statistics.counts import Layout, Mask, tabulate
-from essay_scoring.statistics.intervals import effective_prompts, jackknife_interval, left_out
+from essay_scoring.statistics.intervals import (
+    effective_prompts,
+    jackknife_interval,
+    left_out,
+    prompt_freedom,
+)
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 
@@ -89,7 +94,7 @@ class Resamples:
         estimate = finite_or_none(found.estimate)
         low, high = (None, None)
         if estimate is not None:
-            freedom = self.units(members) - 2
+            freedom = prompt_freedom(self.units(members))
             low, high = jackknife_interval(estimate, found.resampled, freedom) or (None, None)
         asked: dict[str, Any] = {}
         if limit is not None:

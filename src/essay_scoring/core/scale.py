@@ -73,6 +73,10 @@ class ScoreScale(Settings):
             near = np.abs(steps - np.round(steps)) < 1e-6
             return near & (scores >= self.low - 1e-9) & (scores <= self.high + 1e-9)
 
+    def to_training(self, scores: FloatArray) -> FloatArray:
+        """Return scores on the common training scale, 0 to TRAINING_WIDTH."""
+        return TRAINING_WIDTH * (scores - self.low) / (self.high - self.low)
+
 
 class ScoreScales(Settings):
     """One scale for a whole corpus (`shared`), or one for each prompt (`by_prompt`)."""
@@ -115,7 +119,7 @@ class ScoreScales(Settings):
         """Return scores (own scale) on the common training scale, 0 to TRAINING_WIDTH."""
         out = np.empty(len(prompts), dtype=np.float64)
         for scale, rows in self.for_prompts(prompts).items():
-            out[rows] = TRAINING_WIDTH * (scores[rows] - scale.low) / (scale.high - scale.low)
+            out[rows] = scale.to_training(scores[rows])
         return out
 
     def from_training(self, targets: FloatArray, prompts: Sequence[str]) -> FloatArray:

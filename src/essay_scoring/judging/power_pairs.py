@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, cast
 
@@ -20,7 +20,7 @@ from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.mapping import mapped_anew
 from essay_scoring.records.judgements import Outcome, Verdict
 from essay_scoring.records.power_results import Scenario
 from essay_scoring.statistics.comparison import compare, figures_of
@@ -261,7 +261,7 @@ def _verdict(task: Task, number: int) -> Verdict | None:
         where, share = candidate.scenario, candidate.share
         parts = improved(parts, share, where, setting.large, plan.bottom_k)
     comparison = compare(
-        *map(_mapped, draw_pair(parts, setting.places, likeness.correlation, rng)),
+        *map(mapped_anew, draw_pair(parts, setting.places, likeness.correlation, rng)),
         min_prompt_n=plan.min_prompt_n,
         bottom_k=plan.bottom_k,
         replicates=setting.replicates,
@@ -271,11 +271,3 @@ def _verdict(task: Task, number: int) -> Verdict | None:
         return judge(plan, comparison)
     except EvidenceError:
         return None
-
-
-def _mapped(run: Predictions) -> Predictions:
-    """Return a drawn run with cut-points fitted on its other folds, where a real one has them."""
-    if not run.refit:
-        return run
-    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
-    return replace(run, final=map_out_of_fold(*values, "qwk_cutpoints_lfo").final)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
 from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.statistics.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,17 @@ def map_out_of_fold(
         final[held_out] = apply_cutpoints(raw[held_out], fitted, scale)
         cutpoints[int(fold)] = fitted
     return Mapped(final, cutpoints)
+
+
+def mapped_anew(run: Predictions) -> Predictions:
+    """Return a run whose raw predictions were changed, its scores from cut-points fitted again.
+
+    A run without such cut-points stays as it is.
+    """
+    if not run.refit:
+        return run
+    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
+    return replace(run, final=map_out_of_fold(*values, "qwk_cutpoints_lfo").final)
 
 
 def shared_scale(scales: ScoreScales, mapping: MappingName) -> ScoreScale:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +32,6 @@ from essay_scoring.records.config import EvaluationSettings
 from essay_scoring.records.finished_run import (
     RunRecord,
     read_run,
-    refits_cutpoints,
     write_run,
 )
 from essay_scoring.records.manifest import is_complete
@@ -153,8 +152,7 @@ def _record(
         baselines={},
         fits=[],
     )
-    kept = replace(predictions, refit=refits_cutpoints(metrics))
-    return RunRecord(folder, metrics, kept, all_covariates({}, len(predictions)), probe=None)
+    return RunRecord(folder, metrics, predictions, all_covariates({}, len(predictions)), probe=None)
 
 
 def _predictions(

@@ -119,7 +119,7 @@ def labels_within(
 
     The label nearest to a prediction always counts, and so does its `final` score (n,).
     """
-    labels, predicted = _in_training_units(scale.labels, scale), _in_training_units(raw, scale)
+    labels, predicted = scale.to_training(scale.labels), scale.to_training(raw)
     apart = np.abs(predicted[:, None] - labels)
     allowed = limits[_thirds(predicted)][:, _bands(labels)]
     kept = apart <= np.maximum(allowed, apart.min(axis=1, keepdims=True)) + _TIED
@@ -233,10 +233,6 @@ def _bands(true: FloatArray) -> IntArray:
     return np.where(share <= LOW_TAIL + _ROUNDING, 0, np.where(high, 2, 1))
 
 
-def _in_training_units(scores: FloatArray, scale: ScoreScale) -> FloatArray:
-    return TRAINING_WIDTH * (scores - scale.low) / (scale.high - scale.low)
-
-
 def held_out_intervals(
     predictions: Predictions, groups: Sequence[str], coverage: float
 ) -> tuple[FloatArray, FloatArray]:
@@ -253,7 +249,7 @@ def held_out_intervals(
         for scale, places in predictions.scales.for_prompts(prompts).items():
             at = rows[mine][places]
             ends = labels_within(limits, predictions.raw[at], predictions.final[at], scale)
-            low[at], high[at] = (_in_training_units(end, scale) for end in ends)
+            low[at], high[at] = map(scale.to_training, ends)
     return low, high
 
 

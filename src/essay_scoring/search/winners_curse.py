@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from essay_scoring.records.search import WinnersCurse
 from essay_scoring.records.search_settings import Guardrails, Objective
 from essay_scoring.search.objectives import TAILS, best_runs, figure_arrays
 from essay_scoring.statistics.bootstrap import resample
-from essay_scoring.statistics.counts import Draws, Mask, Tables, observed, tabulate
+from essay_scoring.statistics.counts import Draws, Mask, Tables, observed, tabulate, whole_prompts
 from essay_scoring.statistics.predictions import Predictions
 
 REPLICATES = 500
@@ -96,18 +96,9 @@ def winners_curse(
 
 
 def _in_and_out(tables: Tables, replicates: int, seed: int) -> Iterator[tuple[Draws, Draws]]:
-    """Yield resamples of prompts and essays, each with the essays of the prompts it left out.
-
-    Prompts are drawn together and not within folds, where the only one of a fold is never left out.
-    """
-    layout = tables.layout
-    together = replace(layout, cell_fold=np.zeros_like(layout.cell_fold))
-    rows = np.diff(np.append(tables.prompt_starts, len(tables.counts)))
-    for inside in resample(replace(tables, layout=together), replicates, seed, "prompts"):
-        left_out = (inside.drawn == 0).astype(np.int64)
-        counts = tables.counts * np.repeat(left_out, rows, axis=1)
-        once = np.ones(len(layout.prompts), dtype=np.int64)
-        yield inside, Draws(counts.astype(np.float64), once, left_out)
+    """Yield resamples of prompts and essays, each with the essays of the prompts it left out."""
+    for inside in resample(tables, replicates, seed, "prompts"):
+        yield inside, whole_prompts(tables, (inside.drawn == 0).astype(np.int64))
 
 
 def _lead(values: FloatArray, picked: IntArray, candidates: int) -> FloatArray:

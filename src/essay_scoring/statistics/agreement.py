@@ -14,6 +14,7 @@ from pydantic import Field
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray
 from essay_scoring.statistics.counts import (
+    Tables,
     exactly_tied,
     figure_weights,
     observed,
@@ -74,7 +75,11 @@ def step_errors(predictions: Predictions) -> FloatArray:
 
 def overall(predictions: Predictions) -> dict[str, Estimate]:
     """Return every figure of METRICS, without intervals; an empty slice gives None, never 0."""
-    tables = tabulate([predictions], with_raw=True)
+    return overall_of(tabulate([predictions], with_raw=True))
+
+
+def overall_of(tables: Tables) -> dict[str, Estimate]:
+    """Return `overall` of a run that was tabulated with its raw predictions."""
     once = observed(tables)
     values = {name: row[:, 0] for name, row in overall_figures(sums_of(tables, once)).items()}
     values |= rank_figures(tables, once)

@@ -184,11 +184,6 @@ class Comparison(Record):
         return {delta.metric: delta for delta in self.rows}
 
 
-def _share_at_least(draws: FloatArray, margin: float) -> float:
-    defined = draws[np.isfinite(draws)]
-    return float((defined >= margin - ROUNDING).mean())
-
-
 class _Support(NamedTuple):
     """What a figure rests on: essays, prompts, and prompts of equal weight that vary as much."""
 
@@ -256,6 +251,14 @@ def compare(
 
 def figures_of(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[str, FloatArray]:
     """Return the figures of DELTAS, each (R, runs); `strict`: a fold without QWK leaves no mean."""
+    figures = every_figure(sums, large, bottom_k, strict=strict)
+    return {name: figures[name] for name in DELTAS}
+
+
+def every_figure(
+    sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool
+) -> dict[str, FloatArray]:
+    """Return `figures_of` with all other figures over all essays, each (R, runs)."""
     figures = overall_figures(sums)
     kappa = np.where(large, prompt_qwk(sums), np.nan)
     drawn = np.broadcast_to(sums.drawn[:, None], kappa.shape)
@@ -265,7 +268,7 @@ def figures_of(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dic
     figures["worst_prompt_qwk"] = mean_of_lowest(kappa, drawn, 1)
     figures["bottom_k_mean"] = mean_of_lowest(kappa, drawn, bottom_k)
     figures["shrunken_worst_qwk"] = shrunken_lowest(kappa, prompt_variance(sums), drawn)
-    return {name: figures[name] for name in DELTAS}
+    return figures
 
 
 def _arm_means(values: FloatArray, arms: tuple[slice, slice]) -> FloatArray:

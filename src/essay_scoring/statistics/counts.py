@@ -74,6 +74,11 @@ class Tables:
     cell_starts: IntArray
     prompt_starts: IntArray
 
+    @property
+    def rows_of_prompts(self) -> IntArray:
+        """How many rows each prompt has, (P,)."""
+        return np.diff(np.append(self.prompt_starts, len(self.counts)))
+
 
 @dataclass(frozen=True, eq=False)
 class Draws:
@@ -201,12 +206,14 @@ def figure_weights(tables: Tables) -> dict[str, FloatArray]:
 
 def observed(tables: Tables) -> Draws:
     """Return the one draw that is the essays as they are."""
-    n_prompts = len(tables.layout.prompts)
-    return Draws(
-        tables.counts[None].astype(np.float64),
-        np.ones(n_prompts, dtype=np.int64),
-        np.ones((1, n_prompts), dtype=np.int64),
-    )
+    return whole_prompts(tables, np.ones((1, len(tables.layout.prompts)), dtype=np.int64))
+
+
+def whole_prompts(tables: Tables, drawn: IntArray) -> Draws:
+    """Return the draws that hold the essays of each prompt `drawn` (R, P) times."""
+    counts = tables.counts * np.repeat(drawn, tables.rows_of_prompts, axis=1)
+    once = np.ones(len(tables.layout.prompts), dtype=np.int64)
+    return Draws(counts.astype(np.float64), once, drawn)
 
 
 def _summed_by(group: IntArray, cells: FloatArray, n_groups: int) -> FloatArray:

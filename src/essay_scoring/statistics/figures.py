@@ -151,8 +151,7 @@ def rank_figures(tables: Tables, draws: Draws) -> dict[str, FloatArray]:
 
     Of a run tabulated with its raw predictions also `pearson_raw` and `spearman_raw`.
     """
-    rows = np.diff(np.append(tables.prompt_starts, len(tables.counts)))
-    weights = draws.counts / np.repeat(draws.times, rows)
+    weights = draws.counts / np.repeat(draws.times, tables.rows_of_prompts)
     true, final, *raw = tables.values.T
     pairs, pair = np.unique(np.column_stack([true, final]), axis=0, return_inverse=True)
     held = weighted.summed_by(pair, weights)

@@ -82,6 +82,15 @@ def effective_prompts(weights: FloatArray) -> float:
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
+def prompt_freedom(units: float) -> float:
+    """Return the jackknife's degrees of freedom of a figure that rests on so many equal prompts.
+
+    Two are lost, a mean and a slope: with fewer than ten prompts one less covers less than it says
+    (Bell and McCaffrey 2002 find as few for a slope).
+    """
+    return units - 2
+
+
 def swap_error(values: FloatArray | float, variance: float, units: float) -> FloatArray:
     """Return the standard error of a difference of so much, each of `values`.
 

@@ -14,12 +14,24 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import counts as c
-from essay_scoring.statistics.agreement import METRICS, Estimate, overall
+from essay_scoring.statistics.agreement import METRICS, Estimate, overall_of
 from essay_scoring.statistics.bootstrap import draw_prompts
-from essay_scoring.statistics.comparison import figures_of
-from essay_scoring.statistics.counts import Draws, Layout, Sums, Tables, figure_weights, tabulate
-from essay_scoring.statistics.figures import overall_figures, rank_figures
-from essay_scoring.statistics.intervals import effective_prompts, jackknife_interval, left_out
+from essay_scoring.statistics.comparison import every_figure, figures_of
+from essay_scoring.statistics.counts import (
+    Layout,
+    Sums,
+    Tables,
+    figure_weights,
+    tabulate,
+    whole_prompts,
+)
+from essay_scoring.statistics.figures import rank_figures
+from essay_scoring.statistics.intervals import (
+    effective_prompts,
+    jackknife_interval,
+    left_out,
+    prompt_freedom,
+)
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.reweighted import Reweighted
@@ -49,10 +61,12 @@ def run_figures(
     large = layout.sizes >= min_prompt_n
     reweighted = Reweighted([predictions], tables)
     weights = left_out(len(layout.prompts), seed)
-    without = _figures(reweighted.fixed(weights), large, bottom_k) | _ranked(predictions, weights)
+    with_raw = tabulate([predictions], with_raw=True)
+    ranked = rank_figures(with_raw, whole_prompts(with_raw, weights.astype(np.int64)))
+    without = _figures(reweighted.fixed(weights), large, bottom_k) | ranked
     more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
     freedom = _freedom(tables, large, bottom_k)
-    rows = overall(predictions)
+    rows = overall_of(with_raw)
     n_large = int(layout.sizes[large].sum())
     strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
     for name in SLICES:
@@ -70,13 +84,9 @@ def run_figures(
 
 
 def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
-    """Return degrees of freedom by figure; 0 where a figure has no interval.
-
-    Equal prompts less two, a mean and a slope: with fewer than ten prompts one less covers less
-    than it says (Bell and McCaffrey 2002 find as few for a slope).
-    """
+    """Return degrees of freedom by figure; 0 where a figure has no interval."""
     held, layout = figure_weights(tables), tables.layout
-    out = {name: effective_prompts(held.get(name, held["all"])) - 2 for name in METRICS}
+    out = {name: prompt_freedom(effective_prompts(held.get(name, held["all"]))) for name in METRICS}
     in_folds = np.bincount(layout.cell_fold)
     enough = not layout.nested or in_folds.min() >= FEWEST_IN_A_FOLD
     out["mean_qwk"] = out["qwk"] if enough else 0.0
@@ -99,16 +109,6 @@ def _figures(blocks: Iterable[Sums], large: c.Mask, bottom_k: int) -> dict[str, 
     """Return the figures of one run in all resamples, each (R,)."""
     parts: dict[str, list[FloatArray]] = {}
     for sums in blocks:
-        figures = overall_figures(sums) | figures_of(sums, large, bottom_k, strict=False)
-        for name, values in figures.items():
+        for name, values in every_figure(sums, large, bottom_k, strict=False).items():
             parts.setdefault(name, []).append(values[:, 0])
     return {name: np.concatenate(values) for name, values in parts.items()}
-
-
-def _ranked(predictions: Predictions, weights: FloatArray) -> dict[str, FloatArray]:
-    """Return correlations of ranks and of raw predictions under weights of prompts (R, P)."""
-    tables = tabulate([predictions], with_raw=True)
-    rows = np.diff(np.append(tables.prompt_starts, len(tables.counts)))
-    counts = np.asarray(tables.counts * np.repeat(weights, rows, axis=1), dtype=np.float64)
-    once = np.ones(len(tables.layout.prompts), dtype=np.int64)
-    return rank_figures(tables, Draws(counts, once, weights.astype(np.int64)))
