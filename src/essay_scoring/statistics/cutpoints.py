@@ -42,10 +42,13 @@ def best_splits(
         r = ratio[rows, None] if step else np.full((len(rows), 1), 0.5)
         splits = best[rows]
         splits[:, 0] = 0
+        of_rows = tuple(sums[rows] for sums in (n, total, squares, expected, essays))
+        twice, scratch = 2 * of_rows[1], np.empty_like(of_rows[0])
         for j in range(n_labels - 1):
             at = (2 * j + 1) * (1 - r) + 2 * r * mean[rows]
-            splits[:, j + 1] = np.argmin(2 * total[rows] - at * n[rows], axis=1)
-        reached = _ratio(splits, n[rows], total[rows], squares[rows], expected[rows], essays[rows])
+            np.subtract(twice, np.multiply(at, of_rows[0], out=scratch), out=scratch)
+            splits[:, j + 1] = scratch.argmin(axis=1)
+        reached = _ratio(splits, *of_rows)
         better = reached < ratio[rows] - _STILL
         best[rows[better]], ratio[rows[better]] = splits[better], reached[better]
         rows = rows[better] if step else rows
