@@ -26,6 +26,7 @@ from essay_scoring.judging.power_trials import (
     correlation_of,
     trials_of,
 )
+from essay_scoring.records import provenance
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.power_results import DetectableDelta, PowerRecord
 from essay_scoring.statistics.power_population import fit_population
@@ -130,7 +131,9 @@ def test_the_same_question_has_the_same_answer_in_one_process_or_two(
         workers.close_workers()
 
 
-def test_an_answer_is_kept_for_the_same_plan_run_and_settings(tmp_path: Path) -> None:
+def test_an_answer_is_kept_for_the_same_plan_run_settings_and_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, cache = made_run(tmp_path / "run"), tmp_path / "cache"
     heard: list[ProgressEvent] = []
 
@@ -146,7 +149,9 @@ def test_an_answer_is_kept_for_the_same_plan_run_and_settings(tmp_path: Path) ->
     other = made_run(tmp_path / "other", rescored(RUN, seed=1, noise=0.8))
     ask(settings=PowerSettings(40, 0.5))
     ask(like=other)
-    assert len(list((cache / "power").glob("small-*.json"))) == 3
+    monkeypatch.setattr(provenance, "judge_revision", lambda: "e" * 64)
+    assert ask().judge_revision == "e" * 64
+    assert len(list((cache / "power").glob("small-*.json"))) == 4
 
 
 def test_the_correlation_comes_from_the_nearest_baseline(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import Study, load_study
+from essay_scoring.records import provenance
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import require_intact, write_manifest
 from essay_scoring.records.study_results import read_study
@@ -20,7 +21,16 @@ from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_table import arms_table
 from tests.attacks.edited import Shell, edit
 from tests.conftest import ROOT
-from tests.studies.made import SMALL, arm, endings, gates, outcome_of, run_study, study_file
+from tests.studies.made import (
+    SMALL,
+    arm,
+    endings,
+    gates,
+    outcome_of,
+    run_study,
+    silent,
+    study_file,
+)
 
 
 def two_arms(folder: Path, *, easy: str, hard: str, top: tuple[str, ...] = ()) -> Path:
@@ -341,3 +351,17 @@ def test_a_context_arm_that_does_not_compare_is_said(
     assert str(shell.runs) not in said
     assert f"beside {said}" in capsys.readouterr().out.splitlines()
     assert "processor differs: " in (study / "decision.md").read_text(encoding="utf-8")
+
+
+def test_other_judging_code_judges_the_same_runs_anew(
+    tmp_path: Path, space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = study_file(tmp_path, arm("a", gates("hard")))
+    first = run_study(path, space, report=silent)
+    assert run_study(path, space, report=silent) == first
+    runs = sorted(space.runs.glob("smoke-*"))
+    monkeypatch.setattr(provenance, "judge_revision", lambda: "e" * 64)
+    second = run_study(path, space, report=silent)
+    assert second != first
+    assert read_study(second).judge_revision == "e" * 64
+    assert sorted(space.runs.glob("smoke-*")) == runs

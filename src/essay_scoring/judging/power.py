@@ -135,7 +135,7 @@ def power_of(
             figures=_resemblance(plan, observed, results[0]),
         ),
         trials=records,
-        code_revision=provenance.code_revision(),
+        judge_revision=provenance.judge_revision(),
         conclusion=conclusion(plan.name, about, records[0]),
     )
 
@@ -159,7 +159,7 @@ def known_power(
         "plan": plan.sha256,
         "runs": [run.manifest_sha256 for run in (reference, like) if run],
         "settings": asdict(settings),
-        "code": provenance.code_revision(),
+        "judge": provenance.judge_revision(),
     }
     path = cache / "power" / f"{plan.name}-{fingerprint(identity)[:16]}.json"
     if (kept := _intact(path)) is not None:

@@ -197,6 +197,7 @@ class StudyRunner:
             "data": run.prepared.data_sha256,
             "splits": run.splits.sha256,
             "code": provenance.code_revision(),
+            "judge": provenance.judge_revision(),
         }
         name = f"{study.settings.name}-{fingerprint(identity)[:12]}"
         return self._workspace.runs / "studies" / name

@@ -65,6 +65,7 @@ def study_record(
         attempts=keeper.attempts(study.distinct_plans, [reference, *state.ended]),
         checklist=_checklist(study, arms, comparisons, conclusion),
         code_revision=provenance.code_revision(),
+        judge_revision=provenance.judge_revision(),
         git=provenance.git_state(),
         machine=provenance.machine(),
         versions=provenance.package_versions(),

@@ -152,7 +152,7 @@ class PowerRecord(Record):
     correlation: Correlation = Field(description="of errors")
     population: PopulationRecord = Field(description="what is drawn from")
     trials: tuple[TrialRecord, ...] = Field(description="by condition")
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    judge_revision: Sha256 = Field(description="of the sources that compare and judge")
     conclusion: str = Field(description="in one line")
 
 

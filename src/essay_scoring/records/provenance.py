@@ -23,7 +23,7 @@ _PACKAGE = Path(essay_scoring.__file__).parent
 _FIT_CODE = ("core", "data", "features", "models", "runs/cross_validation.py", "runs/run.py")
 """What runs while a scorer is fitted and predicts. A change here is another run."""
 
-_JUDGE_CODE = ("core", "statistics", "judging")
+_JUDGE_CODE = ("core", "statistics", "models/mapping.py", "judging")
 """What runs while predictions are compared and judged. A change here is another judgement."""
 
 _NUMERIC_PACKAGES = (

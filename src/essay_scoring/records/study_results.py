@@ -118,7 +118,10 @@ class StudyRecord(Record):
     comparisons: tuple[SchemeComparison, ...] = Field(description="deltas and tests by scheme")
     attempts: tuple[RefusedAttempt, ...] = Field(description="runs that were no evidence")
     checklist: tuple[ChecklistItem, ...] = Field(description="the review checklist")
-    code_revision: Sha256 = Field(description="of the sources that can change a number")
+    code_revision: Sha256 = Field(description="of the sources that a fit runs")
+    judge_revision: Sha256 | None = Field(
+        default=None, description="of the sources that compare and judge; null in old studies"
+    )
     git: GitState = Field(description="the checkout")
     machine: Machine = Field(description="where it ran")
     versions: dict[str, str] = Field(description="versions of Python and of packages")

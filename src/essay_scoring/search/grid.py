@@ -177,6 +177,7 @@ def _identity(sweep: GridSweep, run: Run) -> dict[str, Any]:
         "data": run.prepared.data_sha256,
         "splits": run.splits.sha256,
         "code": provenance.code_revision(),
+        "judge": provenance.judge_revision(),
     }
 
 

@@ -138,4 +138,5 @@ def _identity(search: Search, run: Run) -> dict[str, Any]:
         "data": run.prepared.data_sha256,
         "splits": run.splits.sha256,
         "code": provenance.code_revision(),
+        "judge": provenance.judge_revision(),
     }
