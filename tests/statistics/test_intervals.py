@@ -12,6 +12,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics.intervals import (
     SeedNoise,
     effective_prompts,
+    jackknife_error,
     jackknife_interval,
     left_out,
     prompt_swaps,
@@ -117,3 +118,19 @@ def test_unequal_prompts_count_as_fewer() -> None:
     assert effective_prompts(np.array([6.0, 2, 2])) == pytest.approx(100 / 44)
     assert effective_prompts(np.ones(3)) == 3
     assert effective_prompts(np.zeros(3)) == 0
+
+
+def test_a_mean_over_folds_has_the_error_of_its_folds_together() -> None:
+    rng = np.random.default_rng(4)
+    folds = [rng.normal(size=m) for m in (2, 3, 5)]
+    estimate = float(np.mean([fold.mean() for fold in folds]))
+    without, peers = [], []
+    for at, fold in enumerate(folds):
+        for left in range(len(fold)):
+            means = [other.mean() for other in folds]
+            means[at] = np.delete(fold, left).mean()
+            without.append(np.mean(means))
+            peers.append(len(fold))
+    variance = sum(fold.var(ddof=1) / len(fold) for fold in folds) / len(folds) ** 2
+    error = jackknife_error(estimate, np.array(without), np.array(peers, dtype=np.float64))
+    assert error == pytest.approx(np.sqrt(variance))

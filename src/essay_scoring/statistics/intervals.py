@@ -129,24 +129,34 @@ def swap_interval(
 
 
 def jackknife_interval(
-    estimate: float, without: FloatArray, freedom: float, more: float = 0.0
+    estimate: float,
+    without: FloatArray,
+    freedom: float,
+    more: float = 0.0,
+    peers: FloatArray | None = None,
 ) -> tuple[float, float] | None:
     """Return the interval of a figure from its values without each prompt or group, (G,).
 
-    `more` is variance that leaving out does not show. None without a degree of freedom, or where
-    the figure is undefined without some prompt.
+    `more` is variance that leaving out does not show; `peers` as in `jackknife_error`. None without
+    a degree of freedom, or where the figure is undefined without some prompt.
     """
     n = len(without)
     if n < 2 or freedom < 1 or not np.isfinite(without).all() or not math.isfinite(more):
         return None
-    reach = t_quantile(freedom) * math.sqrt(jackknife_error(estimate, without) ** 2 + more)
+    error = jackknife_error(estimate, without, peers)
+    reach = t_quantile(freedom) * math.sqrt(error**2 + more)
     return estimate - reach, estimate + reach
 
 
-def jackknife_error(estimate: float, without: FloatArray) -> float:
-    """Return the standard error of a figure from its values without each prompt, (G,)."""
-    n = len(without)
-    return math.sqrt((n - 1) / n * float(((without - estimate) ** 2).sum()))
+def jackknife_error(estimate: float, without: FloatArray, peers: FloatArray | None = None) -> float:
+    """Return the standard error of a figure from its values without each prompt, (G,).
+
+    `peers` (G,) is how many prompts the one left out is averaged with, itself included: all of
+    them, unless the figure is a mean over folds. A fold of m prompts moves by 1 / (m - 1) of a
+    prompt's distance where it should count 1 / m of it (Jones 1974).
+    """
+    n = np.full(len(without), len(without)) if peers is None else peers
+    return math.sqrt(float(((n - 1) / n * (without - estimate) ** 2).sum()))
 
 
 def _with_seeds(t: float, error: float, freedom: float, seeds: SeedNoise) -> float:

@@ -66,6 +66,7 @@ def run_figures(
     without = _figures(reweighted.fixed(weights), large, bottom_k) | ranked
     more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
     freedom = _freedom(tables, large, bottom_k)
+    in_fold = _prompts_of_fold(layout) if len(weights) == len(layout.prompts) else None
     rows = overall_of(with_raw)
     n_large = int(layout.sizes[large].sum())
     strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
@@ -77,7 +78,8 @@ def run_figures(
         if row.estimate is None:
             continue
         extra = more.get(_RANKS_OF_FINAL.get(name, name), 0.0)
-        ends = jackknife_interval(row.estimate, without[name], freedom[name], extra)
+        peers = in_fold if name == "mean_qwk" else None
+        ends = jackknife_interval(row.estimate, without[name], freedom[name], extra, peers)
         if ends is not None:
             rows[name] = row.model_copy(update={"low": ends[0], "high": ends[1]})
     return rows
@@ -94,6 +96,13 @@ def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
     n_large = int(large.sum())
     out["bottom_k_mean"] = min(bottom_k, n_large) - 1.0 if n_large > 1 else 0.0
     return out
+
+
+def _prompts_of_fold(layout: Layout) -> FloatArray | None:
+    """Return how many prompts lie in the fold of each prompt, (P,); None where folds share them."""
+    if not layout.nested:
+        return None
+    return np.bincount(layout.cell_fold)[layout.cell_fold].astype(np.float64)
 
 
 def _of_cutpoints(
