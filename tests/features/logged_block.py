@@ -21,11 +21,16 @@ class LoggedBlock:
     """
 
     name = feature_set = "logged"
+    reads_prompt = True
     column_names = ("length", "prompt_length")
 
     def __init__(self, log: Path, version: int = 1, delay: float = 0.0, stop_at: str = "") -> None:
         self.identity: dict[str, object] = {"version": version}
         self._log, self._delay, self._stop_at = log, delay, stop_at
+
+    def forget(self) -> None:
+        """Begin the log anew."""
+        self._log.write_text("", encoding="utf-8")
 
     def columns(self, essays: Essays) -> Columns:
         for essay_id in essays.ids:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def block_of(folder: EncoderFolder, **changes: Any) -> EmbeddingBlock:
     return EmbeddingBlock(encoder_settings(folder, **changes), folder.path)
 
 
-def token_vectors(folder: Path, text: str) -> list[np.ndarray]:
+def token_vectors(folder: Path, text: str, *, ends: bool = False) -> list[np.ndarray]:
     """Return the plain way's token vectors of a short text, layer by layer, ends left out."""
     import torch
     from transformers import AutoModel, AutoTokenizer
@@ -60,7 +61,7 @@ def token_vectors(folder: Path, text: str) -> list[np.ndarray]:
     encoded.pop("token_type_ids", None)
     with torch.no_grad():
         states = model(**encoded, output_hidden_states=True).hidden_states
-    return [state[0, 1:-1].numpy() for state in states]
+    return [(state[0] if ends else state[0, 1:-1]).numpy() for state in states]
 
 
 @pytest.mark.parametrize("layers", [(0,), (2,), (LAYERS,), (1, 3)])
@@ -97,29 +98,45 @@ def test_the_end_of_a_long_essay_is_read(tiny: EncoderFolder) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=6))
-def test_company_and_padding_do_not_change_a_row(tiny: EncoderFolder, lengths: list[int]) -> None:
-    block = block_of(tiny)
-    texts = [" ".join((WORDS * 6)[at : at + length]) for at, length in enumerate(lengths)]
-    together = block.columns(made_essays(*texts)).values
-    alone = np.vstack([block.columns(made_essays(text)).values for text in texts])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+@given(
+    lengths=st.lists(st.integers(0, 60), min_size=1, max_size=6),
+    random=st.randoms(use_true_random=False),
+    sentences=st.booleans(),
+    precision=st.sampled_from(["fp32", "bf16"]),
+)
+def test_a_row_is_the_same_bytes_in_any_company_order_and_number_of_threads(
+    tiny: EncoderFolder,
+    lengths: list[int],
+    random: Random,
+    sentences: bool,
+    precision: str,
+) -> None:
+    import torch
+
+    chosen = encoder_settings(tiny, precision=precision)
+    # Only encoders that let attention be replaced read sentences end to end: BERT does.
+    end_to_end = sentences and "bert" in (tiny.path / "config.json").read_text()
+    encoder = FrozenEncoder(chosen, tiny.path, sentences=end_to_end)
+    texts = [" ".join((WORDS * 7)[at : at + length]) for at, length in enumerate(lengths)]
+    together, counts = encoder.means(texts)
+    order = random.sample(range(len(texts)), len(texts))
+    torch.set_num_threads(3)
+    shuffled, _ = encoder.means([texts[at] for at in order])
+    torch.set_num_threads(1)
+    assert together[order].tobytes() == shuffled.tobytes()
+    for row, text in enumerate(texts):
+        alone, count = encoder.means([text])
+        assert (alone.tobytes(), count[0]) == (together[row].tobytes(), counts[row])
 
 
-def test_small_batches_give_what_large_ones_give(tiny: EncoderFolder) -> None:
-    essays = made_essays(*(" ".join(WORDS[: i % 9 + 1]) for i in range(30)), LONG)
-    large = block_of(tiny).columns(essays).values
-    block = EmbeddingBlock(encoder_settings(tiny), tiny.path, 20)
-    shapes: list[tuple[int, int]] = []
-
-    def note(_network: Any, _inputs: Any, given: dict[str, Any]) -> None:
-        shapes.append(tuple(given["input_ids"].shape))
-
-    block.encoder._backbone.model.register_forward_pre_hook(note, with_kwargs=True)
-    np.testing.assert_allclose(block.columns(essays).values, large, atol=1e-5)
-    # One chunk may be longer than that.
-    assert all(n * longest <= 20 or n == 1 for n, longest in shapes)
-    assert sum(n for n, _ in shapes) > len(shapes)
+def test_sentences_read_end_to_end_are_what_transformers_makes_of_them(tmp_path: Path) -> None:
+    folder = make_encoder(tmp_path)
+    texts = [" ".join(WORDS[at : at + 5]) for at in range(6)]
+    chosen = encoder_settings(folder, layers=(LAYERS,))
+    means, _ = FrozenEncoder(chosen, folder.path, sentences=True).means(texts)
+    for text, (mean,) in zip(texts, means, strict=True):
+        expected = token_vectors(folder.path, text, ends=True)[LAYERS]
+        np.testing.assert_allclose(mean, expected.mean(axis=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -33,6 +33,7 @@ class FixedBlock:
         self.name, self.column_names = name, tuple(column_names)
         self.feature_set = "embeddings" if name == "embeddings" else "handcrafted"
         self.identity: dict[str, object] = {"version": 1}
+        self.reads_prompt = False
         self.calls = 0
 
     def columns(self, essays: Essays) -> Columns:

@@ -50,6 +50,10 @@ class FeatureBlock(Protocol):
         """The feature set that its columns belong to, by which `features.sets` asks for them."""
 
     @property
+    def reads_prompt(self) -> bool:
+        """Whether a row also depends on the name of the essay's prompt."""
+
+    @property
     def identity(self) -> dict[str, object]:
         """All that changes a value: version, settings, package versions, encoder hash."""
 
@@ -58,7 +62,10 @@ class FeatureBlock(Protocol):
         """The names of the columns, in order."""
 
     def columns(self, essays: Essays) -> Columns:
-        """Return one row per essay; a row depends on its own essay and prompt name alone."""
+        """Return one row per essay: the same bytes in any company, order and number of threads.
+
+        A row depends on its own text alone, and on its prompt's name where `reads_prompt`.
+        """
 
 
 class TrainingExecution(Record):

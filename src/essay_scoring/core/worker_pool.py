@@ -45,6 +45,14 @@ def worker_count() -> int:
     return int(asked)
 
 
+def thread_count() -> int:
+    """Return how many threads may compute in this process: as many as asked for, else one a core.
+
+    Threads share what they read: unlike workers they need no limit but that of the cores.
+    """
+    return worker_count() if os.environ.get(WORKERS_VARIABLE) else cores()
+
+
 def map_parts(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
     """Yield `work(part)` of each part in order, computed in the worker processes of this process.
 

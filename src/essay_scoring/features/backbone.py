@@ -47,7 +47,7 @@ class Backbone(nn.Module):
     """A model and how it is called; states are read from layer `selection.first` on.
 
     `stack` is the name of its stack of layers, None where it has none and reports its own states;
-    `layout` may be changed.
+    `layout` may be changed, and `round_to`, of which packed tokens are a multiple.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.stack, self.selection, self.layout = model, stack, selection, layout
+        self.round_to = ROUND_TO
         self._position = first_position(model)
         # What stands there is never read, but must have an embedding.
         self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
@@ -124,7 +125,7 @@ class Backbone(nn.Module):
         if self.layout == "packed":
             device = next(self.model.parameters()).device
             tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
-            filling = -sum(lengths) % ROUND_TO
+            filling = -sum(lengths) % self.round_to
             below = None
             if given is not None:
                 nothing = given[0].new_zeros(filling, given[0].shape[1])
@@ -138,20 +139,23 @@ class Backbone(nn.Module):
         return [[row[:n] for row, n in zip(state, lengths, strict=True)] for state in states]
 
     def padded_states(
-        self, chunks: Sequence[TokenIds], given: Tensor | None = None
+        self, chunks: Sequence[TokenIds], given: Tensor | None = None, longest: int | None = None
     ) -> list[Tensor]:
         """Return the states of one call, each (chunks, longest, width), as `forward` orders them.
 
-        `given` (chunks, longest, width) stands for the states after `first` layers.
+        `given` (chunks, longest, width) stands for the states after `first` layers. Chunks are
+        padded to `longest`, and the padding told by a mask even where there is none.
         """
         device = next(self.model.parameters()).device
         tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
         lengths = [len(chunk) for chunk in chunks]
         padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=self._pad)
+        if longest is not None:
+            padded = nn.functional.pad(padded, (0, longest - max(lengths)), value=self._pad)
         inputs = {"input_ids": padded}
-        if min(lengths) < max(lengths):
+        if longest is not None or min(lengths) < max(lengths):
             ends = torch.tensor(lengths, device=device)[:, None]
-            inputs["attention_mask"] = (torch.arange(max(lengths), device=device) < ends).long()
+            inputs["attention_mask"] = (torch.arange(padded.shape[1], device=device) < ends).long()
         return self._call(given, **inputs)
 
     def _call(self, given: Tensor | None, **inputs: Any) -> list[Tensor]:

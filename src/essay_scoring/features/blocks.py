@@ -13,16 +13,11 @@ from essay_scoring.features.feature_settings import FEATURE_SETS, FeatureSetting
 class BlockFactory(Protocol):
     """What a class of blocks is made by."""
 
-    def of(self, settings: FeatureSettings, cache: Path, tokens: int | None) -> FeatureBlock:
-        """Return the block that settings ask for; `cache` is where encoders lie.
-
-        `tokens`, padding included, are read by an encoder in one forward pass: by device if None.
-        """
+    def of(self, settings: FeatureSettings, cache: Path) -> FeatureBlock:
+        """Return the block that settings ask for; `cache` is where encoders lie."""
 
 
-def build_blocks(
-    settings: FeatureSettings, cache: Path, tokens_per_batch: int | None = None
-) -> tuple[FeatureBlock, ...]:
+def build_blocks(settings: FeatureSettings, cache: Path) -> tuple[FeatureBlock, ...]:
     """Return the blocks of the settings' sets, in the order of FEATURE_SETS.
 
     A set that is not asked for costs nothing: its block is not built and its packages not imported.
@@ -31,4 +26,4 @@ def build_blocks(
         name for group, names in FEATURE_SETS.items() if group in settings.sets for name in names
     )
     factories: list[BlockFactory] = [resolve_name(name) for name in wanted]
-    return tuple(factory.of(settings, cache, tokens_per_batch) for factory in factories)
+    return tuple(factory.of(settings, cache) for factory in factories)

@@ -19,6 +19,7 @@ class CoverageBlock:
     """Columns `tokens`, `chunks` and `tokens_beyond` (those after the first `max_length`)."""
 
     name = feature_set = "coverage"
+    reads_prompt = False
     column_names = ("tokens", "chunks", "tokens_beyond")
 
     def __init__(self, settings: EncoderSettings, cache: Path) -> None:

@@ -25,22 +25,21 @@ class EmbeddingBlock:
     """
 
     name = feature_set = "embeddings"
+    reads_prompt = False
 
     @classmethod
-    def of(cls, settings: FeatureSettings, cache: Path, tokens: int | None) -> Self:
+    def of(cls, settings: FeatureSettings, cache: Path) -> Self:
         """Return the block of the settings' encoder."""
-        return cls(settings.encoder, cache, tokens)
+        return cls(settings.encoder, cache)
 
-    def __init__(
-        self, settings: EncoderSettings, cache: Path, tokens_per_batch: int | None = None
-    ) -> None:
-        self.encoder = FrozenEncoder(settings, cache, tokens_per_batch)
+    def __init__(self, settings: EncoderSettings, cache: Path) -> None:
+        self.encoder = FrozenEncoder(settings, cache)
         self._mix = settings.mix
 
     @cached_property
     def identity(self) -> dict[str, object]:
         """All that changes a value: encoder hashes, how it is read, mix, package versions."""
-        return {"version": 1, "mix": self._mix} | self.encoder.identity()
+        return {"version": 2, "mix": self._mix} | self.encoder.identity()
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,24 +14,32 @@ import numpy.typing as npt
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import IntArray
+from essay_scoring.core.worker_pool import thread_count
 from essay_scoring.features.chunking import (
-    TokenisedEssay,
-    batches_by_length,
+    Counted,
+    TokenIds,
     chunk_lengths,
     chunk_texts,
     load_tokenizer,
 )
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
-from essay_scoring.features.precision import Device, device_in_use, flushed_denormals, resolve
+from essay_scoring.features.precision import device_in_use, in_single_threads, resolve
 
 if TYPE_CHECKING:
     from essay_scoring.features.backbone import Backbone
 
 LayerMeans = npt.NDArray[np.float32]
 
-TOKENS_PER_BATCH: Mapping[Device, int] = MappingProxyType({"cpu": 2048, "cuda": 65_536})
-"""Tokens of one forward pass, padding included; larger ones leave a CPU's caches and are slower."""
+TOKENS_ON_GPU = 65_536
+"""Tokens of a forward pass on a GPU, padding included: the same number in every pass."""
+
+_GPU_STEP = 64
+"""Lengths that a GPU reads are multiples of it, so that few shapes are ever seen."""
+
+_SENTENCES_AT_A_TIME = 32
+
+_Chunk = tuple[TokenIds, Counted]
 
 
 def encoder_shape(folder: Path) -> tuple[int, int]:
@@ -52,22 +59,16 @@ def encoder_shape(folder: Path) -> tuple[int, int]:
 class FrozenEncoder:
     """The encoder that settings name: verified at first use, loaded when there is text to read.
 
-    It is cut after the highest of `settings.layers`. `tokens_per_batch` is that of TOKENS_PER_BATCH
-    unless given; it moves values by rounding alone. With `sentences` the special tokens enter the
-    mean, as sentence encoders were trained, and attention is by plain products, which for short
-    texts are faster on a CPU than a blocked kernel and agree with it but for rounding.
+    It is cut after the highest of `settings.layers`. With `sentences` the special tokens enter the
+    mean, as sentence encoders were trained.
+
+    A text's row is the same bytes in any company, order and number of threads: a CPU reads every
+    chunk alone, or (`sentences`) end to end with matrix products of one shape; a GPU reads full
+    batches of one shape for each length.
     """
 
-    def __init__(
-        self,
-        settings: EncoderSettings,
-        cache: Path,
-        tokens_per_batch: int | None = None,
-        *,
-        sentences: bool = False,
-    ) -> None:
+    def __init__(self, settings: EncoderSettings, cache: Path, *, sentences: bool = False) -> None:
         self.settings, self._cache, self._sentences = settings, cache, sentences
-        self._tokens_per_batch = tokens_per_batch or TOKENS_PER_BATCH[device_in_use()]
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -98,33 +99,84 @@ class FrozenEncoder:
     def means(self, texts: Sequence[str]) -> tuple[LayerMeans, IntArray]:
         """Return the mean token vector of each text at each layer, and how many tokens it took.
 
-        Shapes (n, layers, width) and (n,). A text without a token has zeros. The same texts in
-        the same order give the same bytes; other company moves a row by rounding alone.
+        Shapes (n, layers, width) and (n,). A text without a token has zeros.
         """
         lengths = chunk_lengths(self.settings)
         essays = chunk_texts(self._tokenizer, texts, count_special=self._sentences, **lengths)
-        chunks = [(row, at) for row, essay in enumerate(essays) for at in range(len(essay.ids))]
+        chunks = [pair for essay in essays for pair in zip(essay.ids, essay.counted, strict=True)]
+        owners = [row for row, essay in enumerate(essays) for _ in essay.ids]
         sums = np.zeros((len(texts), len(self.settings.layers), self.shape[1]), dtype=np.float32)
-        sizes = [len(essays[row].ids[at]) for row, at in chunks]
-        with flushed_denormals():
-            for batch in batches_by_length(sizes, self._tokens_per_batch):
-                part = [chunks[i] for i in batch]
-                np.add.at(sums, [row for row, _ in part], self._sums(essays, part))
+        for members, part in self._sums(chunks):
+            np.add.at(sums, [owners[i] for i in members], part)
         counts = np.array([sum(int(c.sum()) for c in essay.counted) for essay in essays], np.int64)
         sums /= np.maximum(counts, 1).astype(np.float32)[:, None, None]
         return sums, counts
 
-    def _sums(self, essays: Sequence[TokenisedEssay], part: list[tuple[int, int]]) -> LayerMeans:
-        """Return sums of counted token vectors of some chunks, shape (chunks, layers, width)."""
+    def _sums(self, chunks: Sequence[_Chunk]) -> Iterator[tuple[list[int], LayerMeans]]:
+        """Yield which chunks were read together, and their sums of counted token vectors.
+
+        Those have the shape (chunks, layers, width); the order is that of the chunks' lengths.
+        """
+        lengths = [len(ids) for ids, _ in chunks]
+        if not chunks:
+            return
+        if device_in_use() == "cuda":
+            yield from self._on_gpu(chunks, lengths)
+            return
+        at_a_time = _SENTENCES_AT_A_TIME if self._sentences else 1
+        starts = range(0, len(chunks), at_a_time)
+        groups = [list(range(n, min(n + at_a_time, len(chunks)))) for n in starts]
+        # Loaded before several threads ask for it.
+        _ = self._backbone
+        parts = [[chunks[at] for at in group] for group in groups]
+        sums = in_single_threads(self._on_cpu, parts, thread_count())
+        yield from zip(groups, sums, strict=True)
+
+    def _on_cpu(self, chunks: Sequence[_Chunk]) -> LayerMeans:
+        """Return the sums of chunks, each of them read as if it were alone."""
         import torch
 
         with torch.inference_mode():
-            states = self._backbone.padded_states([essays[row].ids[at] for row, at in part])
-            counted = [torch.from_numpy(essays[row].counted[at]) for row, at in part]
-            weights = torch.nn.utils.rnn.pad_sequence(counted, batch_first=True)[:, None]
+            states = self._backbone([ids for ids, _ in chunks])
+            lengths = [len(ids) for ids, _ in chunks]
+            layers = [states[i - min(self.settings.layers)] for i in self.settings.layers]
+            parts = zip(*(layer.split(lengths) for layer in layers), strict=True)
+            sums = [
+                [(state.float() * torch.from_numpy(counted)[:, None]).sum(dim=0) for state in part]
+                for (_, counted), part in zip(chunks, parts, strict=True)
+            ]
+            return np.stack([np.stack([layer.numpy() for layer in each]) for each in sums])
+
+    def _on_gpu(
+        self, chunks: Sequence[_Chunk], lengths: Sequence[int]
+    ) -> Iterator[tuple[list[int], LayerMeans]]:
+        """Yield the sums of chunks that were padded to one length, in full batches."""
+        steps = [-(-length // _GPU_STEP) * _GPU_STEP for length in lengths]
+        for length in sorted(set(steps)):
+            longest = min(length, self.settings.max_length)
+            size = max(1, TOKENS_ON_GPU // longest)
+            mine = [at for at, step in enumerate(steps) if step == length]
+            for start in range(0, len(mine), size):
+                members = mine[start : start + size]
+                yield members, self._padded(chunks, members, (size, longest))
+
+    def _padded(
+        self, chunks: Sequence[_Chunk], members: Sequence[int], shape: tuple[int, int]
+    ) -> LayerMeans:
+        """Return the sums of some chunks, read in a batch of a given shape."""
+        import torch
+
+        weights = torch.zeros(shape[0], 1, shape[1])
+        for row, at in enumerate(members):
+            weights[row, 0, : len(chunks[at][1])] = torch.from_numpy(chunks[at][1])
+        filled = [*members, *[members[0]] * (shape[0] - len(members))]
+        with torch.inference_mode():
+            states = self._backbone.padded_states(
+                [chunks[at][0] for at in filled], longest=shape[1]
+            )
             weights, layers = weights.to(states[0].device), self.settings.layers
             sums = [torch.bmm(weights, states[i - min(layers)].float()) for i in layers]
-            result: LayerMeans = torch.cat(sums, dim=1).cpu().numpy()
+            result: LayerMeans = torch.cat(sums, dim=1)[: len(members)].cpu().numpy()
         return result
 
     @cached_property
@@ -145,14 +197,18 @@ class FrozenEncoder:
             self._folder.path,
             max(settings.layers),
             dtype="bfloat16" if resolve(settings.precision, device) == "bf16" else "float32",
-            attention="eager" if self._sentences else None,
         )
         key = "features.encoder.max_length"
         check_length(model, settings.max_length, self._folder.path, key)
         from essay_scoring.features.backbone import Backbone, LayerSelection
 
         selection = LayerSelection(max(1, *settings.layers), min(settings.layers))
-        return Backbone(model.to(device), stack, selection, "padded")
+        backbone = Backbone(model.to(device), stack, selection, "equal")
+        if self._sentences and device == "cpu":
+            from essay_scoring.features.packed_reading import read_end_to_end
+
+            read_end_to_end(backbone)
+        return backbone
 
 
 def _version_of(package: str) -> str:

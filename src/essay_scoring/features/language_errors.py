@@ -78,6 +78,7 @@ class LanguageErrorsBlock:
 
     name = "language_errors"
     feature_set = "handcrafted"
+    reads_prompt = False
     column_names = COLUMNS
 
     @classmethod

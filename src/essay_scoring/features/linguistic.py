@@ -104,6 +104,7 @@ class LinguisticBlock:
 
     name = "linguistic"
     feature_set = "handcrafted"
+    reads_prompt = False
     column_names = tuple(FEATURES)
 
     @classmethod

@@ -60,7 +60,8 @@ class _Sentences:
     def mean(self, sentences: Sequence[str]) -> FloatArray:
         """Return the token-weighted mean of the sentences' unit vectors, made of length 1."""
         at = [self.rows[sentence] for sentence in sentences]
-        return _unit(self.tokens[at] @ self.units[at])
+        # A product by a BLAS library would round differently with its number of threads.
+        return _unit(np.einsum("i,ij->j", self.tokens[at], self.units[at]))
 
 
 class SimilarityBlock:
@@ -74,21 +75,22 @@ class SimilarityBlock:
 
     name = "similarity"
     feature_set = "handcrafted"
+    reads_prompt = True
     column_names = SIMILARITY
 
     @classmethod
-    def of(cls, _settings: FeatureSettings, cache: Path, tokens: int | None) -> Self:
+    def of(cls, _settings: FeatureSettings, cache: Path) -> Self:
         """Return the block, which reads with one encoder whatever the settings."""
-        return cls(cache, tokens)
+        return cls(cache)
 
-    def __init__(self, cache: Path, tokens_per_batch: int | None = None) -> None:
+    def __init__(self, cache: Path) -> None:
         settings = EncoderSettings(name=EMBEDDED, layers=(_LAST_LAYER,))
-        self._encoder = FrozenEncoder(settings, cache, tokens_per_batch, sentences=True)
+        self._encoder = FrozenEncoder(settings, cache, sentences=True)
 
     @cached_property
     def identity(self) -> dict[str, object]:
         """All that changes a value; the encoder's hash tells which one measured similarity."""
-        return {"version": 1} | self._encoder.identity()
+        return {"version": 2} | self._encoder.identity()
 
     def columns(self, essays: Essays) -> Columns:
         """Return (n, 4) cosines and their variance; raise NotFiniteError on a failed encoder."""

@@ -1,70 +1,119 @@
-"""Feature columns on disk: computed and written a few essays at a time."""
+"""Feature columns on disk, by text: whatever corpus an essay is met in, it is computed once."""
 
 from __future__ import annotations
 
+import errno
+import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from essay_scoring.core.contracts import Columns, FeatureBlock, Matrix
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.fingerprint import rows_sha256
+from essay_scoring.core.files import try_lock
+from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.text import text_sha256
-from essay_scoring.features.tensor_store import TensorStore
+from essay_scoring.features.row_file import Key, RowFile
 
 SHARD_ESSAYS = 64
-"""Essays of one shard: what a crash may cost, and what a block is given at a time."""
+"""Essays that a block is given at a time, and that a crash may cost."""
 
-_VALUES = "values"
+_LOCKS = 64
+_POLL_SECONDS = 0.2
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FeatureStore:
-    """Columns below one folder, computed once per block identity and corpus.
+    """Columns below one folder, computed once per block identity and text.
 
-    A corpus is its texts and prompts in order, for company moves a row by rounding: what is stored
-    is what the same corpus would give again. `<block>/<identity>/identity.json` says what made the
-    columns.
+    A row belongs to its text, and to its prompt where the block reads that: more essays, others in
+    between or another split compute the new ones alone. The folder `<block>/<identity>/` holds
+    hashes and numbers, no text; its `identity.json` says what made the columns. Columns of a folder
+    that may not be written are read, and those it lacks are computed and not kept.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._files: dict[str, RowFile] = {}
 
     def columns(self, block: FeatureBlock, essays: Essays, progress: Progress) -> Columns:
         """Return the block's columns of all essays, computing and storing what is not there yet.
 
-        Several processes share the work. A crash costs at most the shard in work.
+        Several processes share the work. A crash costs at most the essays in work.
         """
-        names, corpus = tuple(block.column_names), corpus_fingerprint(essays)[:16]
-        identity = {"format": 3, "block": block.name, "of": block.identity, "columns": list(names)}
-        shards = {
-            f"{corpus}/{start // SHARD_ESSAYS:05d}": essays.take(
-                range(start, min(start + SHARD_ESSAYS, len(essays)))
-            )
-            for start in range(0, len(essays), SHARD_ESSAYS)
-        }
-
-        def computed(shard: str, _: list[str]) -> dict[str, Matrix]:
-            return {_VALUES: _values(block, names, shards[shard])}
-
-        store = TensorStore(self.root / block.name, identity)
+        names = tuple(block.column_names)
+        identity = {"format": 4, "block": block.name, "of": block.identity, "columns": list(names)}
+        key = fingerprint(identity)
+        if key not in self._files:
+            self._files[key] = RowFile(self.root / block.name, identity, len(names))
+        rows = self._files[key]
+        keys = [_key(block, *pair) for pair in zip(essays.texts, essays.prompts, strict=True)]
+        values = np.empty((len(essays), len(names)), dtype=np.float32)
+        there = rows.read(keys, values)
         with progress.stage(f"features: {block.name}", len(essays)) as advance:
-            groups = dict.fromkeys(shards, (_VALUES,))
-            store.fill(groups, computed, lambda shard: advance(len(shards[shard])))
-        parts = [store.read(shard, [_VALUES])[_VALUES] for shard in shards]
-        empty = np.empty((0, len(names)), dtype=np.float32)
-        return Columns(names, np.concatenate([empty, *parts]))
+            if there.any():
+                advance(int(there.sum()))
+            times = Counter(key for key, known in zip(keys, there, strict=True) if not known)
+            first = {key: row for row, key in reversed([*enumerate(keys)])}
+            fresh: dict[Key, Matrix] = {}
+            waiting = _shards(list(times))
+            while waiting:
+                left = []
+                for shard in waiting:
+                    part = essays.take([first[key] for key in shard])
+                    if (made := _made(rows, block, shard, part)) is None:
+                        left.append(shard)
+                        continue
+                    fresh.update(zip(shard, made, strict=True))
+                    advance(sum(times[key] for key in shard))
+                if len(left) == len(waiting):
+                    time.sleep(_POLL_SECONDS)
+                waiting = left
+        for row in np.flatnonzero(~there):
+            values[row] = fresh[keys[row]]
+        return Columns(names, values)
 
 
-def corpus_fingerprint(essays: Essays) -> str:
-    """Return the hash of texts and prompts in order: all of a corpus that a block may see."""
-    rows = zip(essays.texts, essays.prompts, strict=True)
-    return rows_sha256((text_sha256(text), prompt) for text, prompt in rows)
+def _key(block: FeatureBlock, text: str, prompt: str) -> Key:
+    """Return what tells an essay from others that the block may give other columns."""
+    seen = [text_sha256(text), prompt] if block.reads_prompt else [text_sha256(text)]
+    return bytes.fromhex(fingerprint(seen)[:32])
 
 
-def _values(block: FeatureBlock, names: tuple[str, ...], essays: Essays) -> Matrix:
+def _shards(keys: Sequence[Key]) -> list[list[Key]]:
+    return [list(keys[at : at + SHARD_ESSAYS]) for at in range(0, len(keys), SHARD_ESSAYS)]
+
+
+def _made(
+    rows: RowFile, block: FeatureBlock, shard: Sequence[Key], essays: Essays
+) -> Matrix | None:
+    """Return the columns of a shard, computed unless another process has done it meanwhile.
+
+    None, at once, while another process has the same essays in work.
+    """
+    try:
+        # Processes that started with one corpus have the same shards.
+        with try_lock(rows.folder / f".lock-{shard[0][0] % _LOCKS:02d}") as mine:
+            if not mine:
+                return None
+            values = np.empty((len(shard), len(block.column_names)), dtype=np.float32)
+            lacking = np.flatnonzero(~rows.read(shard, values)).tolist()
+            if lacking:
+                values[lacking] = _values(block, essays.take(lacking))
+                rows.write([shard[row] for row in lacking], values[lacking])
+            return values
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        return _values(block, essays)
+
+
+def _values(block: FeatureBlock, essays: Essays) -> Matrix:
     """Return the block's columns of a shard; raise ValueError if they are not as announced."""
     part = block.columns(essays)
-    if part.names != names or len(part.values) != len(essays):
+    if part.names != tuple(block.column_names) or len(part.values) != len(essays):
         raise ValueError(f"block {block.name} gave columns other than it announced")
     return np.ascontiguousarray(part.values, dtype=np.float32)

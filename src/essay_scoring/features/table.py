@@ -56,11 +56,19 @@ class FeatureTable:
             for block in self._blocks
         }
 
+    def knows(self, essays: Essays) -> bool:
+        """Tell whether the columns of all these essays are in memory."""
+        return all(key in self._rows for key in zip(essays.texts, essays.prompts, strict=True))
+
+    def forget(self) -> None:
+        """Leave no essay and no column in memory; the blocks, with their encoders, stay."""
+        self._rows, self._values = {}, self._values[:0]
+
     def warm(self, essays: Essays) -> None:
         """Compute or load the columns of a whole corpus once, to serve any part of it later."""
-        keys = list(zip(essays.texts, essays.prompts, strict=True))
-        if all(key in self._rows for key in keys):
+        if self.knows(essays):
             return
+        keys = list(zip(essays.texts, essays.prompts, strict=True))
         parts: dict[str, Matrix] = {}
         for block in self._blocks:
             columns = self._store.columns(block, essays, self._progress)

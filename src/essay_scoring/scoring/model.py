@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from essay_scoring.core.contracts import Columns, ColumnSource
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import read_json
@@ -93,7 +94,8 @@ class TrainedModel:
     def __init__(self, folder: Path, cache: Path = Path("cache")) -> None:
         """Load a model folder; InputError, in one line, for one that is not as it was written.
 
-        `cache`/encoders holds fetched encoders.
+        `cache`/encoders holds fetched encoders; where there is the folder `cache`, the columns of
+        essays that are scored are kept below it, by hashes of their texts.
         """
         require_safe(folder)
         self.folder = folder
@@ -107,8 +109,9 @@ class TrainedModel:
         self._prompts = {name_key(name): name for name in known}
         _check_cutpoints(self.record, folder)
         context = scoring_context(self.config, self.record.scales, cache)
-        if self.config.scorer.reads_columns:
-            _check_columns(folder, context.columns.identities())  # type: ignore[attr-defined]
+        self._columns = context.columns if isinstance(context.columns, FreshColumns) else None
+        if self._columns is not None:
+            _check_columns(folder, self._columns.identities())
         with on_one_thread(with_torch=needs_torch(self.config)):
             self._reader = Reader(load_fresh(folder / SCORER, context), context)
 
@@ -125,6 +128,8 @@ class TrainedModel:
         names = (self._prompts.get(name_key(name), name) for name in essays.prompts)
         essays = replace(essays, prompts=tuple(names))
         with on_one_thread(with_torch=needs_torch(self.config)):
+            if self._columns is not None:
+                self._columns.warm(essays)
             return [self._one(essays.take([row])) for row in range(len(essays))]
 
     def _one(self, essay: Essays) -> Scored:
@@ -142,9 +147,9 @@ class TrainedModel:
 
 def scoring_context(config: RunConfig, scales: ScoreScales, cache: Path) -> ScorerContext:
     """Return what a saved scorer is given to score essays that are seen once."""
-    columns: Any = _no_columns
+    columns: ColumnSource = _no_columns
     if config.scorer.reads_columns:
-        columns = FreshColumns(config.features, cache / "encoders")
+        columns = FreshColumns(config.features, cache)
     return ScorerContext(scales, columns, config.seed, threads=1, cache=cache)
 
 
@@ -153,7 +158,7 @@ def needs_torch(config: RunConfig) -> bool:
     return config.scorer.reads_columns or config.scorer.encoder is not None
 
 
-def _no_columns(_essays: Essays) -> Any:
+def _no_columns(_essays: Essays) -> Columns:
     raise TypeError("this scorer reads no feature columns")
 
 
