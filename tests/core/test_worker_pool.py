@@ -99,7 +99,7 @@ def test_a_worker_that_dies_is_an_error_with_a_remedy_and_later_work_goes_on() -
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_their_parent_however_it_ends(blow: signal.Signals) -> None:
     program = subprocess.Popen(
-        [sys.executable, "-m", "tests.core.worker_rows"],
+        [sys.executable, "-c", "from tests.core import worker_rows; worker_rows.main()"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -133,9 +133,8 @@ import signal, sys, time
 from essay_scoring.core import interrupts
 from essay_scoring.core.worker_pool import map_parts
 signal.signal(signal.SIGTERM, lambda number, _: interrupts.stop(number))
-if __name__ == "__main__":
-    print("ready", flush=True)
-    print(list(map_parts(time.sleep, [600.0] * 8)))
+print("ready", flush=True)
+print(list(map_parts(time.sleep, [600.0] * 8)))
 """
 
 
@@ -149,3 +148,20 @@ def test_an_interrupt_does_not_wait_for_what_workers_are_at(tmp_path: Path) -> N
         time.sleep(1.5)
         process.terminate()
         assert process.wait(timeout=60) != 0
+
+
+UNGUARDED = """
+from essay_scoring.core.worker_pool import map_parts
+print("this script runs once", flush=True)
+print(*map_parts(len, ["x", "xx", "xxx"]))
+"""
+
+
+def test_a_script_needs_no_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
+    assert done.stdout == "this script runs once\n1 2 3\n"
+    assert done.stderr == ""

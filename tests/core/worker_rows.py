@@ -1,4 +1,4 @@
-"""Work for worker processes; run as a program it names its workers and then works on."""
+"""Work for worker processes, and a program that names its workers and then works on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,3 @@ def main() -> None:
     sys.stdout.write(" ".join(map(str, sorted(ids))) + "\n")
     sys.stdout.flush()
     list(map_parts(sleeping, ["text"] * 240))
-
-
-if __name__ == "__main__":
-    main()

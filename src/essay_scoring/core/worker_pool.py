@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.machine import cores
+from essay_scoring.core.spawned import FreshContext
 
 WORKERS_VARIABLE = "ESSAY_SCORING_WORKERS"
 """Environment variable: how many processes share work; 1 keeps it in this process."""
@@ -138,14 +139,12 @@ class WorkerPool:
 
 def _processes(count: int) -> ProcessPoolExecutor:
     # A fork would copy the locks of whatever threads torch or OpenMP have started.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, context, initializer=_settle)
+    return ProcessPoolExecutor(count, FreshContext(), initializer=_settle)
 
 
 _SHARED = WorkerPool(
     worker_count,
-    f"free memory, guard a script of your own with if __name__ == '__main__', or set "
-    f"{WORKERS_VARIABLE}=1; then run the same command again",
+    f"free memory, or set {WORKERS_VARIABLE}=1; then run the same command again",
 )
 
 

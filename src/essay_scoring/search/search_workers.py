@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import os
 import shutil
 import threading
@@ -27,6 +26,7 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.interrupts import held
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import write_record
+from essay_scoring.core.spawned import FreshContext
 from essay_scoring.core.worker_pool import end_with_parent
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.search import SearchFolder
@@ -129,7 +129,7 @@ def helpers(workers: int, task: Task, *arguments: Any) -> Iterator[None]:
     is one line in the log.
     """
     shares = _shares(workers)
-    context = multiprocessing.get_context("spawn")
+    context = FreshContext()
     started: list[BaseProcess] = []
     watching: list[threading.Thread] = []
     ending = threading.Event()
