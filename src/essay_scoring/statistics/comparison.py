@@ -2,13 +2,14 @@
 
 Either may be several runs that differ by their seed alone. Each figure is then computed for each
 run and averaged over the seeds, in every resample anew. Intervals come from swapping whole prompts
-between the two (`intervals`), cut-points fitted again (`reweighted`).
+between the two (`intervals`), cut-points fitted again (`reweighted`); those of the worst prompt
+also from drawing prompts and essays anew (`bootstrap`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -18,7 +19,9 @@ from pydantic.json_schema import SkipJsonSchema
 from essay_scoring.core.record import Record, Share
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics import counts as c
+from essay_scoring.statistics.agreement import Estimate
 from essay_scoring.statistics.alignment import ARMS, Arm, Side, aligned_arms
+from essay_scoring.statistics.bootstrap import resample
 from essay_scoring.statistics.counts import (
     Layout,
     Sums,
@@ -47,7 +50,9 @@ from essay_scoring.statistics.hypothesis_tests import (
 from essay_scoring.statistics.intervals import (
     FEWEST_PROMPTS,
     SeedNoise,
+    drawn_interval,
     effective_prompts,
+    hull,
     prompt_swaps,
     swap_error,
     swap_interval,
@@ -68,6 +73,14 @@ Metric = Literal[
 
 DELTAS: tuple[str, ...] = (*get_args(Metric), "mae", "rmse", "smd")
 """The figures compared. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
+
+
+LOWEST = ("worst_prompt_qwk", "shrunken_worst_qwk")
+"""The figures of one prompt. Where it is the worst of both runs, swaps only change the sign of the
+difference and tell nothing of its size: an interval from swaps alone held 0 whatever the truth was,
+and true differences 60 to 70% of the time."""
+
+LOWEST_DRAWS = 1000
 
 
 class Spread(Record):
@@ -120,15 +133,12 @@ class Delta(Record):
     def studentised(self, threshold: float) -> tuple[float, FloatArray]:
         """Return the distance from `threshold` and the swapped deltas (R,), in standard errors.
 
-        What seeds add to the interval shortens the distance alike.
+        What widens the interval beyond the swaps shortens the distance alike.
         """
         if self.low is None or self.high is None or self.estimate is None:
             raise ValueError("a delta without an interval has no standard error")
         variance = float(np.nanmean(self.swapped**2))
-        plain = swap_interval(self.estimate, self.swapped, self.prompts)
-        wider = 1.0
-        if plain is not None and plain[1] > plain[0]:
-            wider = (self.high - self.low) / (plain[1] - plain[0])
+        wider = self._wider()
         values = np.concatenate([[self.estimate], self.swapped])
         errors = swap_error(values, variance, self.prompts)
         distances = np.concatenate([[(self.estimate - threshold) / wider], self.swapped])
@@ -146,9 +156,16 @@ class Delta(Record):
             return None
         known = self.swapped[np.isfinite(self.swapped)]
         spread = math.sqrt(float((known**2).mean()))
-        error = float(swap_error(self.estimate, spread**2, self.prompts))
+        error = self._wider() * float(swap_error(self.estimate, spread**2, self.prompts))
         errors = np.concatenate([known, -known]) * (error / spread if spread else 0.0)
         return float((self.estimate + errors >= margin - ROUNDING).mean())
+
+    def _wider(self) -> float:
+        """Return how much wider the interval is than the swaps alone would make it."""
+        plain = swap_interval(self.estimate or 0.0, self.swapped, self.prompts)
+        if plain is None or plain[1] <= plain[0] or self.low is None or self.high is None:
+            return 1.0
+        return (self.high - self.low) / (plain[1] - plain[0])
 
 
 class Slice(Record):
@@ -228,8 +245,9 @@ def compare(
     swapped = np.concatenate([np.empty((len(DELTAS), 0)), *map(np.array, blocks)], axis=1)
     swapped = swapped.reshape(len(DELTAS), n_pairs, -1).mean(axis=1)
     support = _support(tables, large)
+    drawn = _lowest_drawn(tables, large, arms, min(replicates, LOWEST_DRAWS), seed)
     deltas = [
-        _delta(name, [point[name][0, arm] for arm in arms], row, support[name])
+        _delta(name, [point[name][0, arm] for arm in arms], row, support[name], drawn.get(name))
         for name, row in zip(DELTAS, swapped, strict=True)
     ]
     by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
@@ -271,6 +289,21 @@ def every_figure(
     return figures
 
 
+def mean_delta(deltas: Sequence[Delta]) -> Estimate:
+    """Return the mean of deltas of the same prompts, such as one a trait, with its interval.
+
+    All were swapped alike, so that their mean under each swap is known.
+    """
+    estimates = [delta.estimate for delta in deltas if delta.estimate is not None]
+    if len(estimates) < len(deltas) or any(delta.low is None for delta in deltas):
+        return Estimate(estimate=None, low=None, high=None, n=min(delta.n for delta in deltas))
+    swapped = np.mean([delta.swapped for delta in deltas], axis=0)
+    estimate = float(np.mean(estimates))
+    ends = swap_interval(estimate, swapped, min(delta.prompts for delta in deltas))
+    low, high = ends or (None, None)
+    return Estimate(estimate=estimate, low=low, high=high, n=min(delta.n for delta in deltas))
+
+
 def _arm_means(values: FloatArray, arms: tuple[slice, slice]) -> FloatArray:
     """Return means over the seeds of each arm, (R, runs) to (2, R); NaN where a seed has none."""
     return np.stack([values[:, arm].mean(axis=1) for arm in arms])
@@ -279,6 +312,18 @@ def _arm_means(values: FloatArray, arms: tuple[slice, slice]) -> FloatArray:
 def _difference(arm_means: FloatArray) -> FloatArray:
     """Return candidate minus reference, (2, R) to (R,)."""
     return np.asarray(arm_means[1] - arm_means[0])
+
+
+def _lowest_drawn(
+    tables: Tables, large: c.Mask, arms: tuple[slice, slice], replicates: int, seed: int
+) -> dict[str, FloatArray]:
+    """Return deltas of the figures of LOWEST over prompts and essays drawn anew, (R,) each."""
+    blocks: dict[str, list[FloatArray]] = {name: [] for name in LOWEST}
+    for draws in resample(tables, replicates, seed, "prompts"):
+        figures = figures_of(sums_of(tables, draws), large, bottom_k=1, strict=False)
+        for name, parts in blocks.items():
+            parts.append(_difference(_arm_means(figures[name], arms)))
+    return {name: np.concatenate(parts) for name, parts in blocks.items() if parts}
 
 
 def _swapped(
@@ -292,14 +337,25 @@ def _swapped(
         yield from reweighted.swapped(swaps, pair % n_reference, n_reference + pair % n_candidate)
 
 
-def _delta(name: str, values: list[FloatArray], swapped: FloatArray, support: _Support) -> Delta:
-    """Return one delta from each arm's figures by seed and the differences under swaps (R,)."""
+def _delta(
+    name: str,
+    values: list[FloatArray],
+    swapped: FloatArray,
+    support: _Support,
+    drawn: FloatArray | None,
+) -> Delta:
+    """Return one delta from each arm's figures by seed and the differences under swaps (R,).
+
+    `drawn` are the differences over prompts and essays drawn anew, where they count too.
+    """
     reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
     estimate = None if reference is None or candidate is None else candidate - reference
     ends = None
     if estimate is not None and len(swapped) and support.present >= FEWEST_PROMPTS:
         swapped = np.concatenate([[estimate], swapped[1:]])  # The first swaps none: no binning.
         ends = swap_interval(estimate, swapped, support.units, SeedNoise.of(*values))
+        if drawn is not None and ends is not None:
+            ends = hull(ends, drawn_interval(estimate, drawn, support.units))
     delta = Delta(
         metric=name,
         reference=reference,

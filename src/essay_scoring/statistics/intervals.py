@@ -8,7 +8,8 @@ degrees of freedom as equal prompts would leave.
 Of two runs (`swap_interval`): where they are equal, each prompt's predictions could as well have
 been the other run's (Fisher 1935). Swapping whole prompts, cut-points fitted again, shows how far
 figures of equal runs lie apart, for any figure and however few prompts. The interval is the set of
-shifts that such a test does not refuse.
+shifts that such a test does not refuse. Of the worst prompt it is widened to what drawing prompts
+and essays anew gives (`drawn_interval`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics.bootstrap import percentiles
 from essay_scoring.statistics.student import t_quantile
 
 FEWEST_PROMPTS = 6
@@ -126,6 +128,24 @@ def swap_interval(
     if abs(estimate) <= bound:
         reach = max(reach, abs(estimate))  # Not to lose 0 by rounding.
     return estimate - reach, estimate + reach
+
+
+def drawn_interval(estimate: float, drawn: FloatArray, units: float) -> tuple[float, float] | None:
+    """Return the percentile interval of a difference from its values over prompts drawn anew (R,).
+
+    Its ends lie further from the estimate by what t with `units` - 1 degrees of freedom exceeds the
+    normal by (Hesterberg 2015). None where the figure is undefined in many draws.
+    """
+    low, high = percentiles(drawn)
+    if low is None or high is None or units <= 1:
+        return None
+    wider = t_quantile(units - 1) / t_quantile(math.inf)
+    return estimate + wider * (low - estimate), estimate + wider * (high - estimate)
+
+
+def hull(one: tuple[float, float], other: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the smallest interval that holds both; None where one is missing."""
+    return None if other is None else (min(one[0], other[0]), max(one[1], other[1]))
 
 
 def jackknife_interval(
