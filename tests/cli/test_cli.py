@@ -202,12 +202,12 @@ def test_the_exit_code_is_the_verdict(tmp_path: Path, warm_cache: Path) -> None:
     assert run(["compare-cv-runs", folder, folder, "--plan", str(tmp_path / "none.toml")]) == 2
 
 
-def test_a_damaged_shard_is_told_on_the_terminal_and_rebuilt(
+def test_a_damaged_row_is_told_on_the_terminal_and_rebuilt(
     tmp_path: Path, warm_cache: Path
 ) -> None:
     cache = tmp_path / "cache"
     shutil.copytree(warm_cache, cache)
-    shard = next((cache / "features").glob("linguistic/*/*/*/*.safetensors"))
+    shard = next((cache / "features").glob("linguistic/*/rows.bin"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(cache)]
@@ -216,5 +216,5 @@ def test_a_damaged_shard_is_told_on_the_terminal_and_rebuilt(
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("warning: ") == 1
-    assert f"{shard} is damaged and is made again" in done.stderr
+    assert f"{shard}: 1 row(s) are damaged and are made again" in done.stderr
     assert shard.read_bytes() == whole

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import write_json
 from essay_scoring.features.chunking import batches_by_length, chunk_texts, load_tokenizer
+from essay_scoring.features.encoders import resolve_encoder
+from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.plain_tokenizer import PlainTokenizer, plain_tokenizer
 from tests.features.tiny_encoders import WORDS, make_encoder
 
 
@@ -35,6 +41,50 @@ def test_every_token_of_every_text_is_counted_exactly_once(
         # The whole text in one piece, without the encoder's own special tokens.
         whole = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         assert counted == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(texts, st.text(max_size=200)), max_size=4),
+    st.integers(4, 64),
+    st.data(),
+)
+def test_the_embedded_encoder_s_tokens_are_those_of_transformers(
+    pair: tuple[Any, Any], several: list[str], max_length: int, data: st.DataObject
+) -> None:
+    plain, theirs = pair
+    overlap = data.draw(st.integers(0, max_length - 3))
+    ours, expected = (
+        chunk_texts(tokenizer, several, max_length=max_length, overlap=overlap)
+        for tokenizer in (plain, theirs)
+    )
+    for one, other in zip(ours, expected, strict=True):
+        assert [ids.tolist() for ids in one.ids] == [ids.tolist() for ids in other.ids]
+        assert [c.tolist() for c in one.counted] == [c.tolist() for c in other.counted]
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Any, Any]:
+    """The embedded encoder's tokenizer as it is read here, and as transformers reads it."""
+    from transformers import AutoTokenizer
+
+    folder = resolve_encoder(EncoderSettings(), Path("cache")).path
+    plain = load_tokenizer(folder)
+    assert isinstance(plain, PlainTokenizer)
+    theirs = AutoTokenizer.from_pretrained(folder, use_fast=True)
+    assert plain.num_special_tokens_to_add() == theirs.num_special_tokens_to_add()
+    return plain, theirs
+
+
+def test_a_tokenizer_that_transformers_may_change_is_left_to_it(tmp_path: Path) -> None:
+    folder = resolve_encoder(EncoderSettings(), Path("cache")).path
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    assert plain_tokenizer(tmp_path) is not None
+    told = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
+    for change in ({"do_lower_case": False}, {"tokenizer_class": "Other"}):
+        write_json(tmp_path / "tokenizer_config.json", told | change)
+        assert plain_tokenizer(tmp_path) is None
 
 
 def test_the_overlap_is_shared_between_neighbours(tokenizer: Any) -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.models.boosted_xgboost import XGBoostScorer
+from essay_scoring.models.foreign_trees import checked_xgboost
+from essay_scoring.models.native_trees import NativeTrees
 from essay_scoring.models.ordinal import TrainingMode, training_mode
 from essay_scoring.models.registry import build_scorer
 from essay_scoring.models.scorer_settings import (
@@ -52,6 +55,23 @@ def test_it_learns(family: type[Boosted], mode: str) -> None:
     raw = predicted(settings_of(family, mode=mode))
     constant = error(np.full(len(HELD_OUT), TRAIN.scores.mean()), HELD_OUT)
     assert error(raw, HELD_OUT) < 0.6 * constant
+
+
+@pytest.mark.parametrize("mode", ["regression", *CLASSES])
+def test_the_library_alone_predicts_what_xgboost_s_package_does(mode: Mode) -> None:
+    settings = XGBoostSettings(mode=mode, rounds=40, learning_rate=0.2, min_child_weight=1.0)
+    scorer = XGBoostScorer(settings, TrainingSettings(), context())
+    scorer.fit(TRAIN, DEV)
+    values = scorer.columns.matrix(HELD_OUT.essays).copy()
+    values[::3, 0] = np.nan
+    n_classes = HALF_BANDS.n_labels if mode != "regression" else 0
+    data = bytes(scorer.booster.save_raw("json"))
+    native = NativeTrees(checked_xgboost(data, values.shape[1], n_classes), threads=1)
+    for rows in (values, values[:1], values[:, ::-1][:, ::-1]):
+        assert native.outputs(rows).tobytes() == scorer.outputs(rows).tobytes()
+        assert native.outputs(rows).shape == scorer.outputs(rows).shape
+    with pytest.raises(ValueError, match=r"\S"):
+        NativeTrees(b"{}", threads=1)
 
 
 @FAMILIES

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +26,10 @@ from essay_scoring.cli.options import (
 )
 from essay_scoring.cli.progress_display import progress_display
 
-MODELS = Path("models")
+if TYPE_CHECKING:
+    from essay_scoring.scoring.input_table import ColumnNames
+
+MODELS, STANDARD_INPUT = Path("models"), Path("-")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,8 +86,13 @@ def train(
 
 def score(
     model: Annotated[Path, typer.Argument(help="A model folder that train wrote.")],
-    file: Annotated[Path, typer.Argument(help="A table, one row per essay.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write: .csv or .parquet.")],
+    file: Annotated[Path, typer.Argument(help="A table, one row per essay; - for standard input.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The file to write: .csv or .parquet.", show_default=False
+        ),
+    ] = None,
     text_column: Annotated[str, typer.Option(help="The column of the essays.")] = "text",
     prompt_column: Annotated[
         str | None,
@@ -110,20 +119,49 @@ def score(
 ) -> None:
     """Score new essays with a trained model.
 
-    FILE is .csv, .tsv, .jsonl (or one of them as .gz), .xlsx or .parquet.
-    Writes OUT: the file's own columns without the essays, then predicted_band, predicted_raw,
-    interval_low, interval_high, and yes or no for too_short, too_long, off_language,
-    many_unknown_words, far_from_training and prompt_seen. The bytes are the same for any number of
-    workers and the scores for any part of the file; the same command goes on after a kill. No cell
-    of OUT.csv is a formula to a spreadsheet; OUT.parquet keeps the types of Parquet's columns, with
-    true or false for yes or no.
+    FILE is .csv, .tsv, .jsonl (or one of them as .gz), .xlsx or .parquet. Writes OUT: the file's
+    own columns without the essays, then predicted_band, predicted_raw, interval_low, interval_high,
+    and yes or no for too_short, too_long, off_language, many_unknown_words, far_from_training and
+    prompt_seen. The bytes are the same for any number of workers and the scores for any part of the
+    file; the same command goes on after a kill. No cell of OUT.csv is a formula to a spreadsheet;
+    OUT.parquet keeps the types of Parquet's columns, with true or false for yes or no.
+
+    FILE - reads objects of JSON from standard input, one a line, and answers each with one line on
+    standard output before it waits for the next: the object without the essay, with the same ten
+    keys, or with error, mend and line.
     """
     from essay_scoring.core.worker_pool import worker_count
     from essay_scoring.scoring.input_table import ColumnNames
-    from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
     columns = ColumnNames(text_column, prompt_column, id_column, prompt)
+    _require_output(file, out)
+    if out is None:
+        answer_lines(model, columns, cache_dir, keep_text=keep_text)
+        return
+    from essay_scoring.scoring.score_file import ScoreRequest, score_file
+
     form = table_format(encoding, separator, decimal, quoting)
     request = ScoreRequest(model, file, out, columns, form, keep_text)
     count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())
     typer.echo(f"scored {count} essays: {out}")
+
+
+def _require_output(file: Path, out: Path | None) -> None:
+    """Raise InputError unless a file to write is named, or lines are answered without one."""
+    from essay_scoring.core.errors import InputError
+
+    if file == STANDARD_INPUT and out is not None:
+        raise InputError("answers go to standard output", where="--out", mend="leave it out")
+    if file != STANDARD_INPUT and out is None:
+        raise InputError("no file to write is named", where="--out", mend="name a .csv or .parquet")
+
+
+def answer_lines(model: Path, columns: ColumnNames, cache: Path, *, keep_text: bool) -> None:
+    """Answer lines of standard input until it ends, each as soon as it is scored."""
+    from essay_scoring.scoring.model import TrainedModel
+    from essay_scoring.scoring.score_stream import score_lines
+
+    trained = TrainedModel(model, cache)
+    for answer in score_lines(trained, sys.stdin.buffer, columns, keep_text=keep_text):
+        typer.echo(answer)
+        sys.stdout.flush()

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from typing import TypeVar
 
 from essay_scoring.core.errors import InputError
@@ -25,6 +26,8 @@ _MOST_WORKERS = 8
 _AHEAD = 3
 """Parts that wait for each worker: enough to keep it busy, few enough to hold in memory."""
 
+_ALONE = ContextVar("alone", default=False)
+
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
@@ -35,6 +38,8 @@ def worker_count() -> int:
     Raises InputError where WORKERS_VARIABLE is no positive number.
     """
     asked = os.environ.get(WORKERS_VARIABLE, "")
+    if _ALONE.get():
+        return 1
     if not asked:
         return min(_MOST_WORKERS, cores())
     if not asked.isdecimal() or int(asked) < 1:
@@ -52,6 +57,16 @@ def thread_count() -> int:
     Threads share what they read: unlike workers they need no limit but that of the cores.
     """
     return worker_count() if os.environ.get(WORKERS_VARIABLE) else cores()
+
+
+@contextlib.contextmanager
+def in_this_process() -> Iterator[None]:
+    """Start no workers meanwhile: for a few essays, and for programs that do not expect any."""
+    before = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(before)
 
 
 def map_parts(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:

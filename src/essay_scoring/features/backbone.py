@@ -47,15 +47,17 @@ class Backbone(nn.Module):
     """A model and how it is called; states are read from layer `selection.first` on.
 
     `stack` is the name of its stack of layers, None where it has none and reports its own states;
-    `layout` may be changed, and `round_to`, of which packed tokens are a multiple.
+    `layout` may be changed.
     """
+
+    together = False
+    """Whether chunks of one call are read as if each were alone: their number moves roundings."""
 
     def __init__(
         self, model: Any, stack: str | None, selection: LayerSelection, layout: Layout
     ) -> None:
         super().__init__()
         self.model, self.stack, self.selection, self.layout = model, stack, selection, layout
-        self.round_to = ROUND_TO
         self._position = first_position(model)
         # What stands there is never read, but must have an embedding.
         self._pad = int(getattr(model.config, "pad_token_id", None) or 0)
@@ -125,7 +127,7 @@ class Backbone(nn.Module):
         if self.layout == "packed":
             device = next(self.model.parameters()).device
             tokens = [torch.from_numpy(chunk).to(device, torch.long) for chunk in chunks]
-            filling = -sum(lengths) % self.round_to
+            filling = -sum(lengths) % ROUND_TO
             below = None
             if given is not None:
                 nothing = given[0].new_zeros(filling, given[0].shape[1])

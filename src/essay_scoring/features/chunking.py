@@ -15,6 +15,7 @@ from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.text import text_sha256
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.plain_tokenizer import plain_tokenizer
 from essay_scoring.features.tensor_store import TensorStore
 
 TokenIds = npt.NDArray[np.int32]
@@ -96,6 +97,8 @@ def tokens_identity(encoder: EncoderFolder, settings: EncoderSettings) -> dict[s
 
 def load_tokenizer(folder: Path) -> Any:
     """Return the fast tokenizer of an encoder folder; raise InputError if it has none."""
+    if (plain := plain_tokenizer(folder)) is not None:
+        return plain
     try:
         from transformers import AutoTokenizer
     except ImportError:

@@ -27,7 +27,8 @@ from essay_scoring.features.feature_settings import EncoderSettings
 from essay_scoring.features.precision import device_in_use, in_single_threads, resolve
 
 if TYPE_CHECKING:
-    from essay_scoring.features.backbone import Backbone
+    from essay_scoring.features.backbone import Backbone, LayerSelection
+    from essay_scoring.features.bert_reading import BertReader
 
 LayerMeans = npt.NDArray[np.float32]
 
@@ -106,7 +107,7 @@ class FrozenEncoder:
         chunks = [pair for essay in essays for pair in zip(essay.ids, essay.counted, strict=True)]
         owners = [row for row, essay in enumerate(essays) for _ in essay.ids]
         sums = np.zeros((len(texts), len(self.settings.layers), self.shape[1]), dtype=np.float32)
-        for members, part in self._sums(chunks):
+        for members, part in self._sums(chunks) if chunks else ():
             np.add.at(sums, [owners[i] for i in members], part)
         counts = np.array([sum(int(c.sum()) for c in essay.counted) for essay in essays], np.int64)
         sums /= np.maximum(counts, 1).astype(np.float32)[:, None, None]
@@ -117,17 +118,13 @@ class FrozenEncoder:
 
         Those have the shape (chunks, layers, width); the order is that of the chunks' lengths.
         """
-        lengths = [len(ids) for ids, _ in chunks]
-        if not chunks:
-            return
         if device_in_use() == "cuda":
-            yield from self._on_gpu(chunks, lengths)
+            yield from self._on_gpu(chunks, [len(ids) for ids, _ in chunks])
             return
-        at_a_time = _SENTENCES_AT_A_TIME if self._sentences else 1
+        # Loaded here, before several threads ask for it.
+        at_a_time = _SENTENCES_AT_A_TIME if self._reader.together else 1
         starts = range(0, len(chunks), at_a_time)
         groups = [list(range(n, min(n + at_a_time, len(chunks)))) for n in starts]
-        # Loaded before several threads ask for it.
-        _ = self._backbone
         parts = [[chunks[at] for at in group] for group in groups]
         sums = in_single_threads(self._on_cpu, parts, thread_count())
         yield from zip(groups, sums, strict=True)
@@ -137,7 +134,7 @@ class FrozenEncoder:
         import torch
 
         with torch.inference_mode():
-            states = self._backbone([ids for ids, _ in chunks])
+            states = self._reader([ids for ids, _ in chunks])
             lengths = [len(ids) for ids, _ in chunks]
             layers = [states[i - min(self.settings.layers)] for i in self.settings.layers]
             parts = zip(*(layer.split(lengths) for layer in layers), strict=True)
@@ -188,27 +185,35 @@ class FrozenEncoder:
         return load_tokenizer(self._folder.path)
 
     @cached_property
+    def _reader(self) -> BertReader | Backbone:
+        """What a CPU reads chunks with, each as if it were alone."""
+        from essay_scoring.features.bert_reading import BertForm, load_bert
+
+        form = BertForm(self._cut, self._dtype, self.settings.max_length, self._sentences)
+        bert = load_bert(self._folder.path, form)
+        return self._backbone if bert is None else bert
+
+    @property
+    def _cut(self) -> LayerSelection:
+        from essay_scoring.features.backbone import LayerSelection
+
+        return LayerSelection(max(1, *self.settings.layers), min(self.settings.layers))
+
+    @property
+    def _dtype(self) -> str:
+        precision = resolve(self.settings.precision, device_in_use())
+        return "bfloat16" if precision == "bf16" else "float32"
+
+    @cached_property
     def _backbone(self) -> Backbone:
         """The layers up to the highest one read, its weights in the precision in use."""
+        from essay_scoring.features.backbone import Backbone
         from essay_scoring.features.encoder_loading import check_length, load_layers
 
-        settings, device = self.settings, device_in_use()
-        model, stack = load_layers(
-            self._folder.path,
-            max(settings.layers),
-            dtype="bfloat16" if resolve(settings.precision, device) == "bf16" else "float32",
-        )
-        key = "features.encoder.max_length"
-        check_length(model, settings.max_length, self._folder.path, key)
-        from essay_scoring.features.backbone import Backbone, LayerSelection
-
-        selection = LayerSelection(max(1, *settings.layers), min(settings.layers))
-        backbone = Backbone(model.to(device), stack, selection, "equal")
-        if self._sentences and device == "cpu":
-            from essay_scoring.features.packed_reading import read_end_to_end
-
-            read_end_to_end(backbone)
-        return backbone
+        path, longest = self._folder.path, self.settings.max_length
+        model, stack = load_layers(path, max(self.settings.layers), dtype=self._dtype)
+        check_length(model, longest, path, "features.encoder.max_length")
+        return Backbone(model.to(device_in_use()), stack, self._cut, "equal")
 
 
 def _version_of(package: str) -> str:

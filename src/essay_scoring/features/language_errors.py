@@ -16,7 +16,7 @@ from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.text import word_count
-from essay_scoring.core.worker_pool import worker_count
+from essay_scoring.core.worker_pool import thread_count
 from essay_scoring.features.annotation import unify
 from essay_scoring.features.surface import ratio
 
@@ -108,7 +108,7 @@ def error_rates(texts: Sequence[str]) -> Matrix:
     The checker works outside Python's lock, so threads share its 0.5 GB and fill the cores.
     """
     engine = _engine()
-    with ThreadPoolExecutor(worker_count()) as threads:
+    with ThreadPoolExecutor(thread_count()) as threads:
         found = threads.map(engine.check, map(unify, texts))
         rows = [_rates(matches, text) for matches, text in zip(found, texts, strict=True)]
     return np.array(rows, dtype=np.float32).reshape(len(texts), len(KINDS))

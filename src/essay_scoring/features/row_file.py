@@ -41,22 +41,27 @@ class RowFile:
         self._seal = hashlib.sha256(canonical_json(identity).encode()).digest()
         self._keys, self._rows = self.folder / "keys.bin", self.folder / "rows.bin"
         self._place: dict[Key, int] = {}
+        self._told: set[Key] = set()
         self._known = 0
 
     def read(self, keys: Sequence[Key], into: Matrix) -> npt.NDArray[np.bool_]:
         """Fill the rows of `into`, (len(keys), width), that are there; return which those are."""
         self._look()
-        wanted = [(row, place) for row, key in enumerate(keys) if (place := self._at(key)) >= 0]
-        there, damaged = np.zeros(len(keys), dtype=bool), 0
+        wanted = [
+            (row, place) for row, key in enumerate(keys) if (place := self._place.get(key, -1)) >= 0
+        ]
+        there, damaged = np.zeros(len(keys), dtype=bool), set[Key]()
         # In the order in which they lie, for a disk's sake.
         for row, record in self._records(sorted(wanted, key=lambda pair: pair[1])):
             if self._intact(keys[row], record):
                 into[row] = np.frombuffer(record, dtype="<f4", offset=_SIZE)
                 there[row] = True
             else:
-                damaged += 1
-        if damaged:
-            _log.warning("%s: %d row(s) are damaged and are made again", self._rows, damaged)
+                damaged.add(keys[row])
+        if damaged - self._told:
+            what = "%s: %d row(s) are damaged and are made again"
+            _log.warning(what, self._rows, len(damaged))
+        self._told |= damaged
         return there
 
     def write(self, keys: Sequence[Key], values: Matrix) -> None:
@@ -90,9 +95,6 @@ class RowFile:
         for start in range(0, len(data) - _SIZE + 1, _SIZE):
             self._place[data[start : start + _SIZE]] = self._known
             self._known += 1
-
-    def _at(self, key: Key) -> int:
-        return self._place.get(key, -1)
 
     def _records(self, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
         """Yield what lies at each (row, place), with the row."""

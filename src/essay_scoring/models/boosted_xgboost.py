@@ -15,6 +15,7 @@ from essay_scoring.core.interrupts import held, stop_asked
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.models.family import fitted
 from essay_scoring.models.foreign_trees import checked_xgboost
+from essay_scoring.models.native_trees import NativeTrees
 from essay_scoring.models.ordinal import BoostedScorer, TrainingSample
 from essay_scoring.models.scorer_settings import XGBoostSettings
 
@@ -24,6 +25,8 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
 
     file = "model.json"
     booster: Any = None
+    _saved: bytes | None = None
+    _native: NativeTrees | None = None
 
     def boost(self, train: TrainingSample, dev: TrainingSample, n_classes: int) -> FitReport:
         """Fit trees on `train` and drop those after the best round on `dev`."""
@@ -59,6 +62,8 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
 
     def outputs(self, values: Matrix) -> FloatArray:
         """Return values (n,), or class probabilities (n, k), of the kept trees."""
+        if self._native is not None:
+            return self._native.outputs(values)
         booster = fitted(self.booster)
         kept = (0, booster.num_boosted_rounds())
         outputs = booster.inplace_predict(values, iteration_range=kept)
@@ -67,19 +72,25 @@ class XGBoostScorer(BoostedScorer[XGBoostSettings]):
     def tree_shap(self, values: Matrix) -> FloatArray:
         """Return the Shapley values of the kept trees, then the base, shape (n, p + 1)."""
         rows = _xgboost().DMatrix(values, nthread=self.context.threads)
-        parts = fitted(self.booster).predict(rows, pred_contribs=True)
+        parts = self._trees().predict(rows, pred_contribs=True)
         return np.asarray(parts, dtype=np.float64)
 
     def write(self, folder: Path) -> Sequence[str]:
         """Write the kept trees in XGBoost's JSON."""
-        write_bytes(folder / self.file, bytes(fitted(self.booster).save_raw("json")))
+        write_bytes(folder / self.file, bytes(self._trees().save_raw("json")))
         return (self.file,)
 
     def read_trees(self, data: bytes, n_columns: int, n_classes: int) -> None:
         """Check XGBoost's JSON and read the trees; ValueError for any that are not such trees."""
-        checked = checked_xgboost(data, n_columns, n_classes)
-        self.booster = _xgboost().Booster({"nthread": self.context.threads})
-        self.booster.load_model(bytearray(checked))
+        self._saved = checked_xgboost(data, n_columns, n_classes)
+        self._native = NativeTrees(self._saved, self.context.threads)
+
+    def _trees(self) -> Any:
+        """Return the booster, in XGBoost's own package where the trees were read from a file."""
+        if self.booster is None and self._saved is not None:
+            self.booster = _xgboost().Booster({"nthread": self.context.threads})
+            self.booster.load_model(bytearray(self._saved))
+        return fitted(self.booster)
 
 
 def xgboost_parameters(

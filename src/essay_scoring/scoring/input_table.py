@@ -136,7 +136,8 @@ def _checked(table: InputTable, scales: ScoreScales) -> frozenset[str]:
         essay = table.essays([row])
         if len(prompts) < _MOST_PROMPTS:
             prompts.update(essay.prompts)
-        found = _fault(table, essay, None if scales.shared else known)
+        names = table.columns.text, table.prompt_column
+        found = essay_fault(essay, *names, None if scales.shared else known)
         if found is not None:
             column, fault = found
             faults.add(row, fault, column, _id_of(table, row))
@@ -150,24 +151,25 @@ def _id_of(table: InputTable, row: Row) -> str:
     return f", id {shown(row.cells[table.names.index(table.columns.id)])}"
 
 
-def _fault(
-    table: InputTable, single: Essays, known: set[str] | None
+def essay_fault(
+    single: Essays, text: str, prompt: str | None, known: set[str] | None
 ) -> tuple[str | None, Fault] | None:
     """Return in which column something is wrong with a single essay, and what.
 
-    `known` are the prompts that have a scale, None where one is shared.
+    The columns of texts and prompts are named `text` and `prompt` (None: there is none); `known`
+    are the prompts that have a scale, None where one is shared.
     """
-    [essay], [name], text = single.texts, single.prompts, table.columns.text
+    [essay], [name] = single.texts, single.prompts
     if not any(map(str.isalnum, essay)):
         return text, Fault("the text is blank", "give the essay's text, or remove the row")
     if len(essay) > MOST_CHARACTERS:
         what = f"the text has {len(essay):,} characters, more than {MOST_CHARACTERS:,}"
         return text, Fault(what, "check that the cell holds one essay")
-    if not name and table.prompt_column is not None:
+    if not name and prompt is not None:
         what = "the prompt is blank"
-        return table.prompt_column, Fault(what, "name the prompt, or remove the row")
+        return prompt, Fault(what, "name the prompt, or remove the row")
     if known is not None and name_key(name) not in known:
         what = f"the model has no score scale for the prompt {shown(name)}"
         mend = "use the name it has in training, or train with its scale"
-        return table.prompt_column, Fault(what, mend)
+        return prompt, Fault(what, mend)
     return None

@@ -20,6 +20,7 @@ from essay_scoring.core.record import Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.settings import Settings, build_settings
 from essay_scoring.core.text import name_key
+from essay_scoring.core.worker_pool import in_this_process
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.mapping import apply_cutpoints
 from essay_scoring.models.scorer_settings import MappingName
@@ -112,7 +113,7 @@ class TrainedModel:
         self._columns = context.columns if isinstance(context.columns, FreshColumns) else None
         if self._columns is not None:
             _check_columns(folder, self._columns.identities())
-        with on_one_thread(with_torch=needs_torch(self.config)):
+        with on_one_thread(with_torch=self.config.scorer.encoder is not None):
             self._reader = Reader(load_fresh(folder / SCORER, context), context)
 
     @property
@@ -127,9 +128,10 @@ class TrainedModel:
         """
         names = (self._prompts.get(name_key(name), name) for name in essays.prompts)
         essays = replace(essays, prompts=tuple(names))
-        with on_one_thread(with_torch=needs_torch(self.config)):
-            if self._columns is not None:
+        if self._columns is not None:
+            with in_this_process():
                 self._columns.warm(essays)
+        with on_one_thread(with_torch=self.config.scorer.encoder is not None):
             return [self._one(essays.take([row])) for row in range(len(essays))]
 
     def _one(self, essay: Essays) -> Scored:
@@ -151,11 +153,6 @@ def scoring_context(config: RunConfig, scales: ScoreScales, cache: Path) -> Scor
     if config.scorer.reads_columns:
         columns = FreshColumns(config.features, cache)
     return ScorerContext(scales, columns, config.seed, threads=1, cache=cache)
-
-
-def needs_torch(config: RunConfig) -> bool:
-    """Tell whether essays are read through an encoder; all feature sets have one."""
-    return config.scorer.reads_columns or config.scorer.encoder is not None
 
 
 def _no_columns(_essays: Essays) -> Columns:

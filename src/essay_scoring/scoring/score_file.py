@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 PART_ROWS = 16
 """Rows that are scored and kept at a time: what a kill may cost each worker."""
 
+_FEW_ROWS = 2 * PART_ROWS
+"""So many rows are scored sooner than another process has started."""
+
 
 @dataclass(frozen=True)
 class ScoreRequest:
@@ -76,7 +79,8 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
         _claim(work, _identity(request, table))
         with progress.stage("scoring", table.n_rows) as advance:
             missing = _missing(table, work, advance)
-            for part, scores in score_parts(request.model, cache, workers, missing):
+            processes = 0 if table.n_rows <= _FEW_ROWS else workers
+            for part, scores in score_parts(request.model, cache, processes, missing):
                 lines = (",".join(scored.cells()) for scored in scores)
                 write_text(_path(work, part.number), "".join(f"{line}\n" for line in lines))
                 advance(len(part.rows))

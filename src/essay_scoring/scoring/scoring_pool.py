@@ -33,9 +33,12 @@ def score_parts(
 ) -> Iterator[tuple[TablePart, list[Scored]]]:
     """Yield every part with the scores of its essays, in order.
 
-    Even a single worker is a process: every essay is then read under one set of terms. Parts are
-    taken from the iterator only a few ahead of those that are done.
+    Parts are taken from the iterator only a few ahead of those that are done. No `workers` at all
+    is this process, which saves the start of another for a few parts.
     """
+    if workers == 0:
+        yield from ((part, _score(model, cache, part.essays)) for part in parts)
+        return
     mend = "free memory, each worker takes about 1.5 GB, or score with --workers 1; the same "
     pool = WorkerPool(lambda: workers, f"{mend}command goes on from what is done", _RENEWED_AFTER)
     with closing(pool):
