@@ -49,6 +49,10 @@ class InputError(EssayScoringError):
     """Data, configuration or arguments that cannot be used as they are (exit 2)."""
 
 
+class ArgumentError(InputError, ValueError):
+    """Arguments of a Python call that cannot be used; a ValueError too, as scikit-learn asks."""
+
+
 class MissingExtraError(EssayScoringError):
     """A feature whose optional packages are not installed (exit 2)."""
 

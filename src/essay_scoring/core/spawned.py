@@ -43,13 +43,13 @@ def _without_main() -> Iterator[None]:
     with _LOCK:
         usual = spawn.get_preparation_data
 
-        def told(name: str) -> dict[str, Any]:
+        def _told(name: str) -> dict[str, Any]:
             data = usual(name)
             if threading.get_ident() == thread:
                 data = {key: value for key, value in data.items() if key not in _MAIN}
             return data
 
-        spawn.get_preparation_data = told
+        spawn.get_preparation_data = _told
         try:
             yield
         finally:

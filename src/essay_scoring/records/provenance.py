@@ -14,11 +14,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-import essay_scoring
 from essay_scoring.core.machine import cores
 from essay_scoring.core.record import Record, Sha256
 
-_PACKAGE = Path(essay_scoring.__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 _FIT_CODE = ("core", "data", "features", "models", "runs/cross_validation.py", "runs/run.py")
 """What runs while a scorer is fitted and predicts. A change here is another run."""

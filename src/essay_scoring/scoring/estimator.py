@@ -10,10 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import NotFittedError
 
-from essay_scoring.core.errors import InputError
+from essay_scoring.core.errors import ArgumentError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import atomic_path
 from essay_scoring.core.progress import Progress
@@ -21,6 +21,17 @@ from essay_scoring.core.scale import FloatArray, ScoreScales
 from essay_scoring.core.settings import build_settings
 from essay_scoring.records.config import RunConfig, lay_over
 from essay_scoring.records.workspace import Workspace
+from essay_scoring.scoring.arguments import (
+    Labels,
+    Scale,
+    labels_from,
+    numbers_from,
+    require_held,
+    require_length,
+    scales_from,
+    texts_from,
+)
+from essay_scoring.scoring.kept_files import files_of, folder_of
 from essay_scoring.scoring.model import COLUMNS, Scored, TrainedModel
 from essay_scoring.scoring.train_model import TrainingOrder, train_model
 
@@ -28,8 +39,8 @@ _MOST_FOLDS = 5
 _NUMBERS = 4
 
 
-class EssayScorer(BaseEstimator):  # type: ignore[misc]
-    """Learns scores of essays and predicts them for essays on any prompt.
+class EssayScorer(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Learns scores of essays and predicts labels, with intervals, for essays on any prompt.
 
     `family` names a family of scorers; `settings` are tables of a run config laid over its defaults
     ({"scorer": {"max_depth": 4}, "features": {"sets": ["handcrafted"]}}); `scale` is (low, high,
@@ -42,7 +53,7 @@ class EssayScorer(BaseEstimator):  # type: ignore[misc]
         family: str = "ridge",
         settings: Mapping[str, Any] | None = None,
         *,
-        scale: Any = (1.0, 5.0, 0.5),
+        scale: Scale = (1.0, 5.0, 0.5),
         coverage: float = 0.9,
         seed: int = 42,
         folder: str | Path | None = None,
@@ -69,19 +80,32 @@ class EssayScorer(BaseEstimator):  # type: ignore[misc]
         scorer.model_ = model
         return scorer
 
-    def fit(self, texts: Sequence[str], scores: npt.ArrayLike, *, prompts: Sequence[str]) -> Self:
+    def fit(self, texts: Sequence[str], scores: npt.ArrayLike, *, prompts: Labels) -> Self:
         """Learn from scored essays of two prompts or more, as `essay-scoring train` does.
 
-        Every prompt is held out in turn for cut-points and intervals. Raises InputError for essays
-        that cannot be used.
+        Every prompt is held out in turn for cut-points and intervals. Raises ArgumentError (a
+        ValueError) for arguments, InputError for essays, that cannot be used.
         """
+        known = self._known(texts, scores, prompts)
         with contextlib.ExitStack() as stack:
             name = self.folder or stack.enter_context(tempfile.TemporaryDirectory())
-            self.model_ = self._train(Path(name), texts, scores, prompts)
+            self.model_ = self._train(Path(name), *known)
+            self._files = None if self.folder else files_of(self.model_.folder)
         return self
 
+    def _known(
+        self, texts: Sequence[str], scores: npt.ArrayLike, prompts: Labels
+    ) -> tuple[Sequence[str], FloatArray, Sequence[str]]:
+        """Return texts, scores and prompts; ArgumentError for what cannot be learnt from."""
+        where = "EssayScorer.fit"
+        essays, values = _texts(texts, where), numbers_from(scores, "scores", where)
+        require_length(len(values), len(essays), "scores", where)
+        names = labels_from(prompts, len(essays), "prompts", where)
+        require_held(values, names, scales_from(self.scale, where), "scores", where)
+        return essays, values, names
+
     def _train(
-        self, home: Path, texts: Sequence[str], scores: npt.ArrayLike, prompts: Sequence[str]
+        self, home: Path, texts: Sequence[str], scores: FloatArray, prompts: Sequence[str]
     ) -> TrainedModel:
         table = home / "essays.parquet"
         _write_table(table, texts, scores, prompts)
@@ -93,12 +117,27 @@ class EssayScorer(BaseEstimator):  # type: ignore[misc]
         )
         return TrainedModel(folder, space.cache)
 
-    def predict(self, texts: Sequence[str], prompts: Sequence[str] | None = None) -> FloatArray:
+    def __getstate__(self) -> dict[str, Any]:
+        """Return parameters and the files of the model, in formats that cannot run code."""
+        state = dict(super().__getstate__())
+        if "model_" in state and state.get("_files") is None:
+            state["_files"] = files_of(self.model_.folder)
+        state.pop("model_", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become the scorer that was pickled."""
+        super().__setstate__(state)
+        if files := state.get("_files"):
+            with folder_of(files) as folder:
+                self.model_ = TrainedModel(folder)
+
+    def predict(self, texts: Sequence[str], prompts: Labels | None = None) -> FloatArray:
         """Return the score of each essay, shape (n,), each a label of its scale."""
         return np.array([scored.band for scored in self._score(texts, prompts)], dtype=np.float64)
 
     def predict_table(
-        self, texts: Sequence[str], prompts: Sequence[str] | None = None
+        self, texts: Sequence[str], prompts: Labels | None = None
     ) -> dict[str, npt.NDArray[Any]]:
         """Return all that `essay-scoring score` adds to a table, by column, each of shape (n,)."""
         scored = self._score(texts, prompts)
@@ -109,12 +148,14 @@ class EssayScorer(BaseEstimator):  # type: ignore[misc]
             for at, name in enumerate(COLUMNS)
         }
 
-    def _score(self, texts: Sequence[str], prompts: Sequence[str] | None) -> list[Scored]:
+    def _score(self, texts: Sequence[str], prompts: Labels | None) -> list[Scored]:
         if not hasattr(self, "model_"):
             raise NotFittedError("fit the scorer, or load one")
-        names = [""] * len(texts) if prompts is None else list(prompts)
-        ids = tuple(f"essay {number}" for number in range(len(texts)))
-        return self.model_.score(Essays(ids, tuple(texts), tuple(names)))
+        where = "EssayScorer.predict"
+        essays = _texts(texts, where)
+        names = labels_from(prompts, len(essays), "prompts", where)
+        ids = tuple(f"essay {number}" for number in range(len(essays)))
+        return self.model_.score(Essays(ids, essays, names))
 
     def _config(self, table: Path, n_prompts: int) -> RunConfig:
         """Return the run config of these essays: all of them kept, whatever their length."""
@@ -123,7 +164,7 @@ class EssayScorer(BaseEstimator):  # type: ignore[misc]
             "kind": "table",
             "path": str(table.resolve()),
             "columns": columns,
-            "scales": _scales(self.scale),
+            "scales": scales_from(self.scale, "EssayScorer").model_dump(exclude_defaults=True),
         }
         defaults = {
             "name": "essay-scorer",
@@ -141,13 +182,6 @@ class EssayScorer(BaseEstimator):  # type: ignore[misc]
         return build_settings(RunConfig, lay_over(defaults, self.settings or {}), "EssayScorer")
 
 
-def _scales(scale: Any) -> dict[str, Any]:
-    """Return the scales of (low, high, step), or of a dict of these by prompt."""
-    if isinstance(scale, Mapping):
-        return {"by_prompt": {prompt: _one_scale(each) for prompt, each in scale.items()}}
-    return {"shared": _one_scale(scale)}
-
-
 def _plain(scales: ScoreScales) -> Any:
     """Return scales as the parameter `scale` gives them."""
     if scales.shared is None:
@@ -155,29 +189,26 @@ def _plain(scales: ScoreScales) -> Any:
     return scales.shared.low, scales.shared.high, scales.shared.step
 
 
-def _one_scale(scale: Any) -> dict[str, float]:
-    return dict(zip(("low", "high", "step"), scale, strict=True))
+def _texts(texts: Sequence[str], where: str) -> tuple[str, ...]:
+    """Return texts; raise ArgumentError for anything else."""
+    table = texts_from(texts, where) if len(texts) else np.empty((0, 1), dtype=object)
+    if table is None or table.shape[1] != 1:
+        raise ArgumentError("it holds no texts", where=f"{where}, texts", mend="give one an essay")
+    return tuple(table[:, 0])
 
 
 def _write_table(
-    path: Path, texts: Sequence[str], scores: npt.ArrayLike, prompts: Sequence[str]
+    path: Path, texts: Sequence[str], scores: FloatArray, prompts: Sequence[str]
 ) -> None:
     """Write essays as a corpus that a run reads."""
     import pyarrow
     from pyarrow import parquet
 
-    values = np.asarray(scores, dtype=np.float64)
-    if not len(texts) == len(values) == len(prompts):
-        raise InputError(
-            f"{len(texts)} texts, {len(values)} scores and {len(prompts)} prompts",
-            where="EssayScorer.fit",
-            mend="give one score and one prompt for each text",
-        )
     columns = {
         "id": pyarrow.array([f"essay-{number}" for number in range(len(texts))]),
         "text": pyarrow.array(list(texts), type=pyarrow.string()),
-        "prompt": pyarrow.array([str(prompt) for prompt in prompts]),
-        "score": pyarrow.array(values),
+        "prompt": pyarrow.array(list(prompts), type=pyarrow.string()),
+        "score": pyarrow.array(scores),
     }
     with atomic_path(path) as temporary:
         parquet.write_table(pyarrow.table(columns), temporary)

@@ -1,0 +1,1 @@
+"""The Python API: what `essay_scoring` exports besides the estimators of `scoring`."""
