@@ -11,6 +11,7 @@ import typer
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
+from essay_scoring.reports.traits_report import traits_table
 from essay_scoring.statistics.slices import constant_prompts
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Registration,
     )
     from essay_scoring.records.study_results import StudyRecord
+    from essay_scoring.records.trait_results import TraitsRecord
     from essay_scoring.statistics.comparison import Delta
 
 
@@ -125,6 +127,15 @@ def print_study(folder: Path, study: StudyRecord) -> None:
             typer.echo(f"{arm.arm} {not_run}{arm.reason}")
     typer.echo(f"decision: {study.outcome}. {study.reason}")
     typer.echo(f"record: {folder / 'decision.md'}\nreport: {folder / VIEWS / 'report.html'}")
+
+
+def print_traits(folder: Path, record: TraitsRecord) -> None:
+    """Print the decision for each trait, the arms by trait, and the report."""
+    for study in record.studies:
+        typer.echo(f"{study.trait}: {study.outcome}, for {study.decided_arm}")
+    table = traits_table(record)
+    typer.echo(f"\n{table.caption}\n{plain_table(table.header, table.texts)}")
+    typer.echo(f"\nreport: {folder / VIEWS / 'report.html'}")
 
 
 def _print_gate(gate: Gate) -> None:

@@ -6,6 +6,7 @@ Exit codes are the verdict.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,10 +21,12 @@ from essay_scoring.cli.options import (
     resume_command,
     workspace,
 )
+from essay_scoring.core.errors import InputError
 
 if TYPE_CHECKING:
     from essay_scoring.core.progress import Progress
     from essay_scoring.judging.study import Outside
+    from essay_scoring.judging.study_plan import Study
     from essay_scoring.records.search_settings import Search
     from essay_scoring.records.workspace import Workspace
 
@@ -163,6 +166,13 @@ def study(
             metavar="A.B=VALUE",
         ),
     ] = None,
+    trait: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column to score instead of the config's own: one study for each, and a table "
+            "of all. Repeatable."
+        ),
+    ] = None,
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit 0 once a decision is recorded.")
     ] = False,
@@ -182,25 +192,28 @@ def study(
     An arm runs only if the ones before it ended as the study says; none can be skipped. Plans are
     registered, and their power said, before any candidate starts. Writes the arms' run folders and
     RUNS/studies/<name>-<fingerprint>/: study.json, decision.md, views/report.html. Exits 0
-    for proceed, 3 for defer, 4 for inconclusive or invalid evidence.
+    for proceed, 3 for defer, 4 for inconclusive or invalid evidence. With --trait also
+    RUNS/traits/<name>-<fingerprint>/: traits.json, views/report.html; exits 0 where every trait's
+    study proceeds.
     """
     from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.core.files import write_text
-    from essay_scoring.judging.study import StudyRunner
     from essay_scoring.judging.study_plan import load_study
     from essay_scoring.records.study_results import read_study
     from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
-    runner = StudyRunner(
-        load_study(file, overrides or ()),
-        space,
-        progress,
-        outside=_outside(space, progress),
-        resume=resume_command(),
-    )
-    folder = runner.run()
+    if trait:
+        if record is not None or results is not None:
+            raise InputError(
+                "--record and --results are of one study",
+                where="--trait",
+                mend="leave them out; each trait's study is in RUNS/studies",
+            )
+        code = _study_of_traits(file, trait, overrides or (), space, progress)
+        return 0 if exit_zero else code
+    folder = _run_study(load_study(file, overrides or ()), space, progress)
     decided = read_study(folder)
     print_study(folder, decided)
     if record is not None:
@@ -208,6 +221,38 @@ def study(
     if results is not None:
         write_results(results, decided)
     return 0 if exit_zero else _OUTCOME_CODES[decided.outcome]
+
+
+def _run_study(study: Study, space: Workspace, progress: Progress) -> Path:
+    """Run a study and return its folder."""
+    from essay_scoring.judging.study import StudyRunner
+
+    outside, resume = _outside(space, progress), resume_command()
+    return StudyRunner(study, space, progress, outside=outside, resume=resume).run()
+
+
+def _study_of_traits(
+    file: Path, traits: list[str], overrides: Sequence[str], space: Workspace, progress: Progress
+) -> int:
+    """Run a study for each trait, print the table of all, and return the exit code."""
+    from essay_scoring.cli.display import print_traits
+    from essay_scoring.core.record import read_record
+    from essay_scoring.judging.trait_studies import TraitRunner
+    from essay_scoring.records.trait_results import TRAITS, TraitsRecord
+    from essay_scoring.reports.traits_report import write_traits_views
+
+    runner = TraitRunner(
+        space,
+        progress,
+        run=lambda study: _run_study(study, space, progress),
+        report=write_traits_views,
+        resume=resume_command(),
+    )
+    folder = runner.run_all(file, traits, overrides)
+    found = read_record(TraitsRecord, folder / TRAITS)
+    print_traits(folder, found)
+    outcomes = {one.outcome for one in found.studies}
+    return max(_OUTCOME_CODES[outcome] for outcome in outcomes)
 
 
 def _outside(space: Workspace, progress: Progress) -> Outside:

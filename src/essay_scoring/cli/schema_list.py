@@ -17,6 +17,7 @@ from essay_scoring.records.power_results import PowerRecord
 from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.search_settings import SearchSettings
 from essay_scoring.records.study_results import StudyRecord
+from essay_scoring.records.trait_results import TraitsRecord
 from essay_scoring.reports.schemas import Schema
 
 SCHEMAS = (
@@ -38,6 +39,7 @@ SCHEMAS = (
     Schema("receipt", "RUN/receipt.json", more.Receipt),
     Schema("manifest", "RUN/manifest.json", records.Manifest),
     Schema("study_record", "STUDY/study.json", StudyRecord),
+    Schema("traits_record", "TRAITS/traits.json", TraitsRecord),
     Schema("search_record", "SEARCH/artifacts/search.json", search.SearchRecord),
     Schema("search_trials", "SEARCH/artifacts/optuna_trials.json", search.TrialsRecord),
     Schema("search_outcome", "SEARCH/trials/PART/CONFIGURATION.json", search.Outcome),

@@ -177,7 +177,13 @@ def _open(corpus: FileCorpus, path: Path) -> Table:
 
 
 def _columns(corpus: FileCorpus) -> TableColumns:
-    return corpus.columns if isinstance(corpus, TableCorpus) else _ELLIPSE_COLUMNS
+    columns = (
+        _ELLIPSE_COLUMNS.model_copy(update={"score": corpus.score})
+        if isinstance(corpus, EllipseCorpus)
+        else corpus.columns
+    )
+    traits = tuple(name for name in columns.traits if name != columns.score)
+    return columns.model_copy(update={"traits": traits})
 
 
 def _paths(corpus: FileCorpus, folder: Path) -> dict[str, Path]:

@@ -54,9 +54,18 @@ class TableFormat(Settings):
 
 
 class EllipseCorpus(Settings):
-    """The ELLIPSE authors' two files, relative to the data folder."""
+    """The ELLIPSE authors' two files, relative to the data folder; `score` is what is learnt."""
 
     kind: Literal["ellipse"] = "ellipse"
+    score: Literal[
+        "Overall",
+        "Cohesion",
+        "Syntax",
+        "Vocabulary",
+        "Phraseology",
+        "Grammar",
+        "Conventions",
+    ] = "Overall"
     train: str = "ellipse/ellipse_train.csv"
     locked: str = "ellipse/ellipse_test.csv"
 
@@ -64,7 +73,8 @@ class EllipseCorpus(Settings):
 class TableColumns(Settings):
     """Which column of a table holds what; without a column of ids they are the rows' numbers.
 
-    `rater` names each row's rater in a table that has a row for each essay and rater.
+    `rater` names each row's rater in a table that has a row for each essay and rater. A trait that
+    is the score is no trait beside it.
     """
 
     id: str | None = None

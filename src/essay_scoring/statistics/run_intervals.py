@@ -8,7 +8,9 @@ simulates the coverage that results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,6 +50,32 @@ _RANKS_OF_FINAL = {"spearman": "pearson"}
 """Cut-points move both correlations of final scores alike."""
 
 
+@dataclass(frozen=True, eq=False)
+class Jackknifed:
+    """A figure of one run, or a mean of several runs', with what its interval rests on.
+
+    `without` (G,) are its values without each prompt or group, `peers` how many prompts the one
+    left out is averaged with (see `jackknife_error`), `more` the variance that comes from where
+    cut-points fell, and `n` the essays. Without a degree of `freedom` there is no interval.
+    """
+
+    estimate: float | None
+    n: int
+    without: FloatArray | None = None
+    freedom: float = 0.0
+    more: float = 0.0
+    peers: FloatArray | None = None
+
+    def with_interval(self) -> Estimate:
+        """Return the figure with its interval, where it has one."""
+        ends = None
+        if self.estimate is not None and self.without is not None:
+            parts = (self.estimate, self.without, self.freedom, self.more, self.peers)
+            ends = jackknife_interval(*parts)
+        low, high = ends or (None, None)
+        return Estimate(estimate=self.estimate, low=low, high=high, n=self.n)
+
+
 def run_figures(
     predictions: Predictions, *, min_prompt_n: int, bottom_k: int, seed: int
 ) -> dict[str, Estimate]:
@@ -56,6 +84,36 @@ def run_figures(
     The worst prompt of a run has none: the lowest of many noisy values is low by chance, and no
     interval around it covered as it says. `bottom_k_mean` rests on k prompts.
     """
+    slices = {"min_prompt_n": min_prompt_n, "bottom_k": bottom_k}
+    found = jackknifed_figures(predictions, seed=seed, **slices)
+    return {name: figure.with_interval() for name, figure in found.items()}
+
+
+def mean_over_runs(figures: Sequence[Jackknifed]) -> Estimate:
+    """Return the mean of one figure over runs of the same prompts, such as one run a trait.
+
+    Prompts are left out of all runs at once. Cut-points of two runs are taken to err together,
+    which is the most they can.
+    """
+    known = [figure.without for figure in figures if figure.without is not None]
+    estimates = [figure.estimate for figure in figures if figure.estimate is not None]
+    if not len(known) == len(estimates) == len(figures):
+        return Estimate(estimate=None, low=None, high=None, n=0)
+    more = float(np.mean([math.sqrt(figure.more) for figure in figures])) ** 2
+    return Jackknifed(
+        estimate=float(np.mean(estimates)),
+        n=min(figure.n for figure in figures),
+        without=np.mean(known, axis=0),
+        freedom=min(figure.freedom for figure in figures),
+        more=more,
+        peers=figures[0].peers,
+    ).with_interval()
+
+
+def jackknifed_figures(
+    predictions: Predictions, *, min_prompt_n: int, bottom_k: int, seed: int
+) -> dict[str, Jackknifed]:
+    """Return every figure of METRICS and SLICES with what its interval rests on."""
     tables = tabulate([predictions])
     layout = tables.layout
     large = layout.sizes >= min_prompt_n
@@ -67,22 +125,23 @@ def run_figures(
     more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
     freedom = _freedom(tables, large, bottom_k)
     in_fold = _prompts_of_fold(layout) if len(weights) == len(layout.prompts) else None
-    rows = overall_of(with_raw)
+    values = {name: (row.estimate, row.n) for name, row in overall_of(with_raw).items()}
     n_large = int(layout.sizes[large].sum())
     strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
     for name in SLICES:
         n = len(predictions) if name == "mean_qwk" else n_large
-        estimate = finite_or_none(float(strict[name][0, 0]))
-        rows[name] = Estimate(estimate=estimate, low=None, high=None, n=n)
-    for name, row in rows.items():
-        if row.estimate is None:
-            continue
-        extra = more.get(_RANKS_OF_FINAL.get(name, name), 0.0)
-        peers = in_fold if name == "mean_qwk" else None
-        ends = jackknife_interval(row.estimate, without[name], freedom[name], extra, peers)
-        if ends is not None:
-            rows[name] = row.model_copy(update={"low": ends[0], "high": ends[1]})
-    return rows
+        values[name] = finite_or_none(float(strict[name][0, 0])), n
+    return {
+        name: Jackknifed(
+            estimate=estimate,
+            n=n,
+            without=without[name],
+            freedom=freedom[name],
+            more=more.get(_RANKS_OF_FINAL.get(name, name), 0.0),
+            peers=in_fold if name == "mean_qwk" else None,
+        )
+        for name, (estimate, n) in values.items()
+    }
 
 
 def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
