@@ -84,6 +84,7 @@ class StudyRunner:
 
         def work(opened: Session) -> Path:
             write_json(folder / "config.json", self._identity())
+            opened.plan(self._steps())
             self._run_arms(opened)
             decision = self._decide(opened)
             parts = (self._arms, self._keeper, self._state)
@@ -94,6 +95,12 @@ class StudyRunner:
             return folder
 
         return finish(folder, self._resume, self._progress, work, read=self._standing)
+
+    def _steps(self) -> int:
+        """Return how many stages the work names: references, plans, arms, tuning, reports."""
+        study, settings = self._study, self._study.settings
+        arms = len(study.schemes) + len(settings.candidates) + len(settings.context)
+        return arms + 1 + bool(study.searches) + 1
 
     def _run_arms(self, opened: Session) -> None:
         """Run the reference, put the plans in force, then take the candidates in their order."""
@@ -108,6 +115,7 @@ class StudyRunner:
         for candidate in study.settings.candidates:
             stop = study.settings.stop_after_pass
             if why := why_not(candidate, self._endings(), stop_after_pass=stop):
+                opened.pass_over()
                 ended[candidate.name] = ArmEnding(
                     arm=candidate.name, role="candidate", ending="not_run", reason=why
                 )
@@ -137,6 +145,7 @@ class StudyRunner:
             if arm.name in ended or not arm.runs_if.keys() <= endings.keys():
                 continue
             if why := why_not(arm, endings):
+                opened.pass_over()
                 ended[arm.name] = ArmEnding(
                     arm=arm.name, role="context", ending=None, reason=f"not run: {why}"
                 )
@@ -154,6 +163,8 @@ class StudyRunner:
         first = decide(self._reference.name, list(ended.values()), self._keeper.gates)
         search = study.searches.get(first.arm)
         if search is None:
+            if study.searches:
+                opened.pass_over()
             return first
         [candidate] = [arm for arm in study.settings.candidates if arm.name == first.arm]
         opened.stage(f"tuning {candidate.name}")

@@ -33,6 +33,7 @@ def run_cv(run: Run, *, report: WriteReports, resume: str) -> RunRecord:
 
     def work(session: Session) -> RunRecord:
         write_start(run, folder)
+        session.plan(_steps(run))
         if run.needs_columns:
             session.stage("features")
             run.columns.warm(run.prepared.train.essays)
@@ -46,6 +47,12 @@ def run_cv(run: Run, *, report: WriteReports, resume: str) -> RunRecord:
 
     done = finish(folder, resume, run.progress, work, read=read_run)
     return done if done.manifest_sha256 else done.sealed()
+
+
+def _steps(run: Run) -> int:
+    """Return how many stages the work on a run names: features, fits, artifacts, reports."""
+    inner = run.config.training.mapping == "qwk_cutpoints_inner"
+    return run.needs_columns + 1 + inner + len(run.config.baselines) + 2
 
 
 def write_start(run: Run, folder: Path) -> None:

@@ -23,7 +23,7 @@ from essay_scoring.core.errors import (
 )
 from essay_scoring.core.files import same_file, try_lock, write_json
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.core.progress import Progress, ProgressEvent
+from essay_scoring.core.progress import BeginStep, Progress, ProgressEvent
 from essay_scoring.core.record import AnyRecord, read_record
 from essay_scoring.records.ledger import now
 from essay_scoring.records.manifest import (
@@ -113,6 +113,8 @@ class Session:
         self._still_ours = still_ours
         self._evidence: dict[Path, str | None] = {}
         self.doing = "starting"
+        self._plans = contextlib.ExitStack()
+        self._begin: BeginStep = lambda _: None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._status: dict[str, Any] = {
@@ -135,6 +137,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: Any
     ) -> None:
+        self._plans.close()
         self._stop.set()
         self._beating.join()
         if error is None:
@@ -145,11 +148,20 @@ class Session:
         else:
             self._end("failed", failure=_failure(error))
 
+    def plan(self, steps: int) -> None:
+        """Say how many stages there will be, so that whoever follows knows how far it is."""
+        self._begin = self._plans.enter_context(self.progress.planned(steps))
+
+    def pass_over(self) -> None:
+        """Count a planned stage that turned out not to be needed."""
+        self._begin(None)
+
     def stage(self, name: str) -> None:
         """Name the stage that work is in; EvidenceError if the folder is no longer there."""
         log.info("stage %s", name)
         self._require_ours()
         self.doing = name
+        self._begin(name)
         self._write(stage=name)
 
     def wrote(self, *paths: Path) -> None:
@@ -200,7 +212,8 @@ class Session:
         self._told = now
         if not self._still_ours():
             return
-        write_json(self.folder / "progress.json", {**vars(event), "time": _now()})
+        told = {key: getattr(event, key) for key in ("stage", "done", "total", "unit")}
+        write_json(self.folder / "progress.json", {**told, "time": _now()})
 
 
 def read_status(folder: Path) -> dict[str, Any]:

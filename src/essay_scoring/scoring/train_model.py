@@ -71,6 +71,8 @@ def train_model(
     folder = order.models / model_name(run, order.coverage)
 
     def work(session: Session) -> Path:
+        session.plan(3)
+        session.stage("predictions of held-out prompts")
         cv = run_cv(run, report=report, resume=resume)
         write_json(folder / CONFIG, config_values(config))
         made_of = dict(provenance_of(run)) | _comes_from(cv)
