@@ -25,9 +25,7 @@ from essay_scoring.core.errors import InputError
 
 if TYPE_CHECKING:
     from essay_scoring.core.progress import Progress
-    from essay_scoring.judging.study import Outside
     from essay_scoring.judging.study_plan import Study
-    from essay_scoring.records.search_settings import Search
     from essay_scoring.records.workspace import Workspace
 
 PlanFile = Annotated[Path, typer.Argument(help="A gate plan under configs/gates/.")]
@@ -225,10 +223,9 @@ def study(
 
 def _run_study(study: Study, space: Workspace, progress: Progress) -> Path:
     """Run a study and return its folder."""
-    from essay_scoring.judging.study import StudyRunner
+    from essay_scoring.api.studying import conduct_study
 
-    outside, resume = _outside(space, progress), resume_command()
-    return StudyRunner(study, space, progress, outside=outside, resume=resume).run()
+    return conduct_study(study, space, progress, say=typer.echo, resume=resume_command())
 
 
 def _study_of_traits(
@@ -253,25 +250,6 @@ def _study_of_traits(
     print_traits(folder, found)
     outcomes = {one.outcome for one in found.studies}
     return max(_OUTCOME_CODES[outcome] for outcome in outcomes)
-
-
-def _outside(space: Workspace, progress: Progress) -> Outside:
-    """Return the pages, the terminal and the search for a study."""
-    from essay_scoring.judging.study import Outside
-    from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.reports.search_report import write_search_reports
-    from essay_scoring.reports.study_reports import write_study_reports
-    from essay_scoring.runs.reporters import Reporters
-    from essay_scoring.search.runner import run_search
-    from essay_scoring.search.search_workers import Team
-
-    searching = Reporters(write_run_reports, write_search_reports)
-
-    def tune(search: Search) -> Path:
-        again = resume_command()
-        return run_search(search, space, progress, team=Team(), reporters=searching, resume=again)
-
-    return Outside(write_run_reports, write_study_reports, typer.echo, tune)
 
 
 def tables(
