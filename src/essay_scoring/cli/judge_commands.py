@@ -203,12 +203,7 @@ def study(
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
     if trait:
-        if record is not None or results is not None:
-            raise InputError(
-                "--record and --results are of one study",
-                where="--trait",
-                mend="leave them out; each trait's study is in RUNS/studies",
-            )
+        _require_none(record, results)
         code = _study_of_traits(file, trait, overrides or (), space, progress)
         return 0 if exit_zero else code
     folder = _run_study(load_study(file, overrides or ()), space, progress)
@@ -219,6 +214,16 @@ def study(
     if results is not None:
         write_results(results, decided)
     return 0 if exit_zero else _OUTCOME_CODES[decided.outcome]
+
+
+def _require_none(*outputs: Path | None) -> None:
+    """Raise InputError for a file of one study where there are several."""
+    if any(path is not None for path in outputs):
+        raise InputError(
+            "--record and --results are of one study",
+            where="--trait",
+            mend="leave them out; each trait's study is in RUNS/studies",
+        )
 
 
 def _run_study(study: Study, space: Workspace, progress: Progress) -> Path:
