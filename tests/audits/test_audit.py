@@ -111,7 +111,7 @@ def test_the_same_run_gives_the_same_bytes(length: tuple[Path, Workspace]) -> No
 def test_a_run_of_length_alone_fails_as_such(length: tuple[Path, Workspace]) -> None:
     audit = audit_run(*length, Progress(), attack_essays=40)
     assert section(audit, "length").verdict == "fail"
-    assert section(audit, "limits").verdict == "fail"
+    assert section(audit, "limits").verdict in ("fail", "undecided")
     assert section(audit, "leakage").verdict == "pass"
     assert "no handcrafted" in section(audit, "feature_functioning").finding
     attacks = section(audit, "adversarial")

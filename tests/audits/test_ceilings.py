@@ -5,7 +5,7 @@ import pytest
 
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.ceilings import QWK_LOSS, R_LOSS, ceilings
-from essay_scoring.audits.limits import limits
+from essay_scoring.audits.limits import POOLED_SMD, limits
 from essay_scoring.audits.true_scores import true_scores
 from essay_scoring.statistics.metrics import pearson, qwk
 from tests.audits.made_evidence import evidence_of, figure
@@ -29,7 +29,7 @@ def test_one_rater_is_said_and_nothing_is_judged() -> None:
     section = ceilings(single)
     assert (section.verdict, section.figures) == ("info", ())
     assert "one rater" in section.finding
-    assert "degradation needs a second rater" in limits(single).finding
+    assert "Degradation needs a second rater" in limits(single).finding
     few = ceilings(made(0.3, doubled=0.01))
     assert (few.verdict, few.figures) == ("info", ())
     assert "too few for a ceiling" in few.finding
@@ -124,5 +124,5 @@ def test_limits_pass_and_fail_by_their_own_figures() -> None:
     assert figure(bad, "QWK, at least").passes is False
     assert figure(bad, "QWK, at least").at_least
     assert figure(good, "r, at least").limit == 0.70
-    assert figure(good, "SMD, at most").limit == 0.15
+    assert figure(good, POOLED_SMD).limit == 0.15
     assert figure(good, QWK_LOSS).limit == 0.10

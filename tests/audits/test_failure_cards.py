@@ -109,6 +109,19 @@ def test_the_most_wrongly_scored_essays_are_named_by_id() -> None:
     assert over.rows[0] == ("e3", 3.0, 5.0, 5.0, 30)
 
 
+def test_the_score_that_was_given_decides_which_way_an_essay_is_off() -> None:
+    """Cut-points gave 2.5 for a prediction of 3.2: below the raters' 3, whatever it was before."""
+    p = replace(
+        of_scores([3, 3, 3, 2], [2.5, 3.5, 3, 3], prompts=["a"] * 4),
+        raw=np.array([3.2, 2.9, 3.1, 2.6]),
+    )
+    rows = summarise(p, min_prompt_n=2, replicates=100).prompts
+    (card,) = failure_cards(CardMaterial(p, rows, np.ones(4), None), bottom_k=1)
+    over, under = card.tables[1:]
+    assert [row[0] for row in over.rows] == ["e3", "e1"]
+    assert [row[0] for row in under.rows] == ["e0"]
+
+
 def test_tails_and_length_are_told_with_their_n() -> None:
     # True 1 and 2 are the low tail, 5 the high one; words rise with the true score.
     p = of_scores([1, 2, 3, 5], [1, 4, 3, 5], prompts=["a"] * 4)
@@ -118,6 +131,10 @@ def test_tails_and_length_are_told_with_their_n() -> None:
     low, high = (figures[f"adjacent agreement, {name} tail"] for name in ("low", "high"))
     assert (low.estimate, low.n) == (0.5, 2)
     assert (high.estimate, high.n) == (1.0, 1)
+    # Wilson: 1 of 2 and 1 of 1 say little.
+    assert low.low == pytest.approx(0.0945, abs=1e-3)
+    assert low.high == pytest.approx(0.9055, abs=1e-3)
+    assert high.low == pytest.approx(0.2065, abs=1e-3)
     assert figures["length with true scores (Spearman)"].estimate == pytest.approx(1)
     # Ranks of the predictions are 1, 3, 2, 4: 1 - 6 * 2 / (4 * 15) = 0.8.
     assert figures["length with predictions (Spearman)"].estimate == pytest.approx(0.8)

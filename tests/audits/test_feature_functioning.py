@@ -71,10 +71,14 @@ def test_the_effect_is_that_of_least_squares() -> None:
 def test_many_features_that_say_nothing_flag_none() -> None:
     rng = np.random.default_rng(11)
     names = tuple(f"f{number}" for number in range(40))
-    noise = Columns(names, rng.normal(size=(600, 40)).astype(np.float32))
-    section = feature_functioning(made_evidence(600), noise)
+    noise = Columns(names, rng.normal(size=(6000, 40)).astype(np.float32))
+    section = feature_functioning(made_evidence(6000), noise)
     assert section.verdict == "pass"
     assert len(section.tables[0].rows) == 40
+    few = Columns(names, noise.values[:200])
+    section = feature_functioning(made_evidence(200), few)
+    assert section.verdict == "undecided"
+    assert "reach beyond it" in section.finding
 
 
 def test_undefined_values_and_constant_features_are_left_out() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from essay_scoring.audits.resamples import Limit, Resamples
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.records.audit_record import Figure, verdict_on
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.summary import summarise
 from tests.statistics.made import made_predictions
@@ -33,11 +36,53 @@ def test_every_prompt_is_left_out_whole_and_once() -> None:
     assert np.array_equal(weights, (np.arange(6)[:, None] != prompt_of).astype(float))
 
 
-def test_a_limit_holds_sizes_or_least_values() -> None:
-    assert Limit(0.1).holds(-0.1)
-    assert not Limit(0.1).holds(-0.11)
-    assert Limit(0.7, at_least=True).holds(0.7)
-    assert not Limit(0.7, at_least=True).holds(-0.9)
+@pytest.mark.parametrize(
+    ("limit", "interval", "decided"),
+    [
+        (Limit(0.1), (-0.1, 0.1), True),
+        (Limit(0.1), (-0.3, -0.11), False),
+        (Limit(0.1), (0.02, 0.11), None),
+        (Limit(0.1), (-0.11, 0.02), None),
+        (Limit(0.1, one_sided=True), (-0.4, 0.1), True),
+        (Limit(0.1, one_sided=True), (-0.4, 0.2), None),
+        (Limit(0.1, one_sided=True), (0.11, 0.2), False),
+        (Limit(0.7, at_least=True), (0.7, 0.8), True),
+        (Limit(0.7, at_least=True), (0.6, 0.8), None),
+        (Limit(0.7, at_least=True), (0.6, 0.69), False),
+        (Limit(0.7), (None, None), None),
+    ],
+)
+def test_the_whole_interval_keeps_a_limit_or_misses_it(
+    limit: Limit, interval: tuple[float | None, float | None], decided: bool | None
+) -> None:
+    assert limit.decides(*interval) is decided
+
+
+def test_a_share_that_no_prompt_moves_has_an_interval_with_width() -> None:
+    """8 of 10 in each of 6 prompts: the jackknife's error is 0, Wilson's of 60 essays is not."""
+    p = made_predictions(60, n_prompts=6, n_folds=2)
+    rows = p.numbered_prompts()[1]
+    marked = np.zeros(60, dtype=bool)
+    for prompt in range(6):
+        mine = np.flatnonzero(rows == prompt)
+        marked[mine[: round(0.8 * len(mine))]] = True
+    found = Resamples.of(p, 1).share("rate", marked, limit=Limit(0.5, one_sided=True))
+    assert found.low is not None
+    assert found.high is not None
+    assert found.estimate is not None
+    assert found.low < found.estimate - 0.05 < found.estimate + 0.05 < found.high <= 1
+    every = Resamples.of(p, 1).share("rate", np.ones(60, dtype=bool), limit=Limit(0.5))
+    assert every.low == pytest.approx(60 / (60 + 1.95996**2), abs=1e-4)
+    assert every.high == 1
+
+
+def test_the_worst_of_figures_is_the_verdict_on_them() -> None:
+    made = [replace(Figure("x", "", 0.1, 9), limit=0.2, passes=one) for one in (True, None, False)]
+    assert [one.result for one in made] == ["pass", "undecided", "fail"]
+    assert verdict_on(made) == "fail"
+    assert verdict_on(made[:2]) == "undecided"
+    assert verdict_on([*made[:1], Figure("y", "", 0.5, 9)]) == "pass"
+    assert verdict_on([Figure("y", "", 0.5, 9)]) == "info"
 
 
 def test_an_undefined_figure_passes_and_fails_nothing() -> None:

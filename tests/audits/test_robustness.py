@@ -82,7 +82,7 @@ def test_a_scorer_that_never_moves_is_over_stable_and_not_over_sensitive() -> No
     sensitive = [one for one in section.figures if one.name == SENSITIVE]
     assert [one.estimate for one in stable] == [1.0] * 7
     assert [one.estimate for one in sensitive] == [0.0] * 4
-    assert section.finding.startswith("Of 11 attacks on 60 essays 7 get past")
+    assert section.finding.startswith("7 of 11 attacks on 60 essays get past")
 
 
 def test_a_wary_scorer_passes() -> None:

@@ -33,8 +33,8 @@ def test_a_fair_scorer_passes() -> None:
 def test_what_chance_might_explain_is_left_open() -> None:
     sections = [subgroups(made_evidence(120, seed=seed, n_prompts=6)) for seed in range(6)]
     # Thirty to sixty essays a group: a limit of 0.10 is often missed, and by chance.
-    assert "info" in {section.verdict for section in sections}
-    assert [section.verdict for section in sections].count("fail") <= 1
+    assert [section.verdict for section in sections].count("undecided") >= 5
+    assert all("leave open" in one.finding for one in sections if one.verdict == "undecided")
 
 
 def test_the_figures_are_those_of_rsmtool() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from essay_scoring.reports.table_cells import with_interval
+from essay_scoring.core.number_text import with_interval
 
 
 def numbers_left(text: str, pieces: Sequence[str], words: Collection[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from essay_scoring.reports.table_cells import markdown_table, number
+from essay_scoring.core.number_text import number
+from essay_scoring.reports.table_cells import markdown_table
 from tests.docs.quoted import interval
 from tests.docs.results_pieces import Quoted, Row, artifact, clauses, one
 

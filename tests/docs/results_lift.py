@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from essay_scoring.core.number_text import number, probability
 from essay_scoring.records.config import load_run_config
-from essay_scoring.reports.table_cells import markdown_table, number, probability
+from essay_scoring.reports.table_cells import markdown_table
 from tests.conftest import ROOT
 from tests.docs.quoted import interval
 from tests.docs.results_pieces import (

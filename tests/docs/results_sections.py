@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from essay_scoring.core.number_text import number
 from essay_scoring.core.scale import HIGH_TAIL, LOW_TAIL
 from essay_scoring.features.linguistic import HANDCRAFTED
 from essay_scoring.records.config import load_run_config
-from essay_scoring.reports.table_cells import markdown_table, number
+from essay_scoring.reports.table_cells import markdown_table
 from tests.conftest import ROOT
 from tests.docs.quoted import interval
 from tests.docs.results_invariance import invariance

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from essay_scoring.core.files import read_json
+from essay_scoring.core.number_text import MISSING, number, share
 from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.power import FIGURES
-from essay_scoring.reports.table_cells import MISSING, markdown_table, number
-from essay_scoring.reports.words import share
+from essay_scoring.reports.table_cells import markdown_table
 from tests.conftest import ROOT
 from tests.docs.quoted import changed_digits, interval, is_quoted, numbers_left
 

@@ -9,8 +9,9 @@ import pytest
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.gates import judge
-from essay_scoring.judging.multiplicity import FAMILY_LEVEL, family_wise
+from essay_scoring.judging.multiplicity import family_wise
 from essay_scoring.judging.plans import Check, GatePlan
+from essay_scoring.records.judgements import FAMILY_LEVEL
 from essay_scoring.statistics.comparison import Comparison, compare
 from essay_scoring.statistics.predictions import Predictions
 from tests.statistics.made import made_predictions, rescored

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from essay_scoring.core.files import write_json
+from essay_scoring.core.number_text import number
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.finished_run import read_unsealed
 from essay_scoring.reports.html import forest, heat, run_page
-from essay_scoring.reports.table_cells import number
 from essay_scoring.statistics.agreement import Estimate
 from essay_scoring.statistics.slices import PromptRow
 from essay_scoring.statistics.summary import Confusion, Summary, summarise

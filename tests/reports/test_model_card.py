@@ -10,9 +10,9 @@ import pytest
 from essay_scoring.cli.main import run as command
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import read_json, write_json
+from essay_scoring.core.number_text import with_interval
 from essay_scoring.reports.card_evidence import CardEvidence, CardSources, read_evidence
 from essay_scoring.reports.model_card import model_card, write_cards
-from essay_scoring.reports.table_cells import with_interval
 from essay_scoring.reports.technical_file import technical_file
 from tests.reports.made_card import audit_of, finished_run, study_of, trained_model
 

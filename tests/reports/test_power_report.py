@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from essay_scoring.core.number_text import number
 from essay_scoring.core.record import read_record
 from essay_scoring.core.worker_pool import WORKERS_VARIABLE
 from essay_scoring.records.power_results import DetectableDelta, PowerRecord
@@ -18,7 +19,6 @@ from essay_scoring.reports.power_report import (
     tables,
     write_power_reports,
 )
-from essay_scoring.reports.table_cells import number
 from tests.judging.made_power import small_record
 from tests.reports.pages import Page
 

@@ -10,12 +10,13 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
-from essay_scoring.records.finished_run import read_unsealed
+from essay_scoring.core.number_text import share
+from essay_scoring.records.finished_run import RunRecord, read_unsealed
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
 from essay_scoring.reports.run_reports import write_run_reports
-from essay_scoring.reports.words import headline, markdown, plain, share
+from essay_scoring.reports.words import headline, markdown, plain
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
 from tests.reports.made_run import (
@@ -38,6 +39,11 @@ def of_predictions(predictions: Predictions, **changed: Any) -> CvMetrics:
         "fits": [],
     }
     return CvMetrics.model_validate(values | changed)
+
+
+def run_of(predictions: Predictions) -> RunRecord:
+    """Return a run of nothing but predictions."""
+    return RunRecord(Path("made-1"), of_predictions(predictions), predictions, {}, None)
 
 
 def tables(text: str) -> list[list[str]]:
@@ -101,9 +107,9 @@ def test_the_diagnostics_have_every_section_of_the_contract() -> None:
 
 def test_missing_figures_are_dashes() -> None:
     p = of_scores([3, 3], [3, 3])
-    metrics = of_predictions(p)
-    assert "| QWK | - | - | - | 2 |" in residual_diagnostics(metrics, p)
-    report = cv_report(metrics)
+    run = run_of(p)
+    assert "| QWK | - | - | - | 2 |" in residual_diagnostics(run.metrics, p)
+    report = cv_report(run)
     assert "has no defined agreement" in report
     assert "No prompt has 3 essays or more." in report
     assert not re.search(r"\bnan\b", report, flags=re.IGNORECASE)
@@ -121,7 +127,7 @@ def test_the_headline_names_its_worst_prompt_and_baselines() -> None:
 def test_both_mappings_stand_side_by_side_with_their_errors() -> None:
     p = replace(made_predictions(100), raw=made_predictions(100).raw + 0.3)
     figures = summarise(p, replicates=0).mappings
-    report = cv_report(of_predictions(p))
+    report = cv_report(run_of(p))
     for key, name in (
         ("final", "round_half_band (this run)"),
         ("round_half_band", "plain rounding"),

@@ -140,8 +140,10 @@ def test_measured_coverage_by_hand() -> None:
     measured = fit_interval(made, ["a", "b", "c"], 0.5, writers).measured
     assert measured.estimate == measured.share_of_essays == pytest.approx(2 / 3)
     assert (measured.n_prompts, measured.n_essays) == (3, 3)
-    # deviation 0.57735, error 1/3, t(0.975, 2) = 4.3027: 2/3 +- 1.434, cut to 0 and 1.
-    assert (measured.low, measured.high) == (0.0, 1.0)
+    # Deviation 0.57735, error 1/3: as 2 independent essays, by Wilson with t(0.975, 2) = 4.3027.
+    # (2/3 + 18.513 / 4) / (1 + 18.513 / 2) = 0.51625; the root of 18.513 (1/9 + 18.513 / 16) is
+    # 4.8456, over 10.2565: 0.47243.
+    assert (measured.low, measured.high) == pytest.approx((0.04382, 0.98868), abs=2e-5)
     # 2.5 to 3.5, 3 to 3.5 and 2.5 alone, of 4.
     assert measured.mean_width == pytest.approx(1.5 / 3 / 4)
     assert [(one.part, one.n_essays) for one in measured.parts] == [

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.errors import NotFiniteError
-from essay_scoring.statistics.probe import Counts, Values, pooled, probe, probe_counts, wilson
+from essay_scoring.statistics.intervals import wilson
+from essay_scoring.statistics.probe import Counts, Values, pooled, probe, probe_counts
 
 
 def clouds(
@@ -65,11 +66,11 @@ def test_wilson_by_hand() -> None:
     """8 of 10: z^2 = 3.8415, (0.8 + 0.19207) / 1.38415 = 0.71674; the root of 0.016 + 0.0096036 is
     0.16001, times 1.95996 / 1.38415 = 0.22657.
     """
-    low, high = wilson(8, 10)
+    low, high = wilson(0.8, 10)
     assert low == pytest.approx(0.71674 - 0.22657, abs=2e-5)
     assert high == pytest.approx(0.71674 + 0.22657, abs=2e-5)
-    assert wilson(0, 5)[0] == 0.0
-    assert wilson(5, 5)[1] == 1.0
+    assert wilson(0.0, 5)[0] == 0.0
+    assert wilson(1.0, 5)[1] == 1.0
 
 
 def test_the_same_seed_gives_the_same_figure_and_a_bad_value_none() -> None:

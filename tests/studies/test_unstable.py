@@ -56,7 +56,7 @@ def test_seeds_too_far_apart_are_unstable_and_let_the_next_arm_run(
 ) -> None:
     study = outcome_of(seeded(tmp_path, 1e-9), space)
     assert endings(study) == {"a": "unstable", "b": "fail"}
-    assert "over 3 seeds, further apart than 1e-09" in study["arms"][0]["unstable"]
+    assert " apart, more than 1e-09" in study["arms"][0]["unstable"]
     assert study["gates"][0]["verdict"] == "pass"
     assert study["outcome"] == "inconclusive"
 

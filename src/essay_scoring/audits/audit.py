@@ -102,8 +102,8 @@ def _imported_audit(run: RunRecord) -> Audit:
     predictions = run.predictions
     seed = derive_seed(run.metrics.summary.settings.seed, "audit")
     resamples = Resamples.of(predictions, derive_seed(seed, "bootstrap"))
-    unknown = np.full(len(predictions), np.nan)
-    evidence = Evidence(predictions, resamples, unknown, {}, second_scores_of(run))
+    unknown, overall = np.full(len(predictions), np.nan), run.metrics.summary.overall
+    evidence = Evidence(predictions, resamples, unknown, {}, second_scores_of(run), overall)
     sections, seconds = [], {}
     for part in (limits, calibration, ceilings):
         started = time.perf_counter()
@@ -163,6 +163,7 @@ class _Work:
             np.array([word_count(text) for text in train.essays.texts], dtype=np.float64),
             train.writers,
             train.second_scores,
+            self.finished.record.metrics.summary.overall,
         )
 
     @property

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from essay_scoring.audits.resamples import Resamples
+from essay_scoring.audits.resamples import Limit, Resamples, Statistic, judged
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale
+from essay_scoring.records.audit_record import Figure
 from essay_scoring.statistics import weighted
-from essay_scoring.statistics.agreement import common_values
+from essay_scoring.statistics.agreement import Estimate, common_values
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.predictions import Predictions
 
@@ -44,7 +45,7 @@ class Evidence:
     """Predictions of n essays, words (n,), group labels by column, and a second rater's scores.
 
     `second_scores` (n,) lie on each essay's own scale, NaN where the second rater gave none. Labels
-    are "" where unknown.
+    are "" where unknown. `recorded` are the run's own figures over all essays.
     """
 
     predictions: Predictions
@@ -52,6 +53,7 @@ class Evidence:
     words: FloatArray
     writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     second_scores: FloatArray | None = None
+    recorded: Mapping[str, Estimate] = field(default_factory=dict)
 
     @cached_property
     def common(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -92,6 +94,16 @@ class Evidence:
             known = rows[np.isfinite(scores[rows])]
             out[known] = scale.index(scores[known])
         return out
+
+    def overall(
+        self, name: str, key: str, statistic: Statistic, limit: Limit | None = None
+    ) -> Figure:
+        """Return a figure over all essays as the run recorded it, so that it has one interval."""
+        told = self.recorded.get(key)
+        if told is None:
+            return self.resamples.figure(name, statistic, limit=limit)
+        figure = Figure(name, "", told.estimate, told.n, told.low, told.high)
+        return figure if limit is None else judged(figure, limit)
 
     def qwk(self, weights: FloatArray) -> FloatArray:
         """Return QWK of final scores under weights (R, n), shape (R,)."""

@@ -10,8 +10,9 @@ import numpy as np
 from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.subgroups import differs
+from essay_scoring.core.number_text import held
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, Verdict
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, verdict_on
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.slices import by_band, by_predicted_band, rows_by_prompt
@@ -35,14 +36,12 @@ def calibration(evidence: Evidence) -> AuditSection:
     """Return means and deviations of both sides, slope and intercept, bands, and bias by prompt.
 
     Slope and intercept are of human scores on predictions before mapping: 1 and 0 where a point of
-    prediction is worth a point. The section fails where the SMD over all essays exceeds SMD_LIMIT,
-    or where the slope is off by more than SLOPE_LIMIT beyond its noise.
+    prediction is worth a point. The SMD over all essays is held against SMD_LIMIT, and how far the
+    slope is off 1 against SLOPE_LIMIT.
     """
     figures, prompts = _figures(evidence), _by_prompt(evidence)
     smd, slope = figures[0], figures[1]
     off = [figure for figure in prompts if differs(figure)]
-    sloped = slope.passes is False and differs(slope)
-    verdict: Verdict = "fail" if smd.passes is False or sloped else "pass"
     means, slope_is = _shown(smd), _shown(slope)
     return AuditSection(
         NAME,
@@ -50,7 +49,7 @@ def calibration(evidence: Evidence) -> AuditSection:
         f"Machine scores lie {means} human deviations from the raters' on average; the slope of "
         f"human on machine scores is off 1 by {slope_is}; {len(off)} of {len(prompts)} prompts of "
         f"{MIN_GROUP} essays or more are scored too high or too low beyond the noise.",
-        verdict,
+        verdict_on((smd, slope)),
         [*figures, *prompts],
         _tables(evidence),
     )
@@ -74,7 +73,7 @@ def _figures(evidence: Evidence) -> list[Figure]:
         for name, side in sides.items()
     ]
     return [
-        measure("SMD", lambda w: weighted.smd(w, true, final), limit=Limit(SMD_LIMIT)),
+        evidence.overall("SMD", "smd", lambda w: weighted.smd(w, true, final), Limit(SMD_LIMIT)),
         measure(SLOPE, coefficient(1, 1.0), limit=Limit(SLOPE_LIMIT)),
         measure("intercept of human on machine scores", coefficient(0, 0.0)),
         measure("deviation of machine over human scores", ratio),
@@ -128,4 +127,6 @@ def _tables(evidence: Evidence) -> list[DetailTable]:
 
 
 def _shown(figure: Figure) -> str:
-    return "an undefined number of" if figure.estimate is None else f"{figure.estimate:+.2f}"
+    if figure.estimate is None:
+        return "an undefined number of"
+    return held(figure.estimate, *figure.limits, sign=True, digits=2)

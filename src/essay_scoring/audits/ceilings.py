@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.resamples import Limit, Statistic
 from essay_scoring.audits.true_scores import TrueScores, true_scores
+from essay_scoring.core.number_text import held
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.records.audit_record import AuditSection, Figure
+from essay_scoring.records.audit_record import AuditSection, Figure, verdict_on
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.moments import pooled
 
 NAME, TITLE = "ceilings", "Human ceilings"
 
-DEGRADATION = Limit(0.10)
+DEGRADATION = Limit(0.10, one_sided=True)
 """How far below two raters' agreement the machine's may lie (Williamson, Xi and Breyer 2012)."""
 
 QWK_LOSS, R_LOSS = "degradation of QWK", "degradation of r"
@@ -49,14 +49,13 @@ def ceilings(evidence: Evidence) -> AuditSection:
         *_truth(evidence, doubled),
     ]
     losses = figures[:2]
-    failed = [figure for figure in losses if figure.passes is False]
     prmse = next(figure for figure in figures if figure.name == "PRMSE, before mapping")
     said = "; ".join(f"{figure.name} {_shown(figure)}" for figure in (*losses, prmse))
     return AuditSection(
         NAME,
         TITLE,
         f"Against the agreement of two raters on {n} essays: {said}.",
-        "fail" if failed else "pass",
+        verdict_on(losses),
         figures,
     )
 
@@ -83,11 +82,8 @@ def degradation(evidence: Evidence) -> list[Figure]:
         (QWK_LOSS, lambda w: human_qwk(w) - machine_qwk(w)),
         (R_LOSS, lambda w: human_r(w) - machine_r(w)),
     )
-    figures = []
-    for name, statistic in made:
-        figure = evidence.resamples.figure(name, statistic, members=doubled, limit=DEGRADATION)
-        figures.append(_loss_only(figure))
-    return figures
+    measure = evidence.resamples.figure
+    return [measure(name, found, members=doubled, limit=DEGRADATION) for name, found in made]
 
 
 def _sides(evidence: Evidence, doubled: Mask) -> tuple[Statistic, Statistic, Statistic, Statistic]:
@@ -132,9 +128,16 @@ def _agreement(evidence: Evidence, doubled: Mask) -> list[Figure]:
         "disattenuated r": disattenuated,
         "human-human SMD": lambda w: weighted.pooled_smd(w * doubled, true, second),
     }
+    measure = evidence.resamples.figure
+    figures = [measure(name, statistic, members=doubled) for name, statistic in made.items()]
+    if not doubled.all():
+        return figures
+    recorded = {"human-machine QWK": "qwk", "human-machine r, before mapping": "pearson_raw"}
     return [
-        evidence.resamples.figure(name, statistic, members=doubled)
-        for name, statistic in made.items()
+        evidence.overall(one.name, recorded[one.name], made[one.name])
+        if one.name in recorded
+        else one
+        for one in figures
     ]
 
 
@@ -196,12 +199,7 @@ def _second(evidence: Evidence, doubled: Mask) -> FloatArray:
     return first if second is None else np.where(doubled, second, first)
 
 
-def _loss_only(figure: Figure) -> Figure:
-    """Return a degradation whose limit holds losses alone: to agree more is no fault."""
-    if figure.estimate is None or figure.estimate > 0:
-        return figure
-    return replace(figure, passes=True)
-
-
 def _shown(figure: Figure) -> str:
-    return "undefined" if figure.estimate is None else f"{figure.estimate:+.2f}"
+    if figure.estimate is None:
+        return "undefined"
+    return held(figure.estimate, *figure.limits, sign=True, digits=2)

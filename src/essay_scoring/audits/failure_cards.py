@@ -17,8 +17,9 @@ from essay_scoring.core.contracts import Columns
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import word_count
 from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure
-from essay_scoring.statistics.agreement import overall
+from essay_scoring.statistics.agreement import Estimate, overall
 from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics.intervals import wilson
 from essay_scoring.statistics.metrics import spearman
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.slices import PromptRow, rows_by_prompt
@@ -98,17 +99,24 @@ def _figures(recorded: PromptRow, part: Predictions, words: FloatArray) -> list[
         Figure("QWK", prompt, recorded.qwk, n, recorded.low, recorded.high),
         Figure(BIAS, prompt, float(bias.mean()), n, *mean_interval(bias)),
         Figure("standardised mean difference", prompt, every["smd"].estimate, n),
-        Figure("adjacent agreement", prompt, every["adjacent"].estimate, n),
-    ]
-    figures += [
-        Figure(f"adjacent agreement, {name} tail", prompt, tail.estimate, tail.n)
-        for name, tail in ((name, every[f"{name}_tail_adjacent"]) for name in ("low", "high"))
+        _share("adjacent agreement", prompt, every["adjacent"]),
+        *(
+            _share(f"adjacent agreement, {name} tail", prompt, every[f"{name}_tail_adjacent"])
+            for name in ("low", "high")
+        ),
     ]
     length = {"true scores": part.true, "predictions": part.final}
     return figures + [
         Figure(f"length with {what} (Spearman)", prompt, spearman(words, scores), n)
         for what, scores in length.items()
     ]
+
+
+def _share(name: str, prompt: str, found: Estimate) -> Figure:
+    """Return a share of a prompt's essays with Wilson's interval."""
+    if found.estimate is None:
+        return Figure(name, prompt, None, found.n)
+    return Figure(name, prompt, found.estimate, found.n, *wilson(found.estimate, found.n))
 
 
 def _differences(rows: IntArray, material: CardMaterial) -> list[tuple[Cell, ...]]:
@@ -147,10 +155,14 @@ def _known(values: FloatArray) -> FloatArray:
 
 
 def _essays(caption: str, part: Predictions, words: FloatArray, *, highest: bool) -> DetailTable:
-    """Return ids and scores of the essays whose raw prediction is furthest off on one side."""
-    off = part.raw - part.true
-    order = np.argsort(-off if highest else off, kind="stable")
-    rows = [at for at in order[:N_ESSAYS] if (off[at] > 0) == highest and off[at] != 0]
+    """Return ids and scores of the essays whose score is furthest off on one side.
+
+    The score that was given counts; of equal ones, the prediction before mapping.
+    """
+    side = 1.0 if highest else -1.0
+    off, before = side * (part.final - part.true), side * (part.raw - part.true)
+    order = np.lexsort((-before, -off))
+    rows = [at for at in order[:N_ESSAYS] if off[at] > 0]
     return DetailTable(
         caption,
         ("essay", "true", "predicted", "before mapping", "words"),

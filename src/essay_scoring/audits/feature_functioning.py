@@ -71,8 +71,8 @@ def feature_functioning(evidence: Evidence, columns: Columns | None) -> AuditSec
     return AuditSection(
         NAME,
         TITLE,
-        _finding(flagged, len(effects)),
-        "fail" if flagged else "pass",
+        _finding(flagged, effects),
+        "fail" if flagged else "undecided" if any(map(_is_open, effects)) else "pass",
         [one.figure for one in sorted(flagged, key=_size)[:_LISTED]],
         [
             DetailTable(
@@ -130,6 +130,12 @@ def _is_flagged(effect: _Effect, adjusted: float | None) -> bool:
     return adjusted is not None and adjusted < LEVEL and abs(estimate or 0) > LIMIT
 
 
+def _is_open(effect: _Effect) -> bool:
+    """Tell whether an effect may be larger than the limit for all its interval says."""
+    low, high = effect.figure.low, effect.figure.high
+    return low is None or high is None or max(-low, high) > LIMIT
+
+
 def _cells(figure: Figure) -> tuple[float | None, float | None, float | None, int]:
     return figure.estimate, figure.low, figure.high, figure.n
 
@@ -138,11 +144,13 @@ def _size(effect: _Effect) -> float:
     return -abs(effect.figure.estimate or 0)
 
 
-def _finding(flagged: list[_Effect], n_effects: int) -> str:
-    """Return how many effects are flagged, and the largest."""
-    asked = f"of {n_effects} effects of groups on features, given the human score"
+def _finding(flagged: list[_Effect], effects: list[_Effect]) -> str:
+    """Return how many effects are flagged, the largest, and how many the intervals leave open."""
+    asked = f"of {len(effects)} effects of groups on features, given the human score"
     if not flagged:
-        return f"None {asked}, exceeds {LIMIT:.2f} deviations at p < {LEVEL} (Holm)."
+        none = f"None {asked}, exceeds {LIMIT:.2f} deviations at p < {LEVEL} (Holm)"
+        n_open = sum(map(_is_open, effects))
+        return f"{none}; the intervals of {n_open} reach beyond it." if n_open else f"{none}."
     largest = min(flagged, key=_size)
     return (
         f"{len(flagged)} {asked}, exceed {LIMIT:.2f} deviations at p < {LEVEL} (Holm); the "

@@ -9,13 +9,13 @@ import numpy as np
 
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.number_text import held
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.duplicates import THRESHOLD, exact_groups, near_pairs
 from essay_scoring.data.splits import Scheme
-from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, Verdict
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, verdict_on
 from essay_scoring.statistics.metrics import pearson
-from essay_scoring.statistics.student import mean_interval
 
 NAME, TITLE = "leakage", "Leaks"
 
@@ -63,8 +63,8 @@ def leakage(holdout: Holdout, refit: Refit, what: str, seed: int) -> AuditSectio
     header = ("first", "second", "Jaccard", "fold of the first", "fold of the second")
     tables = [DetailTable(caption, header, listed)] if listed else []
     leaks = [figure for figure in figures if figure.passes is False]
-    verdict: Verdict = "fail" if leaks else "pass"
-    return AuditSection(NAME, TITLE, _finding(leaks, permuted, what), verdict, figures, tables)
+    finding = _finding(leaks, permuted, what)
+    return AuditSection(NAME, TITLE, finding, verdict_on(figures), figures, tables)
 
 
 def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:
@@ -72,7 +72,7 @@ def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:
 
     Scores are permuted among the essays of one scale. Within folds, since out-of-fold means lean
     away from the held-out ones. The limit is 0.05, or three standard errors where there are few
-    essays; the interval is Student's over the permutations.
+    essays: what chance explains.
     """
     train, found = holdout.train, []
     for number in range(PERMUTATIONS):
@@ -90,7 +90,7 @@ def permuted_labels(holdout: Holdout, refit: Refit, seed: int) -> Figure:
         return Figure(name, "", None, n)
     limit = max(_LEAST_LIMIT, _ERRORS / float(np.sqrt(n * len(values))))
     mean = float(values.mean())
-    return Figure(name, "", mean, n, *mean_interval(values), limit, abs(mean) <= limit)
+    return Figure(name, "", mean, n, limit=limit, passes=abs(mean) <= limit)
 
 
 def _within_folds(fold_of: IntArray, scores: FloatArray, raw: FloatArray) -> float | None:
@@ -129,7 +129,9 @@ def _counted(name: str, count: int, n: int) -> Figure:
 
 def _finding(leaks: list[Figure], permuted: Figure, what: str) -> str:
     """Return what leaks, and what was told from permuted labels."""
-    told = "undefined" if permuted.estimate is None else f"{permuted.estimate:+.3f}"
+    told = "undefined"
+    if permuted.estimate is not None:
+        told = held(permuted.estimate, *permuted.limits, sign=True)
     tail = f"{what}, fitted on permuted labels, correlates {told} with them."
     if not leaks:
         return f"No text lies on both sides of a fold; {tail}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.resamples import Limit
+from essay_scoring.core.number_text import held
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, Verdict
+from essay_scoring.records.audit_record import AuditSection, DetailTable, Figure, verdict_on
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.predictions import Predictions
 
@@ -20,9 +19,9 @@ PARTIAL_LIMIT = 0.50
 def length(evidence: Evidence, length_only: Predictions) -> AuditSection:
     """Return how scores follow the number of words, and what a scorer of length alone is worth.
 
-    `length_only` are its out-of-fold predictions of the same essays in the same order. The section
-    fails where machine scores (before mapping) correlate beyond PARTIAL_LIMIT with length once the
-    human score is held fixed, or where they agree no better than length alone.
+    `length_only` are its out-of-fold predictions of the same essays in the same order. How machine
+    scores (before mapping) correlate with length once the human score is held fixed is held against
+    PARTIAL_LIMIT; and they should agree better than length alone.
     """
     other = Evidence(length_only, evidence.resamples, evidence.words)
     figures = [*_correlations(evidence), *_beside(evidence, other)]
@@ -35,7 +34,7 @@ def length(evidence: Evidence, length_only: Predictions) -> AuditSection:
         NAME,
         TITLE,
         _finding(figures, partial, gain),
-        _verdict(partial, gain),
+        verdict_on((partial, gain)),
         figures,
         [DetailTable("Beside a scorer of length alone", ("scorer", "QWK", "low", "high"), rows)],
     )
@@ -72,7 +71,7 @@ def _beside(evidence: Evidence, other: Evidence) -> list[Figure]:
     """Return QWK of the run, of length alone, and the difference on the same resamples."""
     measure = evidence.resamples.figure
     return [
-        measure(RUN, evidence.qwk),
+        evidence.overall(RUN, "qwk", evidence.qwk),
         measure("QWK of length alone", other.qwk),
         measure(GAIN, lambda w: evidence.qwk(w) - other.qwk(w), limit=Limit(0.0, at_least=True)),
     ]
@@ -80,13 +79,6 @@ def _beside(evidence: Evidence, other: Evidence) -> list[Figure]:
 
 def _named(figures: list[Figure], name: str) -> Figure:
     return next(figure for figure in figures if figure.name == name)
-
-
-def _verdict(partial: Figure, gain: Figure) -> Verdict:
-    """Return fail where scores follow length too closely or are worth no more than it."""
-    if partial.passes is False or not _is_better(gain):
-        return "fail"
-    return "pass"
 
 
 def _is_better(gain: Figure) -> bool:
@@ -106,5 +98,6 @@ def _finding(figures: list[Figure], partial: Figure, gain: Figure) -> str:
 
 
 def _shown(figure: Figure) -> str:
-    estimate = figure.estimate
-    return "undefined" if estimate is None or not np.isfinite(estimate) else f"{estimate:+.2f}"
+    if figure.estimate is None:
+        return "undefined"
+    return held(figure.estimate, *figure.limits, sign=True, digits=2)

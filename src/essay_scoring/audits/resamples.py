@@ -6,20 +6,22 @@ run's do. Scores stay as they are: where cut-points gave them, their noise is no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.records.audit_record import Figure
+from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Layout, Mask, tabulate
 from essay_scoring.statistics.intervals import (
     effective_prompts,
     jackknife_interval,
     left_out,
     prompt_freedom,
+    share_interval,
 )
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
@@ -30,14 +32,32 @@ Statistic = Callable[[FloatArray], FloatArray]
 
 @dataclass(frozen=True)
 class Limit:
-    """What a figure is held against: its size at most `value`, or itself at least that."""
+    """What a figure is held against: its size at most `value`, or itself at least that.
+
+    `one_sided` holds it against what lies above `value` alone.
+    """
 
     value: float
     at_least: bool = False
+    one_sided: bool = False
 
-    def holds(self, estimate: float) -> bool:
-        """Tell whether an estimate keeps the limit."""
-        return estimate >= self.value if self.at_least else abs(estimate) <= self.value
+    def decides(self, low: float | None, high: float | None) -> bool | None:
+        """Tell whether the whole of an interval keeps the limit; None where only a part does."""
+        if low is None or high is None:
+            return None
+        if self.at_least:
+            low, high = -high, -low
+        least = -math.inf if self.at_least or self.one_sided else -self.value
+        most = -self.value if self.at_least else self.value
+        if least <= low and high <= most:
+            return True
+        return False if low > most or high < least else None
+
+
+def judged(figure: Figure, limit: Limit) -> Figure:
+    """Return a figure held against a limit."""
+    decided = limit.decides(figure.low, figure.high)
+    return replace(figure, limit=limit.value, at_least=limit.at_least, passes=decided)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +94,8 @@ class Resamples:
     ) -> Figure:
         """Return a statistic of the data with its interval, held against a limit.
 
-        `members` (n,) are the essays that it rests on: all unless told.
+        `members` (n,) are the essays that it rests on: all unless told. A limit is kept or missed
+        by the whole interval, or nothing is decided.
         """
         whole = np.ones((1, len(self.prompt_of)))
         found = Resampled(float(statistic(whole)[0]), statistic(self.weights))
@@ -96,11 +117,16 @@ class Resamples:
         if estimate is not None:
             freedom = prompt_freedom(self.units(members))
             low, high = jackknife_interval(estimate, found.resampled, freedom) or (None, None)
-        asked: dict[str, Any] = {}
-        if limit is not None:
-            asked = {"limit": limit.value, "at_least": limit.at_least}
-            asked["passes"] = None if estimate is None else limit.holds(estimate)
-        return Figure(name, group, estimate, int(members.sum()), low, high, **asked)
+        figure = Figure(name, group, estimate, int(members.sum()), low, high)
+        return figure if limit is None else judged(figure, limit)
+
+    def share(self, name: str, marked: Mask, *, group: str = "", limit: Limit) -> Figure:
+        """Return the share of the essays that are `marked` (n,), held against a limit."""
+        n, freedom = len(marked), prompt_freedom(self.units(np.ones(len(marked), dtype=bool)))
+        without = weighted.share(self.weights, marked)
+        ends = share_interval(float(marked.mean()), without, n, freedom)
+        low, high = ends or (None, None)
+        return judged(Figure(name, group, float(marked.mean()), n, low, high), limit)
 
     def units(self, members: Mask) -> float:
         """Return how many equal prompts the essays marked in `members` (n,) amount to."""

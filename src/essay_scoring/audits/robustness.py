@@ -7,7 +7,7 @@ score rises for padding or moves for what no reader minds (Singla et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,20 +15,20 @@ from essay_scoring.audits.attacks import ATTACKS, Attack, attacked, keywords_of,
 from essay_scoring.audits.resamples import Limit, Resamples
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.number_text import share
 from essay_scoring.core.scale import FloatArray, IntArray
-from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, verdict_on
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.agreement import unit
 from essay_scoring.statistics.counts import Mask, unit_width
 from essay_scoring.statistics.predictions import Predictions
-from essay_scoring.statistics.probe import wilson
 
 NAME, TITLE = "adversarial", "Adversarial essays"
 
-OVER_STABLE = Limit(0.50)
+OVER_STABLE = Limit(0.50, one_sided=True)
 """At most half of the spoilt essays may keep their score."""
 
-OVER_SENSITIVE = Limit(0.10)
+OVER_SENSITIVE = Limit(0.10, one_sided=True)
 """At most a tenth may gain by padding, or move for what no reader minds."""
 
 CHANGE, STABLE, SENSITIVE = "mean change of score", "over-stability rate", "over-sensitivity rate"
@@ -91,12 +91,11 @@ def adversarial(
         ("attack", "a reader's score would", "mean change", "share falling", "share rising"),
         rows,
     )
-    failed = [figure for figure in figures if figure.passes is False]
     return AuditSection(
         NAME,
         TITLE,
-        _finding(failed, len(p), off),
-        "fail" if failed else "pass",
+        _finding(figures, len(p), off),
+        verdict_on(figures),
         figures,
         [table],
     )
@@ -107,13 +106,8 @@ def _figures(
 ) -> list[Figure]:
     """Return the mean change under an attack, and the rate of essays that it gets past."""
     escaped, name, limit = _escaped(attack, change, half)
-    measure, count = resamples.figure, int(escaped.sum())
-    rate = measure(name, lambda w: weighted.share(w, escaped), group=attack.name, limit=limit)
-    if count in (0, len(escaped)):
-        # Where all essays do the same, so do all resamples, and their interval has no width.
-        low, high = wilson(count, len(escaped))
-        rate = replace(rate, low=low, high=high)
-    return [measure(CHANGE, lambda w: weighted.mean(w, change), group=attack.name), rate]
+    moved = resamples.figure(CHANGE, lambda w: weighted.mean(w, change), group=attack.name)
+    return [moved, resamples.share(name, escaped, group=attack.name, limit=limit)]
 
 
 def _escaped(attack: Attack, change: FloatArray, half: FloatArray) -> tuple[Mask, str, Limit]:
@@ -146,10 +140,18 @@ def _common(raw: FloatArray, p: Predictions, essays: Essays) -> FloatArray:
     return raw if p.scales.shared is not None else p.scales.to_training(raw, essays.prompts)
 
 
-def _finding(failed: list[Figure], n: int, off: float) -> str:
-    """Return which attacks get past the scorer."""
+def _finding(figures: Sequence[Figure], n: int, off: float) -> str:
+    """Return which attacks get past the scorer, and of which that is not certain."""
     again = "" if off < 1e-3 else f" The essays themselves score up to {off:.3f} otherwise today."
-    if not failed:
-        return f"No attack on {n} essays gets past the scorer beyond the limits.{again}"
-    said = ", ".join(f"{figure.group} ({figure.estimate:.0%})" for figure in failed)
-    return f"Of {len(ATTACKS)} attacks on {n} essays {len(failed)} get past: {said}.{again}"
+    past, open_ = (
+        [figure for figure in figures if figure.result == result]
+        for result in ("fail", "undecided")
+    )
+    said = f"{len(past)} of {len(ATTACKS)} attacks on {n} essays get past the scorer{_named(past)}"
+    unsure = f"; of {len(open_)} more that is undecided{_named(open_)}" if open_ else ""
+    return f"{said}{unsure}.{again}"
+
+
+def _named(figures: Sequence[Figure]) -> str:
+    told = (f"{one.group} ({share(one.estimate, *one.limits, digits=0)})" for one in figures)
+    return f": {', '.join(told)}" if figures else ""

@@ -6,8 +6,9 @@ import numpy as np
 
 from essay_scoring.audits.audit_evidence import MIN_GROUP, Evidence, Group
 from essay_scoring.audits.resamples import Limit
+from essay_scoring.core.number_text import held
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, Verdict
+from essay_scoring.records.audit_record import AuditSection, Cell, DetailTable, Figure, verdict_on
 from essay_scoring.statistics import weighted
 
 NAME, TITLE = "subgroups", "Subgroup agreement and differences"
@@ -46,8 +47,7 @@ def subgroups(evidence: Evidence) -> AuditSection:
         ),
         *_too_small(evidence),
     ]
-    verdict, finding = _verdict(figures)
-    return AuditSection(NAME, TITLE, finding, verdict, figures, tables)
+    return AuditSection(NAME, TITLE, _finding(figures), verdict_on(figures), figures, tables)
 
 
 def conditional_differences(evidence: Evidence, groups: list[Group]) -> dict[str, Figure]:
@@ -124,22 +124,29 @@ def _too_small(evidence: Evidence) -> list[DetailTable]:
     return [DetailTable(caption, ("group", "n"), small[:_LISTED])] if small else []
 
 
-def _verdict(figures: list[Figure]) -> tuple[Verdict, str]:
-    """Return the verdict, and the finding: how many figures exceed the limit, and how surely."""
-    judged = [figure for figure in figures if figure.passes is not None]
+def _finding(figures: list[Figure]) -> str:
+    """Return how many figures exceed the limit, and how surely."""
+    judged = [figure for figure in figures if figure.limit is not None]
     if not judged:
-        return "info", f"No group has {MIN_GROUP} essays."
-    beyond = [figure for figure in judged if not figure.passes]
+        return f"No group has {MIN_GROUP} essays."
+    n_groups = len({figure.group for figure in judged})
+    beyond = [figure for figure in judged if abs(figure.estimate or 0) > LIMIT]
+    open_ = {figure.group for figure in judged if figure.result == "undecided"}
+    unsure = (
+        f"; whether they do in truth, the intervals of {len(open_)} groups leave open"
+        if open_
+        else ""
+    )
     if not beyond:
-        return "pass", f"SMD and DSM of all {len(judged) // 2} groups are within {LIMIT:.2f}."
+        return f"SMD and DSM of all {n_groups} groups lie within {LIMIT:.2f}{unsure}."
     odd = {figure.group for figure in beyond}
     real = [figure for figure in beyond if differs(figure)]
     worst = max(real or beyond, key=lambda figure: abs(figure.estimate or 0))
-    n_groups, n_real = len({figure.group for figure in judged}), len({one.group for one in real})
-    return "fail" if real else "info", (
+    return (
         f"SMD or DSM exceeds {LIMIT:.2f} in {len(odd)} of {n_groups} groups, and is not zero "
-        f"beyond the noise in {n_real} of them; the furthest{' of these' if real else ''} is the "
-        f"{worst.name} of {worst.group}, {worst.estimate:+.3f}."
+        f"beyond the noise in {len({one.group for one in real})} of them; the "
+        f"furthest{' of these' if real else ''} is the {worst.name} of {worst.group}, "
+        f"{held(worst.estimate, *worst.limits, sign=True)}{unsure}."
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from essay_scoring.core.number_text import number, with_interval
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
@@ -70,7 +71,7 @@ def _notes(run: RunRecord) -> list[str]:
 
 
 def _figure(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
+    return "undefined" if value is None else number(value)
 
 
 def print_judgement(judgement: Judgement) -> None:
@@ -146,6 +147,8 @@ def _print_gate(gate: Gate) -> None:
         return
     typer.echo(plain_table(CHECK_HEADER, [check_row(check) for check in gate.checks]))
     _print_noise(gate.rule, [check.within_noise for check in gate.checks])
+    if gate.family:
+        typer.echo(gate.family.line())
     _print_differences(gate.differences)
     typer.echo("")
 
@@ -189,8 +192,9 @@ def _delta_text(delta: Delta) -> str:
     """Return a difference with its interval, as far as there is one."""
     if delta.estimate is None:
         return "-"
-    interval = "" if delta.low is None else f" [{delta.low:+.3f}, {delta.high:+.3f}]"
-    return f"{delta.estimate:+.3f}{interval}"
+    if delta.low is None:
+        return number(delta.estimate, sign=True)
+    return with_interval(delta.estimate, delta.low, delta.high, sign=True)
 
 
 def print_status(status: dict[str, Any]) -> None:

@@ -16,12 +16,9 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.judging.plans import Check, GatePlan
-from essay_scoring.records.judgements import FamilyWise
+from essay_scoring.records.judgements import FAMILY_LEVEL, FamilyWise
 from essay_scoring.statistics.comparison import Comparison
 from essay_scoring.statistics.hypothesis_tests import ROUNDING, holm
-
-FAMILY_LEVEL = 0.025
-"""How often a study of equal candidates may proceed: the upper end of a 95% interval."""
 
 
 def family_wise(

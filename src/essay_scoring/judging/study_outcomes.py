@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from essay_scoring.core.number_text import held, number
 from essay_scoring.judging.study_plan import Candidate, Conditional
 from essay_scoring.records.judgements import CheckResult, Decision, Gate
 from essay_scoring.records.study_results import ArmEnding, Ending
@@ -62,9 +63,10 @@ def astray(mean_qwk: Sequence[float | None], tolerance: float | None) -> str | N
         return "a seed has no mean QWK"
     if tolerance is None or len(known) < 2 or max(known) - min(known) <= tolerance:
         return None
+    apart = held(max(known) - min(known), tolerance)
     return (
-        f"mean QWK goes from {min(known):.3f} to {max(known):.3f} over {len(known)} seeds, "
-        f"further apart than {tolerance:g}"
+        f"mean QWK goes from {number(min(known))} to {number(max(known))} over {len(known)} seeds, "
+        f"{apart} apart, more than {tolerance:g}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -13,7 +13,8 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.names import FolderName
 from essay_scoring.core.record import Record, Scheme, Sha256, read_record
 
-Verdict = Literal["pass", "fail", "info"]
+Verdict = Literal["pass", "fail", "undecided", "info"]
+Judged = Literal["pass", "fail", "undecided"]
 Cell = str | int | float | None
 
 
@@ -28,10 +29,34 @@ class Figure:
     low: Annotated[float | None, Field(description="lower end of the interval")] = None
     high: Annotated[float | None, Field(description="upper end")] = None
     limit: Annotated[float | None, Field(description="what its size must not exceed")] = None
-    passes: Annotated[bool | None, Field(description="null without a limit")] = None
+    passes: Annotated[
+        bool | None,
+        Field(description="null without a limit, or where the interval does not tell"),
+    ] = None
     at_least: Annotated[
         bool, Field(description="whether the limit is what it must reach instead")
     ] = False
+
+    @property
+    def result(self) -> Judged | None:
+        """How it ends beside its limit; None without one."""
+        if self.limit is None:
+            return None
+        return "undecided" if self.passes is None else "pass" if self.passes else "fail"
+
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """The values that it is held against; none without a limit."""
+        if self.limit is None:
+            return ()
+        return (self.limit,) if self.at_least else (self.limit, -self.limit)
+
+
+def verdict_on(figures: Iterable[Figure]) -> Verdict:
+    """Return what figures with limits come to: the worst of them, `info` where none has a limit."""
+    results = {figure.result for figure in figures}
+    worst: tuple[Judged, ...] = ("fail", "undecided", "pass")
+    return next((result for result in worst if result in results), "info")
 
 
 @dataclass(frozen=True)
@@ -50,7 +75,12 @@ class AuditSection:
     name: Annotated[str, Field(description="of the section, for programs")]
     title: Annotated[str, Field(description="for people")]
     finding: Annotated[str, Field(description="the answer in a sentence")]
-    verdict: Annotated[Verdict, Field(description="`info` where nothing is judged")] = "info"
+    verdict: Annotated[
+        Verdict,
+        Field(
+            description="`undecided` where an interval holds its limit, `info` where none is judged"
+        ),
+    ] = "info"
     figures: Annotated[Sequence[Figure], Field(description="what it rests on")] = field(
         default_factory=tuple
     )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from essay_scoring.core.number_text import p_value
 from essay_scoring.core.record import Record, Scheme, Sha256, Share
 from essay_scoring.statistics.comparison import Comparison
 from essay_scoring.statistics.covariate_regression import CovariateEffect
@@ -100,6 +101,10 @@ class IdentityDifference(Record):
         return f"{self.what} differs: reference {self.reference}; candidate {self.candidate}"
 
 
+FAMILY_LEVEL = 0.025
+"""How often a study of equal candidates may proceed: the upper end of a 95% interval."""
+
+
 class FamilyWise(Record):
     """A gate's p-values under the null that some check is not met, one-sided."""
 
@@ -109,6 +114,16 @@ class FamilyWise(Record):
         description="how often any of so many equal candidates would pass as clearly"
     )
     passes: bool = Field(description="whether that is at most 2.5%")
+
+    def line(self) -> str:
+        """Return both p-values in a sentence."""
+        alone, among = (p_value(p, FAMILY_LEVEL) for p in (self.p, self.adjusted_p))
+        if self.candidates == 1:
+            return f"{alone}; what passes has at most {FAMILY_LEVEL}"
+        return (
+            f"{alone} alone, {among} among all {self.candidates} candidates; "
+            f"what passes has at most {FAMILY_LEVEL}"
+        )
 
 
 class Gate(Record):

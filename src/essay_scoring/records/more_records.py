@@ -22,7 +22,7 @@ class ResidualRow(Record):
     y_pred: float = Field(description="predicted score, on the essay's scale")
     residual: float = Field(description="y_pred minus y_true, score points")
     abs_residual: float = Field(ge=0, description="its absolute value")
-    within_half_band: bool = Field(description="at most one step of the scale off")
+    within_half_band: bool = Field(description="at most 0.5 score points off")
     word_count: float | None = Field(description="words")
     grammar_errors_per_100_words: float | None = Field(description="per 100 words")
     spelling_errors_per_100_words: float | None = Field(description="per 100 words")

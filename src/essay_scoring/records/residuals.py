@@ -1,7 +1,7 @@
 """The out-of-fold residual files, `residuals_cv_val_oof.csv` and `.jsonl` (a published contract).
 
 One row an essay: split (the scheme), fold, record_id, prompt, y_true, y_pred_raw, y_pred, residual
-(predicted minus true), abs_residual, within_half_band (at most one step off), then covariates,
+(predicted minus true), abs_residual, within_half_band (at most 0.5 points off), then covariates,
 empty (null in JSON) where unknown. Numbers are written by `repr`, so they come back exactly.
 """
 
@@ -20,7 +20,6 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import parsed, write_text
 from essay_scoring.core.scale import FloatArray, ScoreScales
 from essay_scoring.core.spreadsheets import bare_cell, harmless_cell, quoted
-from essay_scoring.statistics.agreement import step_errors
 from essay_scoring.statistics.predictions import Predictions
 
 STEM = "residuals_cv_val_oof"
@@ -32,6 +31,7 @@ COVARIATES = (
     "prompt_similarity",
 )
 MAX_FOLD = 10_000
+HALF_BAND, ROUNDING = 0.5, 1e-9
 _KEYS = ("split", "fold", "record_id", "prompt", "y_true", "y_pred_raw", "y_pred")
 COLUMNS = (*_KEYS, "residual", "abs_residual", "within_half_band", *COVARIATES)
 
@@ -121,7 +121,7 @@ def _rows(
         p.final.tolist(),
         residual.tolist(),
         np.abs(residual).tolist(),
-        (np.abs(step_errors(p)) <= 1).tolist(),
+        (np.abs(residual) <= HALF_BAND + ROUNDING).tolist(),
         *extra,
         strict=True,
     )

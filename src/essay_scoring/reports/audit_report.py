@@ -34,7 +34,7 @@ def audit_page(record: AuditRecord) -> str:
     run = record.run
     counts = {
         verdict: sum(one.verdict == verdict for one in record.sections)
-        for verdict in ("pass", "fail", "info")
+        for verdict in ("pass", "fail", "undecided", "info")
     }
     return (
         environment()

@@ -8,19 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from essay_scoring.records.audit_record import AuditSection, Figure
+from essay_scoring.core.number_text import number, share
+from essay_scoring.records.audit_record import AuditSection
 from essay_scoring.reports.card_evidence import CardEvidence
 from essay_scoring.reports.cv_report import agreement_table
+from essay_scoring.reports.html import beside_limit, limit
 from essay_scoring.reports.residual_diagnostics import bands_table, prompts_table
 from essay_scoring.reports.shortcomings import length_effect, shortcomings
 from essay_scoring.reports.study_table import HEADER, summary_row
-from essay_scoring.reports.table_cells import markdown_table, number, with_interval
-from essay_scoring.reports.words import SCHEMES, markdown, score, share
+from essay_scoring.reports.table_cells import markdown_table
+from essay_scoring.reports.words import SCHEMES, markdown, score
 
 Blocks = list[str]
 
 GROUPS = ("subgroups", "feature_functioning")
-VERDICT_MARKS = {"pass": "passed", "fail": "**failed**", "info": "for information"}
+VERDICT_MARKS = {
+    "pass": "passed",
+    "fail": "**failed**",
+    "undecided": "undecided",
+    "info": "for information",
+}
+_RESULTS = {None: "-", "pass": "pass", "fail": "**fail**", "undecided": "undecided"}
 
 
 def ask(*what: str) -> str:
@@ -241,11 +249,11 @@ def section(one: AuditSection) -> Blocks:
     rows = [
         [
             markdown(str(row.name)),
-            markdown(str(row.group)),
-            _estimate(row),
+            markdown(row.group) if row.group else "all essays",
+            beside_limit(row),
             str(row.n),
-            number(row.limit),
-            _result(row.passes),
+            limit(row),
+            _RESULTS[row.result],
         ]
         for row in one.figures
     ]
@@ -267,16 +275,6 @@ def _exact(e: CardEvidence) -> Blocks:
         f"{number(mae.estimate)} {e.metrics.summary.unit}."
     )
     return [said]
-
-
-def _estimate(row: Figure) -> str:
-    if row.low is None:
-        return number(row.estimate)
-    return with_interval(row.estimate, row.low, row.high)
-
-
-def _result(passes: bool | None) -> str:
-    return "-" if passes is None else "pass" if passes else "**fail**"
 
 
 def _flat(value: object, name: str) -> list[tuple[str, object]]:

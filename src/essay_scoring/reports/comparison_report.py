@@ -32,6 +32,9 @@ def comparison_markdown(record: CandidatesRecord) -> str:
     parts += [markdown(answer(record)), UNREGISTERED]
     parts += table_blocks([checks_table(record.gates)], level=2)
     parts += [
+        markdown(f"{gate.arm}: {gate.family.line()}.") for gate in record.gates if gate.family
+    ]
+    parts += [
         markdown(f"{gate.arm}: {difference.line()}.")
         for gate in record.gates
         for difference in gate.differences

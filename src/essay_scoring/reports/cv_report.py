@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from essay_scoring.core.number_text import MISSING, number, with_interval
+from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.run_records import AppliedMapping, CvMetrics, FitRow
+from essay_scoring.reports.score_tables import scales_table
 from essay_scoring.reports.study_table import HEADER, summary_row
-from essay_scoring.reports.table_cells import MISSING, markdown_table, number, with_interval
-from essay_scoring.reports.words import FIGURE_NAMES, headline, markdown
+from essay_scoring.reports.table_cells import ReportTable, markdown_table
+from essay_scoring.reports.words import figure_names, headline, markdown
 from essay_scoring.statistics.summary import Summary
 
 INTERVALS = "95% intervals by resampling prompts and essays within them; MAE and RMSE in {unit}."
@@ -21,15 +24,17 @@ PROBED = {
 }
 
 
-def cv_report(metrics: CvMetrics, probe: PromptProbe | None = None) -> str:
-    """Return the Markdown of a run's `cv_metrics.json`, and of its `prompt_probe.json` if any."""
-    summary = metrics.summary
+def cv_report(run: RunRecord) -> str:
+    """Return the Markdown of a run's figures, and of its probe for the prompt if it has one."""
+    metrics, probe = run.metrics, run.probe
+    summary, scales = metrics.summary, scales_table(run.predictions)
     parts = [
         f"# {markdown(metrics.run.name)}",
         markdown(headline(metrics)),
         "## Agreement",
         INTERVALS.format(unit=summary.unit),
         agreement_table(summary),
+        *([] if scales is None else ["## By score scale", scales.caption, _table(scales)]),
         "## Beside baselines",
         _baselines(metrics),
         "## By fold",
@@ -50,10 +55,18 @@ def cv_report(metrics: CvMetrics, probe: PromptProbe | None = None) -> str:
 def agreement_table(summary: Summary) -> str:
     """Return every figure over all essays with its interval and n."""
     rows = [
-        [FIGURE_NAMES[name], with_interval(figure.estimate, figure.low, figure.high), str(figure.n)]
+        [
+            figure_names(summary.unit)[name],
+            with_interval(figure.estimate, figure.low, figure.high),
+            str(figure.n),
+        ]
         for name, figure in summary.overall.items()
     ]
     return markdown_table(("figure", "estimate [95%]", "n"), rows)
+
+
+def _table(table: ReportTable) -> str:
+    return markdown_table(table.header, table.texts)
 
 
 def _baselines(metrics: CvMetrics) -> str:
@@ -71,7 +84,9 @@ def _folds(summary: Summary) -> str:
     over = summary.mean_over_folds
     rows.append(["mean", str(summary.n), *(number(over[name].mean) for name in names)])
     rows.append(["population sd", "", *(number(over[name].std) for name in names)])
-    return markdown_table(("fold", "n", *(FIGURE_NAMES[name] for name in names)), rows)
+    return markdown_table(
+        ("fold", "n", *(figure_names(summary.unit)[name] for name in names)), rows
+    )
 
 
 def _bottom(summary: Summary) -> str:

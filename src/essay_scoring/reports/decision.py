@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from essay_scoring.core.number_text import number
 from essay_scoring.records.judgements import Demand, Gate
 from essay_scoring.records.search import TuningRecord
 from essay_scoring.records.study_results import (
@@ -13,8 +14,9 @@ from essay_scoring.records.study_results import (
 )
 from essay_scoring.reports.comparison_report import table_blocks
 from essay_scoring.reports.comparison_tables import seeds, tests, worst_prompts
+from essay_scoring.reports.search_tables import text
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections
-from essay_scoring.reports.table_cells import Column, ReportTable, markdown_table, number
+from essay_scoring.reports.table_cells import Column, ReportTable, markdown_table
 
 VERDICTS = {
     "proceed": "Proceed with",
@@ -69,7 +71,7 @@ def tuning_line(tuning: TuningRecord) -> str:
     )
     if tuning.params is None:
         return f"{said} None kept its guardrails."
-    chosen = ", ".join(f"{name} = {value}" for name, value in tuning.params.items())
+    chosen = ", ".join(f"{name} = {text(value)}" for name, value in tuning.params.items())
     if tuning.expected_drop is None:
         return f"{said} Selected: {chosen}."
     return (
@@ -137,6 +139,7 @@ def _verdict(gate: Gate) -> str:
         return f"{head}\n\nInvalid evidence: {gate.reason}"
     rows = [check_row(check) for check in gate.checks]
     parts = [head, markdown_table(CHECK_HEADER, rows)]
+    parts += [f"{gate.family.line()}."] if gate.family else []
     parts += [f"{difference.line()}." for difference in gate.differences]
     parts += [_rules(run, met) for run, met in gate.evidence.items() if met]
     return "\n\n".join(parts)

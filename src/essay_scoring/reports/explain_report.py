@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.number_text import number, with_interval
 from essay_scoring.core.record import read_record, write_record
 from essay_scoring.records.audit_record import AuditSection, ExplainRecord, Figure
 from essay_scoring.reports.charts import ACCENT, INK, QUIET, drawn
 from essay_scoring.reports.html import Drawing, drawings, environment, standalone
-from essay_scoring.reports.table_cells import number, plain_table, with_interval
+from essay_scoring.reports.table_cells import plain_table
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import plain
 

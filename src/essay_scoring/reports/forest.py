@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from essay_scoring.core.number_text import held, threshold
 from essay_scoring.records.judgements import CheckResult, Gate, SchemeComparison
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
 from essay_scoring.statistics.summary import Summary
@@ -12,6 +13,8 @@ from essay_scoring.statistics.summary import Summary
 Row = dict[str, Any]
 
 MOST_CHECKS = 12
+
+_DRAWN = ("delta", "low", "high")
 
 Place = Callable[[float | None], float | None]
 
@@ -72,7 +75,9 @@ def _ends(check: CheckResult) -> tuple[float | None, ...]:
 def _placed(check: CheckResult, place: Place) -> Row:
     at = zip(("delta_at", "low_at", "high_at", "threshold_at"), _ends(check), strict=True)
     named = {"figure": DELTA_NAMES.get(check.metric, check.metric)}
-    return dict(check) | named | {name: place(value) for name, value in at}
+    told = {name: held(getattr(check, name), check.threshold, 0.0, sign=True) for name in _DRAWN}
+    told["threshold"] = threshold(check.threshold, sign=True)
+    return dict(check) | named | {name: place(value) for name, value in at} | {"told": told}
 
 
 def _axis(values: Sequence[float | None]) -> tuple[Place, Row]:

@@ -10,12 +10,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.number_text import (
+    MISSING,
+    held,
+    number,
+    probability,
+    share,
+    threshold,
+    with_interval,
+)
+from essay_scoring.records.audit_record import Figure
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.reports import charts as figures
 from essay_scoring.reports.cv_report import cutpoint_rows, provenance_rows
+from essay_scoring.reports.score_tables import prompt_matrices, scales_table
 from essay_scoring.reports.study_table import HEADER, summary_row
-from essay_scoring.reports.table_cells import number, with_interval
-from essay_scoring.reports.words import FIGURE_NAMES, SCHEMES, headline, score, share
+from essay_scoring.reports.words import SCHEMES, figure_names, headline, score
 from essay_scoring.statistics.summary import Confusion, Summary
 
 _CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"}
@@ -44,7 +54,9 @@ def run_page(run: RunRecord) -> str:
             summary=summary,
             headline=headline(metrics),
             where=SCHEMES.get(metrics.run.scheme, ""),
-            figure_names=FIGURE_NAMES,
+            figure_names=figure_names(summary.unit),
+            scales=scales_table(run.predictions),
+            matrices=_matrices(run),
             forest=forest(summary),
             matrix=heat(summary.confusion),
             drawings=_drawings(run),
@@ -58,6 +70,15 @@ def run_page(run: RunRecord) -> str:
             config=json.dumps(metrics.config, indent=2, ensure_ascii=False),
         )
     )
+
+
+def _matrices(run: RunRecord) -> list[Row]:
+    """Return the confusion matrix of each large prompt, to be drawn."""
+    least = run.metrics.summary.settings.min_prompt_n
+    return [
+        {"prompt": one.prompt, "n": one.n, "heat": heat(one.confusion)}
+        for one in prompt_matrices(run.predictions, least)
+    ]
 
 
 def forest(summary: Summary) -> Row:
@@ -129,9 +150,26 @@ def drawings(wanted: dict[str, Drawing]) -> Row:
         return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
 
 
-def shown(cell: object) -> str:
-    """Return a cell of a table that says not what it holds."""
-    return number(cell) if cell is None or isinstance(cell, float) else str(cell)
+def shown(cell: object, title: str = "") -> str:
+    """Return a cell of a table whose column says by its title alone what it holds."""
+    if cell is None or isinstance(cell, float):
+        is_p = title == "p" or title.startswith("p, ")
+        return probability(cell) if is_p else number(cell)
+    return str(cell)
+
+
+def beside_limit(figure: Figure) -> str:
+    """Return a figure of an audit with its interval, as far as it has one."""
+    if figure.low is None:
+        return held(figure.estimate, *figure.limits)
+    return with_interval(figure.estimate, figure.low, figure.high, *figure.limits)
+
+
+def limit(figure: Figure) -> str:
+    """Return what a figure of an audit is held against."""
+    if figure.limit is None:
+        return MISSING
+    return f"{'≥' if figure.at_least else '≤'} {threshold(figure.limit)}"
 
 
 def standalone(drawing: str) -> str:
@@ -161,11 +199,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_in_its_direction,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "number": number,
         "signed": lambda value: number(value, sign=True),
         "share": share,
         "interval": lambda figure: with_interval(figure.estimate, figure.low, figure.high),
         "shown": shown,
+        "beside_limit": beside_limit,
+        "limit": limit,
     }
+    environment.filters |= filters
     return environment

@@ -26,7 +26,11 @@ from essay_scoring.reports.study_table import arms_table, checks_table
 from essay_scoring.reports.table_cells import Column, ReportTable, cell_text
 from essay_scoring.reports.words import plain
 
-_PARTS = {"spread": ("", " SD"), "interval": ("", " low", " high")}
+_PARTS = {
+    "spread": ("", " SD"),
+    "interval": ("", " low", " high"),
+    "judged": ("", " low", " high"),
+}
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -145,7 +149,7 @@ def _csv_cells(column: Column, cell: Any) -> list[Any]:
         return [""] * n_parts
     if column.kind == "text":
         return [harmless(str(cell))]
-    values = cell if n_parts > 1 else [cell]
+    values = cell[:n_parts] if n_parts > 1 else [cell]
     return ["" if value is None else repr(value) for value in values]
 
 

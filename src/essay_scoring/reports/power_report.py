@@ -10,21 +10,15 @@ from typing import Any
 from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
+from essay_scoring.core.number_text import MISSING, number, share, with_interval
 from essay_scoring.core.record import write_record
 from essay_scoring.judging.power import FIGURES
 from essay_scoring.judging.power_curve import POWER
 from essay_scoring.records.power_results import DetectableDelta, PowerRecord, Rate, TrialRecord
 from essay_scoring.reports.charts import ACCENT, INK, QUIET, SECOND, drawn
 from essay_scoring.reports.html import environment, standalone
-from essay_scoring.reports.table_cells import (
-    MISSING,
-    markdown_table,
-    number,
-    plain_table,
-    with_interval,
-)
+from essay_scoring.reports.table_cells import markdown_table, plain_table
 from essay_scoring.reports.texts import write_texts
-from essay_scoring.reports.words import share
 
 Row = dict[str, Any]
 Table = tuple[str, tuple[str, ...], list[list[str]]]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from essay_scoring.core.number_text import number, share, with_interval
 from essay_scoring.records.run_records import CvMetrics
-from essay_scoring.reports.table_cells import markdown_table, number, with_interval
-from essay_scoring.reports.words import FIGURE_NAMES, markdown, score, share
+from essay_scoring.reports.table_cells import markdown_table
+from essay_scoring.reports.words import figure_names, markdown, score
 from essay_scoring.statistics.agreement import step_errors
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import CovariateCorrelation, Summary
@@ -49,7 +50,7 @@ def _opening(metrics: CvMetrics) -> str:
 def _overall(summary: Summary) -> str:
     rows = [
         [
-            FIGURE_NAMES[name],
+            figure_names(summary.unit)[name],
             number(figure.estimate),
             number(figure.low),
             number(figure.high),

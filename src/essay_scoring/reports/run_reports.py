@@ -31,5 +31,5 @@ def write_run_views(folder: Path) -> list[Path]:
 
 
 def _write_views(run: RunRecord) -> list[Path]:
-    pages = {"cv_report.md": cv_report(run.metrics, run.probe), "report.html": run_page(run)}
+    pages = {"cv_report.md": cv_report(run), "report.html": run_page(run)}
     return write_texts(run.folder / VIEWS, pages)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from essay_scoring.core.errors import MissingExtraError
 from essay_scoring.core.files import write_text
+from essay_scoring.core.number_text import number
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.search import (
     RULES,
@@ -29,7 +30,7 @@ from essay_scoring.reports.search_tables import (
     nested_figures,
     search_tables,
 )
-from essay_scoring.reports.table_cells import markdown_table, number, plain_table
+from essay_scoring.reports.table_cells import markdown_table, plain_table
 from essay_scoring.reports.texts import write_texts
 
 

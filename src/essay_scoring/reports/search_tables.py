@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from essay_scoring.core.number_text import MISSING, number, with_interval
 from essay_scoring.records.search import (
     REFERENCE,
     Figures,
@@ -19,7 +20,6 @@ from essay_scoring.records.search import (
     TriedConfiguration,
     WinnersCurse,
 )
-from essay_scoring.reports.table_cells import MISSING, number, with_interval
 
 FIGURES = {
     "worst_prompt_qwk": "worst prompt",

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from essay_scoring.core.number_text import number, share
 from essay_scoring.records.study_results import BriefSummary, StudyRecord
-from essay_scoring.reports.table_cells import number
-from essay_scoring.reports.words import plain, share
+from essay_scoring.reports.words import plain
 from essay_scoring.statistics.covariate_regression import CovariateEffect, Effect
 from essay_scoring.statistics.slices import Band, PredictedBand, PromptRow
 from essay_scoring.statistics.summary import Summary

@@ -24,7 +24,7 @@ CHECK_COLUMNS = (
     Column("check", "text"),
     Column("kind", "text"),
     Column("threshold", "threshold"),
-    Column("delta [95%]", "interval", signed=True),
+    Column("delta [95%]", "judged", signed=True),
     Column("n", "count"),
     Column("result", "text"),
 )
@@ -94,12 +94,16 @@ def check_row(check: CheckResult) -> list[str]:
 def checks_table(gates: Sequence[Gate]) -> ReportTable:
     """Return one row for each check of each gate, with the arm, the plan and the verdict."""
     before = (Column("arm", "text"), Column("plan", "text"), Column("verdict", "text"))
-    rows = [
-        [gate.arm, gate.plan, gate.verdict, *_check_cells(check)]
-        for gate in gates
-        for check in gate.checks
-    ]
-    return ReportTable("checks", "Checks of the gates", (*before, *CHECK_COLUMNS), rows)
+    after = (Column("p, gate", "p"), Column("p, among all candidates", "p"))
+    family = any(gate.family for gate in gates)
+    rows = []
+    for gate in gates:
+        told = [gate.family.p, gate.family.adjusted_p] if gate.family else [None, None]
+        for check in gate.checks:
+            cells = [gate.arm, gate.plan, gate.verdict, *_check_cells(check)]
+            rows.append(cells + told if family else cells)
+    columns = (*before, *CHECK_COLUMNS, *(after if family else ()))
+    return ReportTable("checks", "Checks of the gates", columns, rows)
 
 
 def _summary_cells(name: str, summary: BriefSummary) -> list[Any]:
@@ -129,7 +133,7 @@ def _check_cells(check: CheckResult) -> list[Any]:
         check.metric,
         check.kind,
         check.threshold,
-        (check.delta, check.low, check.high),
+        (check.delta, check.low, check.high, check.threshold),
         check.n,
         check.result,
     ]

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["text", "count", "number", "spread", "interval", "threshold", "p"]
-"""What a column holds: text; a whole number; a number; (mean, deviation); (estimate, low, high); a
-number to be reached; a p-value. Any of them may be None."""
+from essay_scoring.core.number_text import (
+    MISSING,
+    number,
+    probability,
+    threshold,
+    with_interval,
+)
 
-MISSING = "-"
+Kind = Literal["text", "count", "number", "spread", "interval", "judged", "threshold", "p"]
+"""What a column holds: text; a whole number; a number; (mean, deviation); (estimate, low, high);
+the same and the threshold they are held against; a number to be reached; a p-value. Any of them may
+be None."""
 
 
 @dataclass(frozen=True)
@@ -47,41 +54,19 @@ class ReportTable:
 
 def cell_text(column: Column, cell: Any) -> str:
     """Return a value as its column shows it, a dash where it is missing."""
-    if cell is None:
+    if cell is None or cell == "":
         return MISSING
     if column.kind in ("text", "count"):
         return str(cell)
     if column.kind == "p":
         return probability(cell)
     if column.kind == "threshold":
-        return f"≥ {number(cell, sign=True)}"
+        return f"≥ {threshold(cell, sign=True)}"
     if column.kind == "spread":
         return f"{number(cell[0])} ± {number(cell[1])}"
-    if column.kind == "interval":
+    if column.kind in ("interval", "judged"):
         return with_interval(*cell, sign=column.signed)
     return number(cell, sign=column.signed)
-
-
-def number(value: float | None, *, sign: bool = False) -> str:
-    """Return a figure to three places, a dash where it is missing."""
-    if value is None:
-        return MISSING
-    return f"{value:+.3f}" if sign else f"{value:.3f}"
-
-
-def with_interval(
-    estimate: float | None, low: float | None, high: float | None, *, sign: bool = False
-) -> str:
-    """Return `estimate [low, high]`."""
-    ends = f"{number(low, sign=sign)}, {number(high, sign=sign)}"
-    return f"{number(estimate, sign=sign)} [{ends}]"
-
-
-def probability(value: float | None) -> str:
-    """Return a p-value to three places."""
-    if value is None:
-        return MISSING
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

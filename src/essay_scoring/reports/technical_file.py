@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from essay_scoring.core.number_text import share, with_interval
 from essay_scoring.reports import card_sections as say
 from essay_scoring.reports.card_evidence import CardEvidence
-from essay_scoring.reports.table_cells import with_interval
-from essay_scoring.reports.words import markdown, share
+from essay_scoring.reports.words import markdown
 
 Blocks = list[str]
 

@@ -6,8 +6,9 @@ import html
 import unicodedata
 from collections.abc import Mapping
 
+from essay_scoring.core.number_text import MISSING, number
 from essay_scoring.records.run_records import CvMetrics
-from essay_scoring.reports.table_cells import MISSING, number
+from essay_scoring.statistics.agreement import ONE_SCALE
 from essay_scoring.statistics.summary import Summary
 
 SCHEMES = {
@@ -29,6 +30,18 @@ FIGURE_NAMES = {
     "low_tail_adjacent": "adjacent agreement, low tail",
     "high_tail_adjacent": "adjacent agreement, high tail",
 }
+_OWN_STEP = "within one step of the prompt's own scale"
+
+
+def figure_names(unit: str) -> dict[str, str]:
+    """Return the figures of a run in words, by what its errors are measured in.
+
+    Where scales differ by prompt, a step of one is not a step of another, and the name says so.
+    """
+    if unit == ONE_SCALE:
+        return FIGURE_NAMES
+    tails = {f"{tail}_tail_adjacent": f"{_OWN_STEP}, {tail} tail" for tail in ("low", "high")}
+    return FIGURE_NAMES | {"adjacent": _OWN_STEP} | tails
 
 
 def headline(metrics: CvMetrics) -> str:
@@ -61,11 +74,6 @@ def markdown(name: str) -> str:
     for mark in "\\`*_[]#":
         text = text.replace(mark, f"\\{mark}")
     return text or "(no name)"
-
-
-def share(value: float | None) -> str:
-    """Return a share as a percentage, a dash where it is missing."""
-    return MISSING if value is None else f"{100 * value:.1f}%"
 
 
 def score(value: float | None) -> str:

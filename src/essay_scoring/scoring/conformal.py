@@ -36,8 +36,8 @@ from essay_scoring.core.scale import (
 )
 from essay_scoring.core.settings import Settings
 from essay_scoring.statistics.counts import Mask
+from essay_scoring.statistics.intervals import wilson_of_error
 from essay_scoring.statistics.predictions import Predictions
-from essay_scoring.statistics.student import mean_interval
 
 MIN_GROUP = 30
 """Essays below which the coverage of a group of writers is not told."""
@@ -69,8 +69,8 @@ class PartCoverage(Settings):
 class MeasuredCoverage(Settings):
     """How often intervals held when each prompt in turn was left out of their calibration.
 
-    `estimate` is the mean over prompts, each counting alike, with its 95% interval (t, over
-    prompts); `share_of_essays` counts every essay alike, as `parts` do: thirds of the predictions,
+    `estimate` is the mean over prompts, each counting alike, with its 95% interval (prompts as
+    units); `share_of_essays` counts every essay alike, as `parts` do: thirds of the predictions,
     bands of the raters' scores, and groups of writers. `mean_width` is a share of the scale.
     """
 
@@ -265,11 +265,11 @@ def _measured(
     held = (low <= calibration.true + _TIED) & (calibration.true <= high + _TIED)
     numbers = np.unique(calibration.groups)
     shares = np.array([held[calibration.groups == number].mean() for number in numbers])
-    least, most = mean_interval(shares)
+    low_end, high_end = _mean_share(shares, len(held))
     return MeasuredCoverage(
         estimate=float(shares.mean()),
-        low=0.0 if least is None else max(0.0, least),
-        high=1.0 if most is None else min(1.0, most),
+        low=low_end,
+        high=high_end,
         share_of_essays=float(held.mean()),
         mean_width=float((high - low).mean() / TRAINING_WIDTH),
         n_prompts=len(numbers),
@@ -280,6 +280,15 @@ def _measured(
             if rows.any()
         ),
     )
+
+
+def _mean_share(shares: FloatArray, n: int) -> tuple[float, float]:
+    """Return the interval of the mean of prompts' shares of `n` essays, prompts as units."""
+    k = len(shares)
+    if k < 2:
+        return 0.0, 1.0
+    error = float(shares.std(ddof=1)) / math.sqrt(k)
+    return wilson_of_error(float(shares.mean()), error, n, k - 1)
 
 
 def _parts(

@@ -38,6 +38,7 @@ RECORD, INTERVAL, CONFIG, PROVENANCE = (
     "config.json",
     "provenance.json",
 )
+RAW_DIGITS = 4
 SCORER = Path("scorer") / "model"
 COLUMNS = ("predicted_band", "predicted_raw", "interval_low", "interval_high", *FLAGS)
 """The columns that scoring adds to a table."""
@@ -144,7 +145,9 @@ class TrainedModel:
             band = apply_cutpoints(np.array([raw]), np.array(self.record.cutpoints), scale)
         score = float(band[0])
         low, high = self.interval.around(raw, score, scale)
-        return Scored(score, raw, low, high, self.flags.of(text, prompt, vectors))
+        # No score lies beyond the scale, and more digits tell machines apart, not essays.
+        shown = round(min(max(raw, scale.low), scale.high), RAW_DIGITS)
+        return Scored(score, shown, low, high, self.flags.of(text, prompt, vectors))
 
 
 def scoring_context(config: RunConfig, scales: ScoreScales, cache: Path) -> ScorerContext:

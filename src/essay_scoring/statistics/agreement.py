@@ -42,6 +42,10 @@ METRICS = (
 """The figures over all essays; `_raw` correlates predictions before they were mapped to scores."""
 
 
+ONE_SCALE = "score points"
+"""The unit of errors where all prompts share a scale."""
+
+
 class Estimate(Record):
     """A figure with its 95% interval (prompts as units) and its n; null where undefined."""
 
@@ -61,7 +65,7 @@ def common_values(predictions: Predictions) -> tuple[FloatArray, FloatArray, Flo
 def unit(predictions: Predictions) -> str:
     """Return what MAE, RMSE and mean residuals over several prompts are measured in."""
     if predictions.scales.shared is not None:
-        return "score points"
+        return ONE_SCALE
     return f"points of a common scale from 0 to {TRAINING_WIDTH:g}"
 
 

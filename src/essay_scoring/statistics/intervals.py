@@ -78,6 +78,31 @@ def left_out(n_prompts: int, seed: int) -> FloatArray:
     return np.asarray(group != np.arange(n_groups)[:, None], dtype=np.float64)
 
 
+def wilson(share: float, n: float, freedom: float = math.inf) -> tuple[float, float]:
+    """Return Wilson's 95% interval of a share of `n` > 0 essays (Wilson 1927, JASA 22)."""
+    z2 = t_quantile(freedom) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    # At 0 and 1 an end is the share itself, but for rounding.
+    return max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach))
+
+
+def wilson_of_error(
+    share: float, error: float, n: float, freedom: float = math.inf
+) -> tuple[float, float]:
+    """Return Wilson's interval of a share whose standard error is known, of `n` essays in clusters.
+
+    It is that of as many independent essays as would leave the error, with `freedom` degrees of
+    freedom (Kott and Carr 1997; it covers as it says with few clusters, Dean and Pagano 2015). It
+    stays within 0 and 1, and has width where all essays, or all clusters, are alike: clusters that
+    differ by no more than chance leave the essays independent.
+    """
+    spread = share * (1 - share)
+    if spread <= 0 or error**2 <= spread / n:
+        return wilson(share, n)
+    return wilson(share, spread / error**2, freedom)
+
+
 def effective_prompts(weights: FloatArray) -> float:
     """Return how many prompts of equal weight vary as those of `weights` (P,) do (Kish 1965)."""
     squares = float((weights**2).sum())
@@ -166,6 +191,16 @@ def jackknife_interval(
     error = jackknife_error(estimate, without, peers)
     reach = t_quantile(freedom) * math.sqrt(error**2 + more)
     return estimate - reach, estimate + reach
+
+
+def share_interval(
+    share: float, without: FloatArray, n: float, freedom: float, more: float = 0.0
+) -> tuple[float, float] | None:
+    """Return `jackknife_interval` of a share of `n` essays, by Wilson's formula."""
+    if jackknife_interval(share, without, freedom, more) is None:
+        return None
+    error = math.sqrt(jackknife_error(share, without) ** 2 + more)
+    return wilson_of_error(share, error, n, freedom)
 
 
 def jackknife_error(estimate: float, without: FloatArray, peers: FloatArray | None = None) -> float:

@@ -13,6 +13,7 @@ from pydantic import Field
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.record import Record, Share
 from essay_scoring.core.scale import IntArray
+from essay_scoring.statistics.intervals import wilson
 
 Values = npt.NDArray[np.floating[Any]]
 
@@ -78,7 +79,7 @@ def pooled(parts: Sequence[Counts]) -> Probe:
     n, right = sum(part.n for part in parts), sum(part.right for part in parts)
     if not n:
         return Probe(accuracy=None, low=None, high=None, n=0, majority=None, classes=0)
-    low, high = wilson(right, n)
+    low, high = wilson(right / n, n)
     return Probe(
         accuracy=right / n,
         low=low,
@@ -87,16 +88,6 @@ def pooled(parts: Sequence[Counts]) -> Probe:
         majority=sum(part.majority for part in parts) / n,
         classes=round(sum(part.classes * part.n for part in parts) / n),
     )
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Return Wilson's 95% interval of a share, n > 0 (Wilson 1927, JASA 22)."""
-    z2 = 1.959963984540054**2
-    share = right / n
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = float(np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
-    # At 0 and 1 an end is the share itself, but for rounding.
-    return max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach))
 
 
 def _large_classes(labels: Sequence[str]) -> tuple[IntArray, IntArray]:

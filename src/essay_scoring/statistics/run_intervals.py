@@ -33,12 +33,16 @@ from essay_scoring.statistics.intervals import (
     jackknife_interval,
     left_out,
     prompt_freedom,
+    share_interval,
 )
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.reweighted import Reweighted
 
 SLICES = ("mean_qwk", "worst_prompt_qwk", "bottom_k_mean")
+
+SHARES = ("exact", "adjacent", "low_tail_adjacent", "high_tail_adjacent")
+"""Figures that are shares of essays: their intervals stay within 0 and 1."""
 
 REFITS = 200
 """How often cut-points are fitted anew: their variance is then known to a tenth."""
@@ -56,7 +60,8 @@ class Jackknifed:
 
     `without` (G,) are its values without each prompt or group, `peers` how many prompts the one
     left out is averaged with (see `jackknife_error`), `more` the variance that comes from where
-    cut-points fell, and `n` the essays. Without a degree of `freedom` there is no interval.
+    cut-points fell, and `n` the essays. Without a degree of `freedom` there is no interval; that of
+    a share of the essays stays within 0 and 1.
     """
 
     estimate: float | None
@@ -65,15 +70,20 @@ class Jackknifed:
     freedom: float = 0.0
     more: float = 0.0
     peers: FloatArray | None = None
+    is_share: bool = False
 
     def with_interval(self) -> Estimate:
         """Return the figure with its interval, where it has one."""
         ends = None
         if self.estimate is not None and self.without is not None:
-            parts = (self.estimate, self.without, self.freedom, self.more, self.peers)
-            ends = jackknife_interval(*parts)
+            ends = self._ends(self.estimate, self.without)
         low, high = ends or (None, None)
         return Estimate(estimate=self.estimate, low=low, high=high, n=self.n)
+
+    def _ends(self, estimate: float, without: FloatArray) -> tuple[float, float] | None:
+        if self.is_share:
+            return share_interval(estimate, without, self.n, self.freedom, self.more)
+        return jackknife_interval(estimate, without, self.freedom, self.more, self.peers)
 
 
 def run_figures(
@@ -107,6 +117,7 @@ def mean_over_runs(figures: Sequence[Jackknifed]) -> Estimate:
         freedom=min(figure.freedom for figure in figures),
         more=more,
         peers=figures[0].peers,
+        is_share=figures[0].is_share,
     ).with_interval()
 
 
@@ -139,6 +150,7 @@ def jackknifed_figures(
             freedom=freedom[name],
             more=more.get(_RANKS_OF_FINAL.get(name, name), 0.0),
             peers=in_fold if name == "mean_qwk" else None,
+            is_share=name in SHARES,
         )
         for name, (estimate, n) in values.items()
     }
