@@ -8,23 +8,44 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+
+Look = Literal["light", "dark", "print"]
 
 # A browser window cannot be as narrow as a telephone; a frame in it can.
 PROBE = """<!doctype html><meta charset="utf-8"><body style="margin:0"><iframe srcdoc="{page}"
 style="width:{width}px;height:{height}px;border:0"></iframe><p id="found"></p><script>
 onload = () => {{
   const page = document.querySelector("iframe").contentDocument, root = page.documentElement;
-  const edge = root.clientWidth + 1, inside = "svg, .wide, pre";
-  const out = [...page.querySelectorAll("body *")].filter(
-    element => !element.closest(inside) && element.getBoundingClientRect().right > edge);
+  const edge = root.clientWidth + 1, inside = "{inside}";
+  const every = [...page.querySelectorAll("body *")].filter(
+    one => !one.closest(inside) && one.checkVisibility({{contentVisibilityAuto: true}}));
+  const out = every.filter(one => one.getBoundingClientRect().right > edge);
+  const over = every.filter(one => {{
+    const box = one.parentElement.getBoundingClientRect(), mine = one.getBoundingClientRect();
+    return mine.width > 0 && !["absolute", "fixed"].includes(getComputedStyle(one).position)
+      && !one.matches(".skip") && (mine.right > box.right + 1.5 || mine.left < box.left - 1.5);
+  }});
+  const split = [...page.querySelectorAll("thead th")].filter(one => {{
+    const range = page.createRange(), node = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+    for (let text = node.nextNode(); text; text = node.nextNode())
+      for (const word of text.data.matchAll(/[A-Za-z]+/g)) {{
+        range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1) return true;
+      }}
+    return false;
+  }});
   const folded = [...page.querySelectorAll("details.prints > :not(summary)")].filter(
     element => !element.checkVisibility({{contentVisibilityAuto: true}}));
   const made = page.querySelectorAll("script, img, iframe, object").length;
+  const name = one => one.tagName.toLowerCase() + (one.className ? "." + one.className : "");
   found.textContent = JSON.stringify({{scroll: root.scrollWidth, client: root.clientWidth,
-    outside: out.length, made: made, ran: "ran" in window, folded: folded.length}});
+    outside: out.length, over: over.slice(0, 5).map(name),
+    split: split.map(one => one.textContent), made: made,
+    ran: "ran" in window, folded: folded.length,
+    sorts: page.querySelectorAll("thead button").length}});
 }};
 </script>"""
 
@@ -51,12 +72,23 @@ def chromium(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def probed(page: str, folder: Path, width: int) -> dict[str, Any]:
-    """Return what a page of HTML measures in a frame, and whether anything in it ran."""
+def themed(look: Look) -> str:
+    """Return the option of a browser that shows a page in this theme."""
+    return f"--blink-settings=preferredColorScheme={int(look != 'dark')}"
+
+
+def probed(page: str, folder: Path, width: int, look: Look = "light") -> dict[str, Any]:
+    """Return what a page of HTML measures in a frame, and whether anything in it ran.
+
+    `print` lays it out by the rules for paper.
+    """
     probe = folder / "probe.html"
-    shown: dict[str, Any] = {"page": html.escape(page), "width": width, "height": 900}
+    laid = page.replace("@media print", "@media all") if look == "print" else page
+    shown: dict[str, Any] = {"page": html.escape(laid), "width": width, "height": 900}
+    # On paper nothing scrolls, so that what scrolls elsewhere has to fit as well.
+    shown["inside"] = "svg, .unseen" if look == "print" else "svg, .wide *, pre, .unseen"
     probe.write_text(PROBE.format(**shown), encoding="utf-8")
-    dom = chromium(folder, "--dump-dom", probe.as_uri())
+    dom = chromium(folder, themed(look), "--dump-dom", probe.as_uri())
     found = re.search(r'<p id="found">(\{.*?\})</p>', dom)
     assert found is not None
     measured: dict[str, Any] = json.loads(html.unescape(found[1]))

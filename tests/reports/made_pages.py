@@ -6,21 +6,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from essay_scoring.core.record import read_record
+from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.audit_record import AuditSection
-from essay_scoring.records.finished_run import read_unsealed
+from essay_scoring.records.finished_run import read_run, read_unsealed
+from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.power_results import PowerRecord
 from essay_scoring.records.study_results import read_study
 from essay_scoring.reports.audit_report import audit_page
+from essay_scoring.reports.card_evidence import CardSources, read_evidence
 from essay_scoring.reports.comparison_report import comparison_page
 from essay_scoring.reports.explain_report import explain_page
+from essay_scoring.reports.model_card import write_cards
 from essay_scoring.reports.power_report import power_page
 from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.reports.runs_index import index_page
 from essay_scoring.reports.search_report import write_search_reports
 from essay_scoring.reports.study_reports import study_page, write_study_reports
 from tests.conftest import ROOT
 from tests.records.made import made_audit, made_explanation
+from tests.reports.made_card import audit_of, finished_run, study_of
 from tests.reports.made_comparison import NAMES, made_comparison
 from tests.reports.made_run import hostile_run, write_made_run
 from tests.reports.test_search_report import SEARCH, folder_of
@@ -51,7 +56,10 @@ def long_report(folder: Path) -> str:
 
 
 def power(folder: Path) -> str:
-    record = read_record(PowerRecord, RESULTS / "power_g3_local.json")
+    told = read_json(RESULTS / "power_g3_local.json")
+    # The published record is of before judging had a hash of its own.
+    told["judge_revision"] = told.pop("code_revision", told.get("judge_revision"))
+    record = PowerRecord.model_validate(told)
     plan = record.plan.model_copy(update={"name": NAMES[0], "question": NAMES[2]})
     return power_page(record.model_copy(update={"plan": plan, "conclusion": NAMES[0]}))
 
@@ -76,9 +84,28 @@ def explanation(name: str) -> str:
     return explain_page(made_explanation(section, **run))
 
 
-def audit(_: Path) -> str:
+def audit(folder: Path) -> str:
     section, run = findings("subgroups")
-    return audit_page(made_audit(section, **run))
+    runs = folder / "runs"
+    return audit_page(made_audit(section, **run), read_run(finished_run(runs)))
+
+
+def cards(folder: Path, name: str) -> str:
+    """Return the card or the technical file of a run with hostile names, its audit, its study."""
+    runs = folder / "runs"
+    run, study = finished_run(runs), study_of(runs)
+    audit_of(runs)
+    evidence = read_evidence(run, CardSources(runs, study=study))
+    write_cards(evidence, folder)
+    return read(folder / name)
+
+
+def listing(folder: Path) -> str:
+    """Return the index of a runs folder with a run, its audit and a study."""
+    finished_run(folder)
+    audit_of(folder)
+    write_manifest(study_of(folder).parent)
+    return index_page(folder)
 
 
 PAGES: dict[str, Callable[[Path], str]] = {
@@ -93,4 +120,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "failure cards": lambda _: explanation("failure_card"),
     "power": power,
     "search": search,
+    "card": lambda folder: cards(folder, "MODEL_CARD.html"),
+    "technical file": lambda folder: cards(folder, "TECHNICAL_FILE.html"),
+    "index": listing,
 }

@@ -16,7 +16,7 @@ from essay_scoring.statistics.agreement import Estimate
 from essay_scoring.statistics.slices import PromptRow
 from essay_scoring.statistics.summary import Confusion, Summary, summarise
 from tests.reports.made_run import HOSTILE, hostile_run, write_made_run
-from tests.reports.pages import Page
+from tests.reports.pages import Page, without_script
 from tests.statistics.made import MIXED, made_predictions
 
 
@@ -36,11 +36,12 @@ def test_the_page_is_well_formed(hostile: tuple[str, dict[str, Any]]) -> None:
     assert Page(hostile[0]).faults == []
 
 
-def test_the_page_is_alone_and_needs_no_script(hostile: tuple[str, dict[str, Any]]) -> None:
+def test_the_page_is_alone(hostile: tuple[str, dict[str, Any]]) -> None:
     text, page = hostile[0], Page(hostile[0])
     assert not {"script", "link", "iframe", "object", "embed", "img", "base"} & set(page.tags)
     assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "src"]
-    assert all(value.startswith("#") for value in page.values("href"))
+    links = [value for value in page.values("href") if not value.startswith("#")]
+    assert links == ["../../index.html"]
     assert "@import" not in text
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
 
@@ -50,14 +51,15 @@ def test_hostile_prompts_are_shown_and_never_obeyed(hostile: tuple[str, dict[str
     for name in HOSTILE:
         assert name.replace("\u202e", "") in page.texts
     assert "\u202e" not in hostile[0]
-    assert "<script" not in hostile[0]
-    assert page.tags.count("bdi") == len(hostile[1]["summary"]["prompts"])
+    assert "<script" not in without_script(hostile[0])
+    # Once in the table, once above its confusion matrix.
+    assert page.tags.count("bdi") == 2 * len(hostile[1]["summary"]["prompts"])
 
 
 def test_the_answer_comes_first(hostile: tuple[str, dict[str, Any]]) -> None:
     text = hostile[0]
     estimate = number(hostile[1]["summary"]["overall"]["qwk"]["estimate"])
-    assert text.index('class="answer"') < text.index("<h2>")
+    assert text.index('class="answer"') < text.index("<h2 ")
     assert f"agrees with the raters at a QWK of {estimate}" in text
 
 

@@ -64,7 +64,7 @@ def test_figures_stand_with_intervals_by_prompt_and_by_group(full: CardEvidence)
         assert with_interval(figure.estimate, figure.low, figure.high) in card
     for row in summary.prompts:
         assert with_interval(row.qwk, row.low, row.high) in card
-    assert "0.123 [-0.020, 0.300] | 40 | 0.150 | **fail**" in card
+    assert "0.123 [-0.020, 0.300] | 40 | ≤ 0.150 | **fail**" in card
     assert ASK + "agreement and differences" not in card
 
 
@@ -95,7 +95,12 @@ def test_hostile_names_stay_names(full: CardEvidence, bare: CardEvidence, write:
 
 def test_the_same_evidence_gives_the_same_bytes(full: CardEvidence, tmp_path: Path) -> None:
     one, other = (write_cards(full, tmp_path / name) for name in ("one", "other"))
-    assert [path.name for path in one] == ["MODEL_CARD.md", "TECHNICAL_FILE.md"]
+    assert [path.name for path in one] == [
+        "MODEL_CARD.md",
+        "TECHNICAL_FILE.md",
+        "MODEL_CARD.html",
+        "TECHNICAL_FILE.html",
+    ]
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
 
 

@@ -262,3 +262,26 @@ def test_there_is_nothing_to_draw_of_nothing() -> None:
 
 def test_the_ends_of_the_coordinates_are_told_in_words() -> None:
     assert ends(TRIALS) == "learning_rate 0.01 to 0.03; features <drop3>"
+
+
+def test_values_lie_as_declared_or_by_their_numbers_never_by_the_alphabet() -> None:
+    rows = [
+        trial(slot, 0.4, True).model_copy(update={"params": {"a": value, "b": slot}})
+        for slot, value in enumerate(("strong", "weak", "medium"))
+    ]
+    assert "a weak, medium, strong;" in ends(rows, {"a": ("weak", "medium", "strong")})
+    rows = [
+        row.model_copy(update={"params": {"a": value, "b": 1}})
+        for row, value in zip(rows, ("[10, 5]", "[9]", "None"), strict=True)
+    ]
+    assert ends(rows).startswith("a None, [9], [10, 5]")
+
+
+def test_trials_are_listed_with_their_parameters() -> None:
+    [table] = [
+        one
+        for one in search_tables(SEARCH, trials_record(TRIALS))
+        if one.caption == "Trials of all"
+    ]
+    at = table.header.index("learning_rate")
+    assert [row[at] for row in table.rows] == ["0.02", "0.03", "0.01", "0.04"]

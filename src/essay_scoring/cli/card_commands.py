@@ -46,7 +46,9 @@ def card(
     ] = None,
     runs_dir: RunsFolder = RUNS,
 ) -> None:
-    """Write MODEL_CARD.md and TECHNICAL_FILE.md of a model or a run, from artifacts alone.
+    """Write the model card and the technical file of a model or a run, from artifacts alone.
+
+    MODEL_CARD and TECHNICAL_FILE, each as .md and as .html.
 
     The technical file follows Annex IV of Regulation (EU) 2024/1689: purpose, versions and hashes,
     data, training, figures with intervals by prompt and group, misuse, oversight, logs, monitoring.
@@ -56,9 +58,11 @@ def card(
     from essay_scoring.records.manifest import require_outside
     from essay_scoring.reports.card_evidence import CardSources, read_evidence
     from essay_scoring.reports.model_card import write_cards
+    from essay_scoring.reports.runs_index import listed_again
 
     evidence = read_evidence(source, CardSources(runs_dir, audit, explain, study))
     folder = runs_dir / "cards" / evidence.name if out is None else out
     require_outside(source, folder)
     for path in write_cards(evidence, folder):
         typer.echo(str(path))
+    listed_again(runs_dir)

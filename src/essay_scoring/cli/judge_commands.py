@@ -199,6 +199,7 @@ def study(
     from essay_scoring.core.files import write_text
     from essay_scoring.judging.study_plan import load_study
     from essay_scoring.records.study_results import read_study
+    from essay_scoring.reports.runs_index import listed_again
     from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
@@ -209,6 +210,7 @@ def study(
     folder = _run_study(load_study(file, overrides or ()), space, progress)
     decided = read_study(folder)
     print_study(folder, decided)
+    listed_again(runs_dir)
     if record is not None:
         write_text(record, (folder / "decision.md").read_text(encoding="utf-8"))
     if results is not None:

@@ -103,11 +103,13 @@ def cross_validate(config: RunConfig, space: Workspace) -> None:
     """Do what is not done yet of a run, and print its figures."""
     from essay_scoring.cli.display import print_run
     from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.runs_index import listed_again
     from essay_scoring.runs.cv import run_cv
     from essay_scoring.runs.run import open_run
 
     run = open_run(config, space, progress_display())
     print_run(run_cv(run, report=write_run_reports, resume=resume_command()))
+    listed_again(space.runs)
 
 
 def import_predictions(
@@ -147,6 +149,7 @@ def import_predictions(
     """
     from essay_scoring.cli.display import print_run
     from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.runs_index import listed_again
     from essay_scoring.runs import import_predictions as importing
 
     request = importing.ImportRequest(
@@ -167,6 +170,7 @@ def import_predictions(
         resume=resume_command(),
     )
     print_run(run)
+    listed_again(runs_dir)
 
 
 def final_test(
@@ -200,16 +204,21 @@ def final_test(
 
 
 def report(run: RunFolder) -> None:
-    """Make the pages of a finished run, study or search again.
+    """Make the pages of a finished run, study or search again, or the index of a runs folder.
 
     Writes views/ of the folder (of a run report.html and cv_report.md, else report.html) and
-    nothing else: a folder whose evidence was changed since it ended is refused.
+    nothing else: a folder whose evidence was changed since it ended is refused. Of a runs folder
+    writes index.html, which lists what it holds; cv, study, audit, explain and card write it too.
     """
     from essay_scoring.records.manifest import require_intact
     from essay_scoring.reports.run_reports import write_run_views
+    from essay_scoring.reports.runs_index import is_runs_folder, write_index
     from essay_scoring.reports.search_report import write_grid_views, write_search_views
     from essay_scoring.reports.study_reports import write_study_views
 
+    if is_runs_folder(run):
+        typer.echo(str(write_index(run)))
+        return
     require_intact(run)
     writers = {
         "study.json": write_study_views,

@@ -6,47 +6,51 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from essay_scoring.core.files import write_text
-from essay_scoring.core.record import read_record, write_record
+from essay_scoring.core.record import write_record
 from essay_scoring.records.audit_record import AuditRecord
-from essay_scoring.reports.html import environment
+from essay_scoring.records.finished_run import RunRecord
+from essay_scoring.reports.brief import Asked, brief
+from essay_scoring.reports.html import FROM_RUN, rendered
+from essay_scoring.reports.study_evidence import deciding_study
 from essay_scoring.reports.table_cells import plain_table
 from essay_scoring.reports.words import SCHEMES, plain
 
 
-def write_audit_reports(record: AuditRecord, folder: Path) -> list[Path]:
+def write_audit_reports(
+    record: AuditRecord, folder: Path, run: RunRecord | None = None
+) -> list[Path]:
     """Write audit.json and from it audit.html into a folder, each whole or not at all; the paths.
+
+    With the run itself the page also answers what a decision-maker asks.
 
     Whatever an earlier audit left under these names is replaced.
     """
     write_record(folder / "audit.json", record)
-    return [folder / "audit.json", write_audit_page(folder)]
+    write_text(folder / "audit.html", audit_page(record, run))
+    return [folder / "audit.json", folder / "audit.html"]
 
 
-def write_audit_page(folder: Path) -> Path:
-    """Write the page of the audit.json in a folder; return its path."""
-    path = folder / "audit.html"
-    write_text(path, audit_page(read_record(AuditRecord, folder / "audit.json")))
-    return path
-
-
-def audit_page(record: AuditRecord) -> str:
-    """Return the record as one self-contained page: a line a section, then the details."""
+def audit_page(record: AuditRecord, audited: RunRecord | None = None) -> str:
+    """Return the record as one self-contained page: in short, a line a section, the details."""
     run = record.run
+    answers = []
+    if audited is not None:
+        study = deciding_study(audited.folder.resolve().parent, run.folder)
+        answers = brief(Asked.of_run(audited, record.sections, study))
     counts = {
         verdict: sum(one.verdict == verdict for one in record.sections)
         for verdict in ("pass", "fail", "undecided", "info")
     }
-    return (
-        environment()
-        .get_template("audit.html.jinja")
-        .render(
-            run=run,
-            where=SCHEMES[run.scheme],
-            counts=counts,
-            settings=dict(record.settings),
-            sections=record.sections,
-            provenance=[(name.replace("_", " "), value) for name, value in run],
-        )
+    return rendered(
+        "audit.html.jinja",
+        home=FROM_RUN,
+        run=run,
+        answers=answers,
+        where=SCHEMES[run.scheme],
+        counts=counts,
+        settings=dict(record.settings),
+        sections=record.sections,
+        provenance=[(name.replace("_", " "), value) for name, value in run],
     )
 
 

@@ -12,7 +12,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import AnyRecord, read_record
 from essay_scoring.records.audit_record import AuditRecord, ExplainRecord, read_audit
-from essay_scoring.records.finished_run import read_run
+from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.run_records import CvMetrics, Provenance, Status
 from essay_scoring.records.study_results import StudyRecord, read_study, verified_record
@@ -42,7 +42,7 @@ class CardEvidence:
     run: str
     config: dict[str, Any]
     provenance: Provenance | None
-    metrics: CvMetrics
+    record: RunRecord
     status: Status | None
     model: ModelRecord | None
     interval: PredictionInterval | None
@@ -51,6 +51,11 @@ class CardEvidence:
     explain: ExplainRecord | None
     study: StudyRecord | None
     sources: Sequence[tuple[str, str]]
+
+    @property
+    def metrics(self) -> CvMetrics:
+        """The figures of the run."""
+        return self.record.metrics
 
 
 def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
@@ -62,7 +67,8 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
     require_intact(folder)
     trained = folder if (folder / "model.json").is_file() else None
     run = folder if trained is None else _run_of(trained, beside.runs)
-    metrics = read_run(run).metrics
+    record = read_run(run)
+    metrics = record.metrics
     audit = _beside(beside.audit, beside.runs, run, "audit.json")
     explain = _beside(beside.explain, beside.runs, run, "explain.json")
     study = None if beside.study is None else verified_record(beside.study)
@@ -75,7 +81,7 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
         provenance=_optional(
             Provenance if trained is None else ModelProvenance, folder / "provenance.json"
         ),
-        metrics=metrics,
+        record=record,
         status=_optional(Status, folder / "status.json"),
         model=_optional(ModelRecord, folder / "model.json"),
         interval=_optional(PredictionInterval, folder / "interval.json"),

@@ -130,8 +130,8 @@ def agreement(e: CardEvidence) -> Blocks:
     rows = [summary_row(f"baseline: {name}", one) for name, one in e.metrics.baselines.items()]
     rows.append(summary_row("this model", summary))
     how = (
-        f"{where}, each essay predicted by a model that never saw its fold. 95% intervals by "
-        f"resampling prompts and essays within them; MAE and RMSE in {summary.unit}."
+        f"{where}, each essay predicted by a model that never saw its fold. 95% intervals, "
+        f"prompts as units; MAE and RMSE in {summary.unit}."
     )
     return [
         how,

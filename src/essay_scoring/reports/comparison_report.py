@@ -8,7 +8,7 @@ from pathlib import Path
 from essay_scoring.records.judgements import CandidatesRecord, SchemeComparison
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.forest import arms_forest, gate_forest
-from essay_scoring.reports.html import environment
+from essay_scoring.reports.html import rendered
 from essay_scoring.reports.study_table import checks_table
 from essay_scoring.reports.table_cells import ReportTable, markdown_table
 from essay_scoring.reports.texts import write_texts
@@ -48,8 +48,8 @@ def comparison_markdown(record: CandidatesRecord) -> str:
 def comparison_page(record: CandidatesRecord) -> str:
     """Return the comparison as one self-contained page."""
     shown = record.comparisons
-    template = environment().get_template("comparison.html.jinja")
-    return template.render(
+    return rendered(
+        "comparison.html.jinja",
         record=record,
         answer=answer(record),
         caution=UNREGISTERED,

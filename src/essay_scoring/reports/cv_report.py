@@ -14,7 +14,7 @@ from essay_scoring.reports.table_cells import ReportTable, markdown_table
 from essay_scoring.reports.words import figure_names, headline, markdown
 from essay_scoring.statistics.summary import Summary
 
-INTERVALS = "95% intervals by resampling prompts and essays within them; MAE and RMSE in {unit}."
+INTERVALS = "95% intervals, prompts as units; MAE and RMSE in {unit}."
 
 
 PROBED = {

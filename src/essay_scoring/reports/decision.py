@@ -120,7 +120,7 @@ def _evidence(study: StudyRecord) -> list[str]:
     for section in sections(study):
         parts.append(
             f"`{section.scheme}`, {section.n} essays, mean over folds ± population standard "
-            "deviation; intervals are 95%, by resampling prompts and essays within them."
+            "deviation; intervals are 95%, prompts as units."
         )
         parts.append(markdown_table(HEADER, section.rows))
     for one in study.comparisons:

@@ -12,7 +12,7 @@ from essay_scoring.core.number_text import number, with_interval
 from essay_scoring.core.record import read_record, write_record
 from essay_scoring.records.audit_record import AuditSection, ExplainRecord, Figure
 from essay_scoring.reports.charts import ACCENT, INK, QUIET, drawn
-from essay_scoring.reports.html import Drawing, drawings, environment, standalone
+from essay_scoring.reports.html import FROM_RUN, Drawing, drawings, rendered, standalone
 from essay_scoring.reports.table_cells import plain_table
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.reports.words import plain
@@ -45,15 +45,13 @@ def write_explain_pages(folder: Path) -> list[Path]:
 
 def explain_page(record: ExplainRecord) -> str:
     """Return the record as one self-contained page: findings, bars, then a card a prompt."""
-    return (
-        environment()
-        .get_template("explain.html.jinja")
-        .render(
-            run=record.run,
-            drawings=drawings(_wanted(record)),
-            sections=[vars(one) | _rows(one) for one in _sections(record)],
-            cards=[vars(one) | _rows(one) for one in _sections(record, cards=True)],
-        )
+    return rendered(
+        "explain.html.jinja",
+        home=FROM_RUN,
+        run=record.run,
+        drawings=drawings(_wanted(record)),
+        sections=[vars(one) | _rows(one) for one in _sections(record)],
+        cards=[vars(one) | _rows(one) for one in _sections(record, cards=True)],
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -37,38 +40,68 @@ TURNING = dict.fromkeys(
 Also control characters, which no page may hold.
 """
 
+FEWEST_ENTRIES = 3
+"""A shorter page needs no list of contents."""
+
+_HEADING = re.compile(r"<h2(?P<rest>[^>]*)>(?P<words>.*?)</h2>", re.DOTALL)
+_CONTENTS = "<!-- contents -->"
+
+FROM_RUN, FROM_GROUP = "../../index.html", "../../../index.html"
+"""Where the index of all runs lies: from RUNS/<run>/views/, from RUNS/studies/<study>/views/."""
+
 Row = dict[str, Any]
 Drawing = tuple[Callable[[Any], None] | None, str]
 """How to draw a figure, None for nothing to draw; and its words for who cannot see it."""
+
+
+def rendered(template: str, *, home: str | None = None, **values: Any) -> str:
+    """Return a page; `home` is where the index of all runs lies from it, None for nowhere."""
+    page = environment().get_template(template).render(home=home, **values)
+    entries: list[tuple[str, str]] = []
+
+    def marked(found: re.Match[str]) -> str:
+        words = " ".join(re.sub(r"<[^>]*>", "", found["words"]).split())
+        own = re.search(r'id="([^"]*)"', found["rest"])
+        name = own[1] if own else f"contents-{len(entries) + 1}"
+        entries.append((name, words))
+        return found[0] if own else f'<h2 id="{name}"{found["rest"]}>{found["words"]}</h2>'
+
+    head, _, main = page.partition(_CONTENTS)
+    main = _HEADING.sub(marked, main)
+    if len(entries) < FEWEST_ENTRIES:
+        return f"{head}{main}"
+    # The words were escaped where they stand as headings.
+    links = [f'<li><a href="#{name}">{Markup(words)}</a></li>' for name, words in entries]  # noqa: S704
+    return (
+        f'{head}<nav class="contents" aria-label="Contents"><ul>{"".join(links)}</ul></nav>{main}'
+    )
 
 
 def run_page(run: RunRecord) -> str:
     """Return the HTML of a run's report."""
     metrics, summary = run.metrics, run.metrics.summary
     baselines = metrics.baselines.items()
-    return (
-        environment()
-        .get_template("report.html.jinja")
-        .render(
-            metrics=metrics,
-            summary=summary,
-            headline=headline(metrics),
-            where=SCHEMES.get(metrics.run.scheme, ""),
-            figure_names=figure_names(summary.unit),
-            scales=scales_table(run.predictions),
-            matrices=_matrices(run),
-            forest=forest(summary),
-            matrix=heat(summary.confusion),
-            drawings=_drawings(run),
-            arms_header=HEADER,
-            arms=[summary_row(name, other) for name, other in baselines]
-            + [summary_row("this model", summary)],
-            inner_vs_lfo=metrics.mapping.inner_vs_lfo or {},
-            transductive=metrics.transductive,
-            cutpoints=cutpoint_rows(metrics.mapping),
-            provenance=provenance_rows(metrics),
-            config=json.dumps(metrics.config, indent=2, ensure_ascii=False),
-        )
+    return rendered(
+        "report.html.jinja",
+        home=FROM_RUN,
+        metrics=metrics,
+        summary=summary,
+        headline=headline(metrics),
+        where=SCHEMES.get(metrics.run.scheme, ""),
+        figure_names=figure_names(summary.unit),
+        scales=scales_table(run.predictions),
+        matrices=_matrices(run),
+        forest=forest(summary),
+        matrix=heat(summary.confusion),
+        drawings=_drawings(run),
+        arms_header=HEADER,
+        arms=[summary_row(name, other) for name, other in baselines]
+        + [summary_row("this model", summary)],
+        inner_vs_lfo=metrics.mapping.inner_vs_lfo or {},
+        transductive=metrics.transductive,
+        cutpoints=cutpoint_rows(metrics.mapping),
+        provenance=provenance_rows(metrics),
+        config=json.dumps(metrics.config, indent=2, ensure_ascii=False),
     )
 
 
@@ -209,4 +242,9 @@ def environment() -> Environment:
         "limit": limit,
     }
     environment.filters |= filters
+    script = environment.get_template("sort.js.jinja").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # The script is the project's own, and its hash alone may run.
+    environment.globals |= {"script": Markup(script), "script_hash": f"sha256-{digest}"}  # noqa: S704
+    environment.globals["home"] = None
     return environment

@@ -16,7 +16,7 @@ from essay_scoring.judging.power import FIGURES
 from essay_scoring.judging.power_curve import POWER
 from essay_scoring.records.power_results import DetectableDelta, PowerRecord, Rate, TrialRecord
 from essay_scoring.reports.charts import ACCENT, INK, QUIET, SECOND, drawn
-from essay_scoring.reports.html import environment, standalone
+from essay_scoring.reports.html import rendered, standalone
 from essay_scoring.reports.table_cells import markdown_table, plain_table
 from essay_scoring.reports.texts import write_texts
 
@@ -64,15 +64,12 @@ def power_markdown(record: PowerRecord) -> str:
 
 def power_page(record: PowerRecord) -> str:
     """Return the record as one self-contained page."""
-    return (
-        environment()
-        .get_template("power.html.jinja")
-        .render(
-            record=record,
-            basis=basis(record),
-            tables=tables(record),
-            drawings=_drawings(record),
-        )
+    return rendered(
+        "power.html.jinja",
+        record=record,
+        basis=basis(record),
+        tables=tables(record),
+        drawings=_drawings(record),
     )
 
 

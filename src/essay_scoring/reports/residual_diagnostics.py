@@ -94,6 +94,7 @@ def bands_table(summary: Summary) -> str:
             share(row.adjacent),
         ]
         for row in summary.bands
+        if row.n
     ]
     return markdown_table(("true band", "n", "MAE", "mean residual", "adjacent"), rows)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from essay_scoring.records.search import TrialRow
@@ -11,6 +12,8 @@ from essay_scoring.reports.charts import ACCENT, GRID, QUIET, SECOND
 from essay_scoring.reports.search_tables import FIGURES, short_name, text
 
 Draw = Callable[[Any], None]
+Declared = Mapping[str, Sequence[Any]]
+"""The values of each choice of a search, by path, in the order of the search file."""
 
 N_BEST = 5
 """How many of the best trials stand out among the parallel coordinates."""
@@ -64,13 +67,19 @@ def importance(importances: dict[str, float]) -> Draw | None:
     return draw
 
 
-def parallel(trials: Sequence[TrialRow]) -> Draw | None:
-    """Return a drawing with a line per complete trial across all settings, the best in colour."""
+def parallel(trials: Sequence[TrialRow], declared: Declared | None = None) -> Draw | None:
+    """Return a drawing with a line per complete trial across all settings, the best in colour.
+
+    Values that are no numbers lie in the order in which the search `declared` them.
+    """
     complete = [row for row in trials if _complete(row)]
     paths = list(complete[0].params) if complete else []
     if len(paths) < 2:
         return None
-    scales = {path: _scale([row.params[path] for row in complete]) for path in paths}
+    told = declared or {}
+    scales = {
+        path: _scale([row.params[path] for row in complete], told.get(path, ())) for path in paths
+    }
     selectable = sorted(
         (row for row in complete if row.feasible),
         key=lambda row: tuple(-value for value in row.key or ()),
@@ -97,7 +106,7 @@ def parallel(trials: Sequence[TrialRow]) -> Draw | None:
     return draw
 
 
-def ends(trials: Sequence[TrialRow]) -> str:
+def ends(trials: Sequence[TrialRow], declared: Declared | None = None) -> str:
     """Return in words what the ends of the parallel coordinates stand for."""
     complete = [row for row in trials if _complete(row)]
     told = []
@@ -106,7 +115,8 @@ def ends(trials: Sequence[TrialRow]) -> str:
         if _are_numbers(values):
             told.append(f"{short_name(path)} {text(min(values))} to {text(max(values))}")
         else:
-            told.append(f"{short_name(path)} {', '.join(_names(values))}")
+            names = _names(values, (declared or {}).get(path, ()))
+            told.append(f"{short_name(path)} {', '.join(names)}")
     return "; ".join(told)
 
 
@@ -139,14 +149,23 @@ def _are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-def _names(values: Sequence[Any]) -> list[str]:
-    return sorted({str(value) for value in values})
+def _names(values: Sequence[Any], declared: Sequence[Any]) -> list[str]:
+    """Return the values that were tried, as declared, the others by the numbers in them."""
+    tried = {str(value) for value in values}
+    first = [name for name in map(str, declared) if name in tried]
+    return first + sorted(tried - set(first), key=_natural)
 
 
-def _scale(values: Sequence[Any]) -> Callable[[Any], float]:
+def _natural(name: str) -> list[tuple[float, str]]:
+    """Return a key that orders names by the numbers in them: 2 before 10."""
+    parts = re.split(r"(-?\d+(?:\.\d+)?)", name)
+    return [(float(x), "") if at % 2 else (0.0, x) for at, x in enumerate(parts)]
+
+
+def _scale(values: Sequence[Any], declared: Sequence[Any]) -> Callable[[Any], float]:
     """Return the place from 0 to 1 of a setting's values: by logarithm where they span much."""
     if not _are_numbers(values):
-        names = _names(values)
+        names = _names(values, declared)
         return lambda value: names.index(str(value)) / max(1, len(names) - 1)
     low, high = min(values), max(values)
     if low == high:

@@ -20,8 +20,9 @@ from essay_scoring.records.search import (
     SearchRecord,
     TrialRow,
 )
+from essay_scoring.records.search_settings import Choice
 from essay_scoring.reports import charts
-from essay_scoring.reports.html import environment
+from essay_scoring.reports.html import FROM_GROUP, rendered
 from essay_scoring.reports.search_figures import Draw, ends, history, importance, parallel
 from essay_scoring.reports.search_tables import (
     FIGURES,
@@ -165,7 +166,7 @@ class _Page:
 
     def write_view(self, path: Path) -> Path:
         """Write the page, and return its path."""
-        page = environment().get_template("search.html.jinja").render(**vars(self))
+        page = rendered("search.html.jinja", home=FROM_GROUP, **vars(self))
         write_text(path / VIEWS / "report.html", page)
         return path / VIEWS / "report.html"
 
@@ -192,6 +193,8 @@ def _grid_page(path: Path) -> _Page:
 def _drawings(search: SearchRecord, trials: list[TrialRow]) -> _Drawings:
     """Return captions and drawings of those figures that there is anything to draw for."""
     figure = RULES[search.objective][0]
+    space = search.settings.space
+    declared = {p: tuple(one.values) for p, one in space.items() if isinstance(one, Choice)}
     wanted: dict[str, tuple[Draw | None, str]] = {
         "History": (
             history(trials, figure, search.reference.figures[figure]),
@@ -199,8 +202,8 @@ def _drawings(search: SearchRecord, trials: list[TrialRow]) -> _Drawings:
         ),
         "Importance": (importance(search.importances), "what sets the better trials apart"),
         "Parallel coordinates": (
-            parallel(trials),
-            f"one line a trial, the best in colour: {ends(trials)}",
+            parallel(trials, declared),
+            f"one line a trial, the best in colour: {ends(trials, declared)}",
         ),
     }
     try:

@@ -53,7 +53,9 @@ def search_tables(search: SearchRecord, trials: TrialsRecord) -> list[SearchTabl
     if search.against_reference:
         tables.append(_against(search.against_reference, "the selected trial"))
     if search.selected:
-        tables += [_params(search.selected, search.runner_up), _stability(search.stability)]
+        tables.append(_params(search.selected, search.runner_up))
+    if search.stability:
+        tables.append(_stability(search.stability))
     if search.importances:
         tables.append(_importances(search.importances))
     tables += [_counts(search.counts)]
@@ -201,12 +203,20 @@ def _counts(counts: Mapping[str, TrialCounts]) -> SearchTable:
 
 def _trials(part: str, trials: Sequence[TrialRow]) -> SearchTable:
     shown = [row for row in trials if row.slot is not None and row.figures is not None]
+    varied = list(dict.fromkeys(path for row in shown for path in row.params))
     rows = [
-        [str(row.slot), row.state, _kept(row), *figure_cells(row.figures or {})]
+        [
+            str(row.slot),
+            row.state,
+            _kept(row),
+            *(text(row.params.get(path, MISSING)) for path in varied),
+            *figure_cells(row.figures or {}),
+        ]
         for row in sorted(shown, key=_order)[:MOST_ROWS]
     ]
     note = "Best first; a pruned trial has the figures of the folds it did."
-    header = ("trial", "state", "tails kept", *FIGURES.values())
+    names = (short_name(path) for path in varied)
+    header = ("trial", "state", "tails kept", *names, *FIGURES.values())
     return SearchTable(f"Trials of {part}", note, header, rows)
 
 

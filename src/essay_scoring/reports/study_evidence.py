@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.records.audit_record import (
     AuditRecord,
     AuditSection,
@@ -14,12 +16,13 @@ from essay_scoring.records.audit_record import (
 )
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.records.study_results import BriefSummary, StudyRecord
+from essay_scoring.records.study_results import STUDY, BriefSummary, StudyRecord, read_study
 from essay_scoring.reports.shortcomings import Shortcoming, length_effect, shortcomings
 from essay_scoring.statistics.summary import Summary
 
+AUDITED = "Audits"
 AUDITS: dict[str, tuple[str, type[AuditRecord | ExplainRecord]]] = {
-    "audit.json": ("Audits", AuditRecord),
+    "audit.json": (AUDITED, AuditRecord),
     "explain.json": ("What the scores rest on", ExplainRecord),
 }
 """The files of a run's audits, each with its title and its record."""
@@ -60,6 +63,16 @@ def read_beside(folder: Path, study: StudyRecord, decided: RunRecord | None = No
             if (audits / file).is_file()
         },
     )
+
+
+def deciding_study(runs: Path, run: str) -> StudyRecord | None:
+    """Return the latest study of a runs folder that decided for a run; None where there is none."""
+    found = []
+    for path in sorted((runs / "studies").glob(f"*/{STUDY}")):
+        with contextlib.suppress(InputError, EvidenceError):
+            found.append(read_study(path.parent))
+    mine = [study for study in found if study.decided_run == run]
+    return max(mine, key=lambda study: study.date, default=None)
 
 
 def best_of(study: StudyRecord, beside: Beside) -> Best:

@@ -10,6 +10,7 @@ from essay_scoring.core.record import read_record
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.study_results import STUDY, StudyRecord
+from essay_scoring.reports.brief import Asked, brief
 from essay_scoring.reports.comparison_tables import comparison_tables
 from essay_scoring.reports.decision import (
     consequence,
@@ -19,8 +20,14 @@ from essay_scoring.reports.decision import (
     verdict,
 )
 from essay_scoring.reports.forest import arms_forest, bands_forest, decision_forest
-from essay_scoring.reports.html import calibration_and_length, drawings, environment, forest
-from essay_scoring.reports.study_evidence import AUDITS, Beside, Best, best_of, read_beside
+from essay_scoring.reports.html import (
+    FROM_GROUP,
+    calibration_and_length,
+    drawings,
+    forest,
+    rendered,
+)
+from essay_scoring.reports.study_evidence import AUDITED, AUDITS, Beside, Best, best_of, read_beside
 from essay_scoring.reports.study_table import HEADER, sections
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.statistics.summary import Summary
@@ -30,10 +37,7 @@ Row = dict[str, Any]
 INLINE = Beside()
 """A study with nothing beside it: its page is made from study.json alone."""
 
-SPREAD = (
-    "Mean over folds ± population standard deviation; 95% intervals by resampling prompts and "
-    "essays within them; "
-)
+SPREAD = "Mean over folds ± population standard deviation; 95% intervals, prompts as units; "
 CAPTIONS = {
     "calibration": "What a score means: the mean true score of the essays given it; larger dots "
     "stand for more essays.",
@@ -65,27 +69,35 @@ def _write_page(folder: Path, study: StudyRecord, decided: RunRecord | None) -> 
 def study_page(study: StudyRecord, beside: Beside = INLINE) -> str:
     """Return the HTML of a study: decision, arms and one figure; what is wrong; details."""
     shown, best = study.comparisons, best_of(study, beside)
-    return (
-        environment()
-        .get_template("study.html.jinja")
-        .render(
-            study=study,
-            verdict=verdict(study),
-            consequence=consequence(study),
-            order=order_table(study),
-            tuning=tuning_line(study.tuning) if study.tuning else None,
-            forests=[arms_forest(one) for one in shown],
-            decision=_decision(study),
-            checks=decision_forest(study.gates, sys.maxsize),
-            sections=sections(study),
-            header=HEADER,
-            spread=SPREAD,
-            tables=[table for one in shown for table in comparison_tables(one)],
-            missing=next((one.statistics for one in shown if one.statistics), None),
-            provenance=_provenance(study),
-            **_wrong(best, beside),
-        )
+    return rendered(
+        "study.html.jinja",
+        home=FROM_GROUP,
+        answers=brief(_asked(study, best, beside)),
+        study=study,
+        verdict=verdict(study),
+        consequence=consequence(study),
+        order=order_table(study),
+        tuning=tuning_line(study.tuning) if study.tuning else None,
+        forests=[arms_forest(one) for one in shown],
+        decision=_decision(study),
+        checks=decision_forest(study.gates, sys.maxsize),
+        sections=sections(study),
+        header=HEADER,
+        spread=SPREAD,
+        tables=[table for one in shown for table in comparison_tables(one)],
+        missing=next((one.statistics for one in shown if one.statistics), None),
+        provenance=_provenance(study),
+        **_wrong(best, beside),
     )
+
+
+def _asked(study: StudyRecord, best: Best, beside: Beside) -> Asked:
+    """Return what there is to answer a decision-maker with."""
+    sections = beside.audits.get(AUDITED, ())
+    if beside.run is not None:
+        return Asked.of_run(beside.run, sections, study)
+    row = next(run for run in study.runs if run.run == best.run)
+    return Asked(best.run, best.summary, row.baselines, None, sections, row.scheme, study)
 
 
 def _decision(study: StudyRecord) -> Row | None:
@@ -105,8 +117,11 @@ def _wrong(best: Best, beside: Beside) -> Row:
     """Return what the section on the model decided for shows."""
     whole = best.summary if isinstance(best.summary, Summary) else None
     wanted = {} if beside.run is None else calibration_and_length(beside.run)
-    lacking = [file for file, (title, _) in AUDITS.items() if title not in beside.audits]
-    where = f"RUNS/audits/{best.run}/"
+    lacking = [
+        {"title": title, "command": f"essay-scoring {Path(file).stem} RUNS/{best.run}"}
+        for file, (title, _) in AUDITS.items()
+        if title not in beside.audits
+    ]
     return {
         "best": best,
         "prompts": forest(whole) if whole else None,
@@ -114,9 +129,7 @@ def _wrong(best: Best, beside: Beside) -> Row:
         "drawings": drawings(wanted),
         "captions": CAPTIONS,
         "audited": beside.audits.items(),
-        "unaudited": f"Not there when this page was made: {' and '.join(lacking)} in {where}."
-        if lacking
-        else None,
+        "unaudited": lacking,
     }
 
 
