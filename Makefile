@@ -6,7 +6,7 @@ WORKERS ?= auto
 # The tests start hundreds of processes; without its compiled files each would compile the package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install quickstart test lint check test-slow test-all gpu-check lock clean
+.PHONY: install quickstart readme test lint check test-slow test-all gpu-check lock clean
 
 install: $(VENV)/installed
 
@@ -19,6 +19,10 @@ $(VENV)/installed: requirements/lock.txt pyproject.toml
 # The main job on embedded data with the embedded encoder. A recorded decision of any kind is success.
 quickstart: install
 	$(BIN)/essay-scoring study configs/studies/quickstart.toml --exit-zero
+
+# What the README shows: the quickstart's report as a picture, and the numbers quoted.
+readme: install
+	$(BIN)/python benchmarks/readme.py
 
 test: install
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal

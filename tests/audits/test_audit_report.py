@@ -16,7 +16,6 @@ from essay_scoring.records.audit_record import (
 from essay_scoring.reports.audit_report import audit_page, audit_text, write_audit_reports
 from tests.audits.made_evidence import made_evidence
 from tests.records.made import made_audit
-from tests.reports.browser import probed
 from tests.reports.made_run import HOSTILE
 from tests.reports.pages import Page, without_script
 
@@ -73,15 +72,6 @@ def test_both_files_say_the_same_and_others_can_read_them(tmp_path: Path) -> Non
     before = paths[1].read_bytes()
     write_audit_reports(record, paths[0].parent)
     assert paths[1].read_bytes() == before
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_sticks_out_and_nothing_runs(width: int, tmp_path: Path) -> None:
-    info = AuditSection("ceilings", "Human ceilings", "One rater.")
-    found = probed(audit_page(made_audit(HOSTILE_SECTION, info)), tmp_path, width)
-    assert found["scroll"] == found["client"]
-    assert (found["outside"], found["made"], found["ran"]) == (0, 0, False)
 
 
 @pytest.mark.parametrize("width", [20, 200])

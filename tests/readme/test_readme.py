@@ -6,13 +6,19 @@ import json
 import re
 from pathlib import Path
 
-from essay_scoring.records.study_results import StudyRecord
-from essay_scoring.reports.study_table import HEADER, sections
+import pytest
+from benchmarks.readme import BLOCKS, mark, wrapped
+
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "docs" / "results"
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def page(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_its_two_commands_are_targets() -> None:
@@ -22,7 +28,7 @@ def test_its_two_commands_are_targets() -> None:
 
 
 def test_every_folder_it_names_exists() -> None:
-    tree = README.split("## The tree")[1].split("```")[1]
+    tree = CONTRIBUTING.split("## The tree")[1].split("```")[1]
     for line in tree.splitlines():
         name = line.strip().split(" ")[0]
         if name.endswith("/") and name != "src/essay_scoring/":
@@ -42,30 +48,41 @@ def test_every_command_it_names_exists() -> None:
 
     named = set(re.findall(r"essay-scoring ([a-z][a-z-]+)", README))
     assert named <= set(COMMANDS)
-    table = README.split("| command | what it leaves |")[1].split("\n\n")[0]
+    table = page("docs/commands.md").split("| command | what it leaves |")[1].split("\n\n")[0]
     for command in COMMANDS:
         assert f"`{command}" in table, command
 
 
-def test_the_results_the_readme_quotes_are_in_the_artifact() -> None:
-    study = json.loads((RESULTS / "ellipse.study.json").read_text(encoding="utf-8"))
-    [main] = [
-        section
-        for section in sections(StudyRecord.model_validate(study))
-        if section.scheme == "prompt_holdout"
-    ]
-    shown = README.split("## Results so far")[1].split("\n\n")[2].splitlines()
-    assert shown[0] == f"| {' | '.join(HEADER)} |"
-    made = {f"| {' | '.join(row)} |" for row in main.rows}
-    assert len(shown) > 10
-    assert set(shown[2:]) <= made
-    [decided] = [row for row, mark in zip(main.rows, main.marks, strict=True) if mark == "own"]
-    assert f"| {' | '.join(decided)} |" in shown
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_numbers_it_quotes_are_made_from_their_artifacts(name: str) -> None:
+    begin, end = mark(name)
+    assert README.count(begin) == README.count(end) == 1
+    shown = README.split(begin)[1].split(end)[0]
+    assert shown == wrapped(BLOCKS[name]())
+    assert re.search(r"\d\.\d{3} \(95%: ", shown)
 
 
-def test_the_power_the_readme_quotes_is_the_artifacts() -> None:
+def test_a_reader_finds_what_for_whom_and_what_to_type_at_once() -> None:
+    assert len(README.splitlines()) <= 130
+    first = README.split("## What it found")[0]
+    assert len(first.splitlines()) <= 50
+    assert "For researchers" in first
+    assert "## Your own essays" in first
+    assert len(re.findall(r"^\|---", README, re.MULTILINE)) == 1
+
+
+def test_its_picture_is_a_modest_png_of_the_report() -> None:
+    data = (ROOT / "docs" / "quickstart" / "report.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert int.from_bytes(data[16:20], "big") == 1100
+    assert len(data) < 200_000
+
+
+def test_the_power_that_judging_quotes_is_the_artifacts() -> None:
     record = json.loads((RESULTS / "power_g3_local.json").read_text(encoding="utf-8"))
-    assert f"> {record['conclusion']}\n" in README
+    judging = page("docs/judging.md")
+    assert f"> {record['conclusion']}\n" in judging
+    assert "18% of the time (`g1.toml`, 800 pairs, 95% interval 15 to 21)" in judging
     g1 = json.loads((RESULTS / "g1_ellipse.study.json").read_text(encoding="utf-8"))
     [said] = [plan["power"] for plan in g1["plans"] if plan["name"] == "g1"]
     assert "18.0% of the time (n = 800, 95% interval 15.4% to 20.8%)" in str(said)
@@ -77,11 +94,11 @@ def test_no_essay_text_lies_under_docs() -> None:
         assert longest < 400, path
 
 
-def test_its_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
+def test_the_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
     from essay_scoring.data.data_settings import TableCorpus
     from essay_scoring.records.config import load_run_config
 
-    example = README.split("```toml")[1].split("```")[0]
+    example = page("docs/own-corpus.md").split("# mine.toml")[1].split("```")[0]
     path = tmp_path / "mine.toml"
     path.write_text(example.replace('"configs/', f'"{ROOT}/configs/'), encoding="utf-8")
     config = load_run_config(path)
@@ -89,8 +106,8 @@ def test_its_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
     assert config.data.preparation.min_words == 50
 
 
-def test_the_speeds_the_readme_quotes_are_those_of_the_last_run() -> None:
+def test_the_speeds_quoted_are_those_of_the_last_run() -> None:
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
-    table = README.split("## Speed")[1].split("\n## ")[0]
+    table = page("benchmarks/README.md").split("## The last run")[1]
     for claim in results["claims"]:
         assert f"| {claim['claim']} | {claim['figure']} | `{claim['command']}` |" in table

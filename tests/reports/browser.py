@@ -39,12 +39,14 @@ onload = () => {{
   }});
   const folded = [...page.querySelectorAll("details.prints > :not(summary)")].filter(
     element => !element.checkVisibility({{contentVisibilityAuto: true}}));
+  const scrolls = [...page.querySelectorAll(".wide")].filter(
+    one => one.scrollWidth > one.clientWidth + 1).length;
   const made = page.querySelectorAll("script, img, iframe, object").length;
   const name = one => one.tagName.toLowerCase() + (one.className ? "." + one.className : "");
   found.textContent = JSON.stringify({{scroll: root.scrollWidth, client: root.clientWidth,
     outside: out.length, over: over.slice(0, 5).map(name),
     split: split.map(one => one.textContent), made: made,
-    ran: "ran" in window, folded: folded.length,
+    ran: "ran" in window, scrolls: scrolls, folded: folded.length,
     sorts: page.querySelectorAll("thead button").length}});
 }};
 </script>"""

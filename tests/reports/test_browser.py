@@ -31,6 +31,15 @@ def test_nothing_is_wider_than_what_holds_it(
     assert (found["made"], found["ran"]) == (1, False)
 
 
+@pytest.mark.parametrize("name", ["power"])
+def test_on_a_wide_screen_the_tables_of_the_first_sight_do_not_scroll(
+    tmp_path: Path, name: str
+) -> None:
+    tmp_path.joinpath("made").mkdir()
+    page = PAGES[name](tmp_path / "made")
+    assert probed(page, tmp_path, 1400)["scrolls"] == 0
+
+
 def test_paper_holds_every_table(page: str, tmp_path: Path) -> None:
     found = probed(page, tmp_path, 700, "print")
     assert (found["scroll"], found["outside"], found["over"]) == (found["client"], 0, [])
