@@ -15,6 +15,8 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.number_text import number, with_interval
 from essay_scoring.records.study_results import StudyRecord, StudyRun, read_study
@@ -30,7 +32,7 @@ LOCKED = ROOT / "docs" / "results" / "locked.json"
 
 FINE_TUNED = ("g3.1-none", "g3.2-adversarial", "g3.3-group-dro", "prompt-head")
 
-WIDTH, HEIGHT = 1100, 960
+WIDTH, HEIGHT, COLOURS = 1100, 960, 48
 
 
 def quickstart_told() -> str:
@@ -65,13 +67,14 @@ def published_told() -> str:
     arms = {arm.arm: arm.deltas["pooled_qwk"] for arm in study.comparisons[0].arms}
     best = arms[study.decided_arm]
     tuned = max(arms[name].candidate or 0.0 for name in FINE_TUNED)
+    gain = with_interval(best.estimate, best.low, best.high, sign=True)
     seen = Estimate.model_validate(locked["summary"]["overall"]["qwk"])
     return (
         f"On {study.data.n:,} real essays (ELLIPSE, {study.data.n_prompts} prompts) a blend of "
         f"support vectors, ridge and trees on a larger frozen encoder reaches "
-        f"{number(best.candidate)} on unseen prompts (mean of three seeds), the reference {number(best.reference)} "
-        f"({with_interval(best.estimate, best.low, best.high, sign=True)}); on the locked test, "
-        f"opened once, {_span(seen)}. Small encoders fine-tuned on these essays, with prompt "
+        f"{number(best.candidate)} on unseen prompts (means of three seeds), the reference "
+        f"{number(best.reference)} ({gain}); on the locked test, opened once, {_span(seen)}. "
+        "Small encoders fine-tuned on these essays, with prompt "
         f"invariance or without, reach {number(tuned)} at most and lie below the reference."
     )
 
@@ -140,6 +143,7 @@ def _draw(page: Path) -> None:
         flags += ["--blink-settings=preferredColorScheme=1", f"--screenshot={PICTURE}"]
         address = page.resolve().as_uri()
         subprocess.run([program, *flags, address], check=True, capture_output=True)
+    Image.open(PICTURE).convert("RGB").quantize(COLOURS).save(PICTURE, optimize=True)
 
 
 def _run(study: StudyRecord, arm: str) -> StudyRun:
