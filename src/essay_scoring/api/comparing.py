@@ -16,6 +16,7 @@ from essay_scoring.api.notebook import NotebookTable, fragment
 from essay_scoring.api.plan_presets import plan_of
 from essay_scoring.core.errors import ArgumentError, EvidenceError
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.number_text import number, with_interval
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 from essay_scoring.judging.gates import judge
 from essay_scoring.judging.plans import GatePlan
@@ -23,7 +24,6 @@ from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.records.judgements import Decision, Outcome, Verdict
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
 from essay_scoring.reports.study_table import CHECK_HEADER, check_row
-from essay_scoring.reports.table_cells import number, with_interval
 from essay_scoring.scoring.arguments import (
     Labels,
     Scale,

@@ -9,12 +9,12 @@ import pyarrow
 
 from essay_scoring.api.arrow_tables import arrow_table
 from essay_scoring.api.notebook import NotebookTable, fragment
+from essay_scoring.core.number_text import with_interval
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.judgements import Decision
 from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
 from essay_scoring.reports.study_table import CHECK_HEADER, check_row
-from essay_scoring.reports.table_cells import with_interval
 from essay_scoring.reports.words import FIGURE_NAMES, headline
 
 

@@ -46,9 +46,9 @@ def card(
     ] = None,
     runs_dir: RunsFolder = RUNS,
 ) -> None:
-    """Write the model card and the technical file of a model or a run, from artifacts alone.
+    """Write MODEL_CARD.md and TECHNICAL_FILE.md of a model or a run, from artifacts alone.
 
-    MODEL_CARD and TECHNICAL_FILE, each as .md and as .html.
+    Each also as a page, MODEL_CARD.html and TECHNICAL_FILE.html.
 
     The technical file follows Annex IV of Regulation (EU) 2024/1689: purpose, versions and hashes,
     data, training, figures with intervals by prompt and group, misuse, oversight, logs, monitoring.

@@ -194,13 +194,8 @@ def study(
     RUNS/traits/<name>-<fingerprint>/: traits.json, views/report.html; exits 0 where every trait's
     study proceeds.
     """
-    from essay_scoring.cli.display import print_study
     from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.core.files import write_text
     from essay_scoring.judging.study_plan import load_study
-    from essay_scoring.records.study_results import read_study
-    from essay_scoring.reports.runs_index import listed_again
-    from essay_scoring.reports.study_figure import write_results
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
     if trait:
@@ -208,14 +203,26 @@ def study(
         code = _study_of_traits(file, trait, overrides or (), space, progress)
         return 0 if exit_zero else code
     folder = _run_study(load_study(file, overrides or ()), space, progress)
+    code = _told(folder, record, results)
+    return 0 if exit_zero else code
+
+
+def _told(folder: Path, record: Path | None, results: Path | None) -> int:
+    """Print a finished study, list it, write what was asked for; return the exit code."""
+    from essay_scoring.cli.display import print_study
+    from essay_scoring.core.files import write_text
+    from essay_scoring.records.study_results import read_study
+    from essay_scoring.reports.runs_index import listed_again
+    from essay_scoring.reports.study_figure import write_results
+
     decided = read_study(folder)
     print_study(folder, decided)
-    listed_again(runs_dir)
+    listed_again(folder.parent.parent)
     if record is not None:
         write_text(record, (folder / "decision.md").read_text(encoding="utf-8"))
     if results is not None:
         write_results(results, decided)
-    return 0 if exit_zero else _OUTCOME_CODES[decided.outcome]
+    return _OUTCOME_CODES[decided.outcome]
 
 
 def _require_none(*outputs: Path | None) -> None:

@@ -19,7 +19,7 @@ _CELLS = re.compile(r"(?<!\\)\|")
 
 
 @dataclass
-class Part:
+class PageSection:
     """A heading of the second level with what stands under it, each block as HTML."""
 
     title: Markup
@@ -30,10 +30,10 @@ def markdown_page(text: str) -> str:
     """Return a Markdown text as a self-contained page, its first part open to the eye."""
     title, *blocks = text.strip().split("\n\n")
     before: list[Markup] = []
-    parts: list[Part] = []
+    parts: list[PageSection] = []
     for block in blocks:
         if block.startswith("## "):
-            parts.append(Part(inline(block[3:])))
+            parts.append(PageSection(inline(block[3:])))
         else:
             (parts[-1].blocks if parts else before).append(_block(block))
     heading = inline(title.removeprefix("# "))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.trait_results import TraitRow, TraitsRecord
-from essay_scoring.reports.html import environment
+from essay_scoring.reports.html import FROM_GROUP, rendered
 from essay_scoring.reports.table_cells import Column, ReportTable
 from essay_scoring.reports.texts import write_texts
 from essay_scoring.statistics.agreement import Estimate
@@ -39,10 +39,10 @@ def _ends(figure: Estimate) -> tuple[float | None, float | None, float | None]:
 
 def write_traits_views(folder: Path, record: TraitsRecord) -> list[Path]:
     """Write `report.html` of a traits' folder under views/; its path."""
-    template = environment().get_template("traits.html.jinja")
     decisions = [
         (one.trait, one.outcome, one.decided_arm, f"RUNS/studies/{one.study}")
         for one in record.studies
     ]
-    page = template.render(record=record, table=traits_table(record), decisions=decisions)
+    values = {"record": record, "table": traits_table(record), "decisions": decisions}
+    page = rendered("traits.html.jinja", home=FROM_GROUP, **values)
     return write_texts(folder / VIEWS, {"report.html": page})
