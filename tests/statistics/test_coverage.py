@@ -18,9 +18,9 @@ from tests.statistics.made import HALVES, bounds, given
 
 pytestmark = pytest.mark.slow
 
-N_CORPORA = 400
-N_SYNTHETIC = 800
-"""The standard error of a coverage of 95% is 0.8 points over so many corpora, 1.1 over 400."""
+N_CORPORA = 200
+"""The standard error of a coverage of 95% is 1.5 points over so many corpora. A guard against gross
+faults: `benchmarks/coverage.py` simulates more of them, and tells the figures."""
 
 N_ESSAYS, N_PROMPTS, N_FOLDS = 1511, 32, 5
 Pair = tuple[Predictions, Predictions]
@@ -108,18 +108,19 @@ def coverage(estimates: FloatArray, edges: FloatArray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("draw", "n_corpora"),
+    "draw",
     [
-        (synthetic_corpus, N_SYNTHETIC),
-        (lambda seed: drawn_corpus(seed, 0.0), N_CORPORA),
-        (lambda seed: drawn_corpus(seed, 0.5), N_CORPORA),
+        synthetic_corpus,
+        lambda seed: drawn_corpus(seed, 0.0),
+        lambda seed: drawn_corpus(seed, 0.5),
     ],
     ids=["the synthetic corpus", "prompts alike", "prompts that differ"],
 )
-def test_intervals_of_deltas_cover_as_they_say(draw: Callable[[int], Pair], n_corpora: int) -> None:
+def test_intervals_of_deltas_cover_as_they_say(draw: Callable[[int], Pair]) -> None:
+    """The candidate is truly better in all of them."""
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for seed in range(n_corpora):
-        deltas = compare(*draw(seed), replicates=400, seed=seed).deltas
+    for seed in range(N_CORPORA):
+        deltas = compare(*draw(seed), replicates=300, seed=seed).deltas
         for name, delta in deltas.items():
             assert delta.estimate is not None
             assert delta.low is not None
@@ -128,9 +129,9 @@ def test_intervals_of_deltas_cover_as_they_say(draw: Callable[[int], Pair], n_co
     held = {name: coverage(*split(rows)) for name, rows in found.items()}
     print(held)  # noqa: T201
     for name in ("mean_qwk", "pooled_qwk", "bottom_k_mean"):
-        assert 0.92 <= held[name] <= 0.98, name
+        assert 0.91 <= held[name] <= 0.985, name
     # Lowest prompts are biased down, in resamples as in samples, and may be covered more often.
-    assert min(held.values()) >= 0.915
+    assert min(held.values()) >= 0.9
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.5])
