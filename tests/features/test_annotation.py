@@ -6,7 +6,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.features import annotation
-from essay_scoring.features.annotation import Annotation, annotate, paragraph_spans
+from essay_scoring.features.annotation import Annotation, _model, annotate, paragraph_spans
 
 
 def paragraphs(text: str) -> list[str]:
@@ -91,3 +91,13 @@ def test_a_model_without_a_part_fails_loudly(pipe: str) -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in length"):
         Annotation("a", ("a",), ("X",), (), (0,), ((0, 1),), ((0, 1),))
+
+
+def test_words_not_met_before_are_not_collected() -> None:
+    annotate(["A first text."])
+    strings = _model().vocab.strings
+    before = len(strings)
+    [annotation] = annotate(["Zyxqwv and brumfondle are no words. Zyxqwv again."])
+    assert annotation.tokens[:3] == ("Zyxqwv", "and", "brumfondle")
+    assert len(strings) == before
+    assert "brumfondle" not in strings

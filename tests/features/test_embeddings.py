@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.features import frozen_encoder
 from essay_scoring.features.embeddings import EmbeddingBlock
 from essay_scoring.features.encoders import EMBEDDED, REGISTRY, EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
@@ -127,6 +128,28 @@ def test_a_row_is_the_same_bytes_in_any_company_order_and_number_of_threads(
     for row, text in enumerate(texts):
         alone, count = encoder.means([text])
         assert (alone.tobytes(), count[0]) == (together[row].tobytes(), counts[row])
+
+
+def test_a_gpu_s_batches_are_full_and_of_one_shape_for_a_length(
+    tiny: EncoderFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen_encoder, "TOKENS_ON_GPU", 48)
+    monkeypatch.setattr(frozen_encoder, "_GPU_STEP", 8)
+    encoder, shapes = FrozenEncoder(encoder_settings(tiny), tiny.path), set[tuple[int, int]]()
+    texts = [" ".join(WORDS[: n % 11 + 1]) for n in range(25)]
+    expected, _ = encoder.means(texts)
+
+    def note(_network: Any, _inputs: Any, given: dict[str, Any]) -> None:
+        assert "attention_mask" in given
+        shapes.add(tuple(given["input_ids"].shape))
+
+    encoder._backbone.model.register_forward_pre_hook(note, with_kwargs=True)
+    monkeypatch.setattr(frozen_encoder, "device_in_use", lambda: "cuda")
+    padded, _ = encoder.means(texts)
+    assert shapes == {(6, 8), (3, 16)}
+    np.testing.assert_allclose(padded, expected, atol=1e-5)
+    assert encoder.means(texts[::-1])[0].tobytes() == padded[::-1].tobytes()
+    assert encoder.means(texts[3:4])[0].tobytes() == padded[3:4].tobytes()
 
 
 def test_sentences_read_end_to_end_are_what_transformers_makes_of_them(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -81,6 +82,8 @@ def main() -> None:
         "ignore::UserWarning:multiprocessing.resource_tracker",
     ]
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, warnings))
+    # Importing makes objects by the hundred thousand, none of them garbage.
+    gc.set_threshold(50_000, 20, 20)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     sys.unraisablehook = interrupts.send_again_if_lost

@@ -105,7 +105,8 @@ def annotate(texts: Sequence[str]) -> list[Annotation]:
             mend="shorten it, or leave it out",
         )
     spans = [paragraph_spans(text) for text in unified]
-    with threadpool_limits(limits=1):
+    # Words not met before are forgotten at the end: a service would never stop collecting them.
+    with threadpool_limits(limits=1), nlp.memory_zone():
         marked = (_marked(nlp, *pair) for pair in zip(unified, spans, strict=True))
         docs = nlp.pipe(marked, batch_size=1)
         return [_annotation(doc, span) for doc, span in zip(docs, spans, strict=True)]
