@@ -66,6 +66,7 @@ def test_figures_stand_with_intervals_by_prompt_and_by_group(full: CardEvidence)
         assert with_interval(row.qwk, row.low, row.high) in card
     assert "0.123 [-0.020, 0.300] | 40 | ≤ 0.150 | **fail**" in card
     assert ASK + "agreement and differences" not in card
+    assert "(no name)" not in card
 
 
 def test_a_model_tells_its_intervals_flags_and_decision(full: CardEvidence) -> None:

@@ -11,11 +11,13 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
 from essay_scoring.core.number_text import share
+from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.finished_run import RunRecord, read_unsealed
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.reports.cv_report import cv_report
 from essay_scoring.reports.residual_diagnostics import residual_diagnostics
 from essay_scoring.reports.run_reports import write_run_reports
+from essay_scoring.reports.score_tables import prompt_matrices, scales_table
 from essay_scoring.reports.words import headline, markdown, plain
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
@@ -27,6 +29,8 @@ from tests.reports.made_run import (
     write_made_run,
 )
 from tests.statistics.made import made_predictions, of_scores
+
+SHORT = ScoreScale(low=0, high=3)
 
 
 def of_predictions(predictions: Predictions, **changed: Any) -> CvMetrics:
@@ -183,3 +187,30 @@ def test_metrics_of_another_kind_are_refused(
     write_json(tmp_path / "artifacts" / "cv_metrics.json", metrics | change)
     with pytest.raises(InputError, match=said):
         write_run_reports(read_unsealed(tmp_path))
+
+
+def test_runs_of_several_scales_say_which_step_and_show_each_scale() -> None:
+    """Of a 0-60 scale 9 of 10 are a step off; of 0-3 all are right: no one share is of both."""
+    scales = ScoreScales(by_prompt={"long": ScoreScale(low=0, high=60), "a": SHORT, "b": SHORT})
+    true = np.array([30.0] * 10 + [1.0, 2.0] * 5)
+    final = true + np.array([1.0] * 9 + [0.0] + [0.0] * 10)
+    names = ("long",) * 10 + ("a", "b") * 5
+    p = replace(of_scores(list(true), list(final), prompts=list(names), scales=scales), raw=final)
+    table = scales_table(p)
+    assert table is not None
+    by_scale = {row[0]: row for row in table.rows}
+    assert by_scale["0 to 60 by 1"][1:3] == [1, 10]
+    assert by_scale["0 to 60 by 1"][4][0] == 0.1
+    assert by_scale["0 to 3 by 1"][1:3] == [2, 10]
+    assert by_scale["0 to 3 by 1"][4][0] == 1.0
+    assert by_scale["0 to 3 by 1"][6] == pytest.approx(1 / 3)
+    assert "within one step of the prompt's own scale" in cv_report(run_of(p))
+    assert scales_table(made_predictions(60)) is None
+
+
+def test_a_prompts_matrix_has_its_own_scale_and_adds_up() -> None:
+    p = made_predictions(200, n_prompts=4)
+    [*matrices] = prompt_matrices(p, 1)
+    assert [one.prompt for one in matrices] == sorted(set(p.prompts))
+    assert sum(sum(map(sum, one.confusion.counts)) for one in matrices) == 200
+    assert prompt_matrices(p, 1000) == []

@@ -10,9 +10,11 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
+from essay_scoring.records.judgements import FamilyWise
 from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.reports.decision import decision_record
 from essay_scoring.reports.study_reports import study_page, write_study_reports
+from essay_scoring.reports.study_table import checks_table
 from tests.conftest import ROOT
 from tests.reports.pages import Page, without_script
 from tests.studies.made_study import HOSTILE, made_study, study_folder
@@ -118,3 +120,14 @@ def test_of_many_checks_the_first_of_each_gate_is_on_the_first_screen(
     assert "n 19<" not in before
     assert after.count("n 19<") == 1
     assert "Every check of every gate" not in study_page(study)
+
+
+def test_a_gate_shows_its_p_values_alone_and_among_all_candidates(study: StudyRecord) -> None:
+    family = FamilyWise(candidates=3, p=0.0002, adjusted_p=0.0253, passes=False)
+    gates = (study.gates[0].model_copy(update={"family": family}),)
+    told = study.model_copy(update={"gates": gates})
+    line = "p < 0.001 alone, p = 0.0253 among all 3 candidates; what passes has at most 0.025"
+    assert line in Page(study_page(told)).text
+    assert f"{line}." in decision_record(told)
+    table = checks_table(gates)
+    assert table.texts[0][-2:] == ["<0.001", "0.0253"]

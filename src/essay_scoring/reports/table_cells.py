@@ -20,6 +20,10 @@ the same and the threshold they are held against; a number to be reached; a p-va
 be None."""
 
 
+LEVELS = (0.025, 0.05)
+"""What p-values are held against, one-sided and two-sided: their digits show on which side."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column's title, what it holds, and whether its numbers carry their sign."""
@@ -59,7 +63,7 @@ def cell_text(column: Column, cell: Any) -> str:
     if column.kind in ("text", "count"):
         return str(cell)
     if column.kind == "p":
-        return probability(cell)
+        return probability(cell, *LEVELS)
     if column.kind == "threshold":
         return f"≥ {threshold(cell, sign=True)}"
     if column.kind == "spread":
