@@ -24,7 +24,7 @@ from tests.conftest import smoke_config
 
 
 def part(config: RunConfig, space: Workspace, number: int) -> Path:
-    return run_part(config, space, Progress(), number, resume="again")
+    return run_part(open_run(config, space, Progress()), number, resume="again")
 
 
 def whole(config: RunConfig, space: Workspace) -> Path:

@@ -50,10 +50,17 @@ def conduct_study(
     study: Study, space: Workspace, progress: Progress, *, say: Callable[[str], None], resume: str
 ) -> Path:
     """Return the complete folder of a study, with its pages; `say` hears what plans can tell."""
+    return study_runner(study, space, progress, say=say, resume=resume).run()
+
+
+def study_runner(
+    study: Study, space: Workspace, progress: Progress, *, say: Callable[[str], None], resume: str
+) -> StudyRunner:
+    """Return what runs a study, or steps of it, with its pages and its search."""
     searching = Reporters(write_run_reports, write_search_reports)
 
     def tune(search: Search) -> Path:
         return run_search(search, space, progress, team=Team(), reporters=searching, resume=resume)
 
     outside = Outside(write_run_reports, write_study_reports, say, tune)
-    return StudyRunner(study, space, progress, outside=outside, resume=resume).run()
+    return StudyRunner(study, space, progress, outside=outside, resume=resume)

@@ -181,6 +181,11 @@ def study(
         Path | None,
         typer.Option(help="Also write the record to this file, and a picture beside it."),
     ] = None,
+    step: Annotated[
+        str | None,
+        typer.Option(help="Do only this step, as a launch does: columns, plans, fits:ARM:SCHEME."),
+    ] = None,
+    part: Annotated[int | None, typer.Option(help="Do only this task of the step.")] = None,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
@@ -198,6 +203,8 @@ def study(
     from essay_scoring.judging.study_plan import load_study
 
     space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
+    if step is not None:
+        return _do_step(load_study(file, overrides or ()), space, progress, step, part)
     if trait:
         _require_none(record, results)
         code = _study_of_traits(file, trait, overrides or (), space, progress)
@@ -233,6 +240,18 @@ def _require_none(*outputs: Path | None) -> None:
             where="--trait",
             mend="leave them out; each trait's study is in RUNS/studies",
         )
+
+
+def _do_step(
+    study: Study, space: Workspace, progress: Progress, step: str, part: int | None
+) -> int:
+    """Do one step of a study, or one task of it."""
+    from essay_scoring.api.studying import study_runner
+    from essay_scoring.judging.study_steps import StudySteps
+
+    runner = study_runner(study, space, progress, say=typer.echo, resume=resume_command())
+    StudySteps(runner).do(step, part)
+    return 0
 
 
 def _run_study(study: Study, space: Workspace, progress: Progress) -> Path:

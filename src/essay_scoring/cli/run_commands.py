@@ -88,6 +88,7 @@ def cv(
     """
     from essay_scoring.records.config import load_run_config
     from essay_scoring.runs.parts import run_part
+    from essay_scoring.runs.run import open_run
 
     flags = {"scheme": scheme, "name": run_name, "splits_path": splits_path}
     settings = load_run_config(config, [*(overrides or []), *settings_given(flags)])
@@ -95,7 +96,8 @@ def cv(
     if part is None:
         cross_validate(settings, space)
     else:
-        folder = run_part(settings, space, progress_display(), part, resume=resume_command())
+        run = open_run(settings, space, progress_display())
+        folder = run_part(run, part, resume=resume_command())
         typer.echo(f"part {part} of {folder}")
 
 

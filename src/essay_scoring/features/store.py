@@ -45,11 +45,7 @@ class FeatureStore:
         Several processes share the work. A crash costs at most the essays in work.
         """
         names = tuple(block.column_names)
-        identity = {"format": 4, "block": block.name, "of": block.identity, "columns": list(names)}
-        key = fingerprint(identity)
-        if key not in self._files:
-            self._files[key] = RowFile(self.root / block.name, identity, len(names))
-        rows = self._files[key]
+        rows = self._rows_of(block)
         keys = [_key(block, *pair) for pair in zip(essays.texts, essays.prompts, strict=True)]
         values = np.empty((len(essays), len(names)), dtype=np.float32)
         there = rows.read(keys, values)
@@ -75,6 +71,29 @@ class FeatureStore:
         for row in np.flatnonzero(~there):
             values[row] = fresh[keys[row]]
         return Columns(names, values)
+
+    def lacking(self, block: FeatureBlock, essays: Essays) -> list[bool]:
+        """Return which essays have no stored columns of the block; nothing is computed."""
+        rows = self._rows_of(block)
+        keys = [_key(block, *pair) for pair in zip(essays.texts, essays.prompts, strict=True)]
+        into = np.empty((len(keys), len(block.column_names)), dtype=np.float32)
+        return [not there for there in rows.read(keys, into).tolist()]
+
+    def _rows_of(self, block: FeatureBlock) -> RowFile:
+        names = list(block.column_names)
+        identity = {"format": 4, "block": block.name, "of": block.identity, "columns": names}
+        key = fingerprint(identity)
+        if key not in self._files:
+            self._files[key] = RowFile(self.root / block.name, identity, len(names))
+        return self._files[key]
+
+
+def distinct_rows(block: FeatureBlock, essays: Essays) -> list[int]:
+    """Return the first of all rows that a block cannot tell apart, by text or by prompt too."""
+    first: dict[Key, int] = {}
+    for row, pair in enumerate(zip(essays.texts, essays.prompts, strict=True)):
+        first.setdefault(_key(block, *pair), row)
+    return list(first.values())
 
 
 def _key(block: FeatureBlock, text: str, prompt: str) -> Key:

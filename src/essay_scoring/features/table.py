@@ -45,6 +45,11 @@ class FeatureTable:
         self._values: Matrix = np.zeros((0, len(self.names)), dtype=np.float32)
 
     @property
+    def blocks(self) -> tuple[FeatureBlock, ...]:
+        """The blocks that some column comes from."""
+        return tuple(self._blocks)
+
+    @property
     def transductive(self) -> bool:
         """Whether a row also depends on the unlabelled essays of its prompt in the same call."""
         return self._settings.standardise_by_prompt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from essay_scoring.core.errors import EvidenceError
@@ -36,12 +36,10 @@ def register_plan(
         require_scheme(run, plan)
         require_reference(run, plan)
         _require_clean(run, plan)
-    data = _data_of(reference)
-    key = {"plan_sha256": plan.sha256, **data, "code_revision": provenance.code_revision()}
+    key = _key(plan, reference)
     with register.held() as entries:
-        for entry in entries:
-            if all(entry[name] == value for name, value in key.items()):
-                return _registration(entry)
+        if (standing := _standing(key, entries)) is not None:
+            return _registration(standing)
         amends = _amended(plan, entries)
         return _registration(
             register.append(
@@ -56,6 +54,26 @@ def register_plan(
                 }
             )
         )
+
+
+def is_registered(plan: GatePlan, reference: Sequence[RunRecord], register: Ledger) -> bool:
+    """Tell whether a plan is registered on its reference's data and splits, for this code."""
+    return _standing(_key(plan, reference), register.entries()) is not None
+
+
+def _key(plan: GatePlan, reference: Sequence[RunRecord]) -> dict[str, str]:
+    """Return what one registration differs from another in."""
+    return {
+        "plan_sha256": plan.sha256,
+        **_data_of(reference),
+        "code_revision": provenance.code_revision(),
+    }
+
+
+def _standing(key: Mapping[str, str], entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first entry of the register with this key, None where there is none."""
+    alike = (e for e in entries if all(e[name] == value for name, value in key.items()))
+    return next(alike, None)
 
 
 def require_said(plan: GatePlan, register: Ledger, results_seen: bool | None) -> None:

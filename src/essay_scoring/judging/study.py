@@ -63,14 +63,14 @@ class StudyRunner:
         outside: Outside,
         resume: str,
     ) -> None:
-        self._study, self._workspace, self._progress = study, workspace, progress
-        self._outside, self._resume = outside, resume
+        self.study, self._workspace, self._progress = study, workspace, progress
+        self._outside, self.resume = outside, resume
         config = study.config(study.settings.reference, study.schemes[0])
-        self._arms = ArmRunner(open_run(config, workspace, progress), outside.report_run, resume)
+        self.arms = ArmRunner(open_run(config, workspace, progress), outside.report_run, resume)
         self._reference = Planned.of(study, study.settings.reference, "reference")
         tolerance = study.settings.seed_tolerance
         n_looks = len(study.settings.candidates) + len(study.searches)
-        self._keeper = Gatekeeper(self._arms, self._reference, tolerance, n_looks)
+        self._keeper = Gatekeeper(self.arms, self._reference, tolerance, n_looks)
         self._state = StudyState()
 
     def run(self) -> Path:
@@ -80,21 +80,21 @@ class StudyRunner:
         judged again: the evidence may have been made anew. Raises EvidenceError where a file of a
         finished study, or of a run it rests on, was changed.
         """
-        folder = self._folder()
+        folder = self.folder
 
         def work(opened: Session) -> Path:
             write_json(folder / "config.json", self._identity())
             opened.plan(self._steps())
             self._run_arms(opened)
             decision = self._decide(opened)
-            parts = (self._arms, self._keeper, self._state)
-            record = study_record(folder.name, self._study, *parts, decision)
+            parts = (self.arms, self._keeper, self._state)
+            record = study_record(folder.name, self.study, *parts, decision)
             write_record(folder / STUDY, record)
             opened.stage("reports")
             self._outside.report_study(folder, self._decided_run(decision))
             return folder
 
-        return finish(folder, self._resume, self._progress, work, read=self._standing)
+        return finish(folder, self.resume, self._progress, work, read=self.standing)
 
     def _steps(self) -> int:
         """Return how many stages the work names: references, plans, arms, tuning, reports."""
@@ -104,13 +104,14 @@ class StudyRunner:
 
     def _run_arms(self, opened: Session) -> None:
         """Run the reference, put the plans in force, then take the candidates in their order."""
-        study, ended = self._study, self._state.ended
+        study, ended = self.study, self._state.ended
         for plan in study.distinct_plans:
-            self._arms.require_startable(self._reference, plan)
+            self.arms.require_startable(self._reference, plan)
         for scheme in study.schemes:
             opened.stage(f"reference {self._reference.name}, {scheme}")
-            self._arms.run(self._reference, scheme)
-        self._start(opened)
+            self.arms.run(self._reference, scheme)
+        opened.stage("plans")
+        self.put_plans_in_force()
         self._run_context(opened)
         for candidate in study.settings.candidates:
             stop = study.settings.stop_after_pass
@@ -124,24 +125,23 @@ class StudyRunner:
                 ended[candidate.name] = self._judge(arm, candidate, opened)
             self._run_context(opened)
 
-    def _start(self, opened: Session) -> None:
-        """Register every plan before any candidate starts, and say what each can tell."""
-        opened.stage("plans")
-        space, simulations = self._workspace, self._study.settings.power_simulations
-        for plan in self._study.distinct_plans:
-            reference = self._arms.runs[self._reference.name, plan.scheme]
+    def put_plans_in_force(self) -> None:
+        """Register every plan, its reference having run, and say what each can tell."""
+        space, simulations = self._workspace, self.study.settings.power_simulations
+        for plan in self.study.distinct_plans:
+            reference = self.arms.runs[self._reference.name, plan.scheme]
             in_force = put_in_force(plan, reference, space, self._progress, simulations)
             self._state.plans.append(in_force)
             self._outside.say(in_force.power)
 
     def _judge(self, arm: Planned, candidate: Candidate, opened: Session) -> ArmEnding:
         opened.stage(f"{arm.role} {arm.name}")
-        return self._keeper.judge(arm, self._study.plans[candidate.name])
+        return self._keeper.judge(arm, self.study.plans[candidate.name])
 
     def _run_context(self, opened: Session) -> None:
         """Run the context arms whose conditions have become clear, each once."""
         ended, endings = self._state.ended, self._endings()
-        for arm in self._study.settings.context:
+        for arm in self.study.settings.context:
             if arm.name in ended or not arm.runs_if.keys() <= endings.keys():
                 continue
             if why := why_not(arm, endings):
@@ -151,12 +151,12 @@ class StudyRunner:
                 )
                 continue
             opened.stage(f"context {arm.name}")
-            planned = Planned.of(self._study, arm, "context")
-            ended[arm.name] = self._keeper.show(planned, self._study.distinct_plans[0])
+            planned = Planned.of(self.study, arm, "context")
+            ended[arm.name] = self._keeper.show(planned, self.study.distinct_plans[0])
 
     def _decide(self, opened: Session) -> Conclusion:
         """Return the decision, made anew after the tuning round of a candidate that passed."""
-        ended, study = self._state.ended, self._study
+        ended, study = self._state.ended, self.study
         for name, arm in ended.items():
             if arm.ending in ("pass", "inconclusive"):
                 ended[name] = self._keeper.ending(name, arm.role, arm.unstable)
@@ -177,7 +177,7 @@ class StudyRunner:
         return after_tuning(first, tuned, self._keeper.gates)
 
     def _decided_run(self, decision: Conclusion) -> RunRecord:
-        return self._arms.runs[decision.arm, self._study.schemes[0]][0]
+        return self.arms.runs[decision.arm, self.study.schemes[0]][0]
 
     def _endings(self) -> dict[str, Ending]:
         """Return how the candidates so far ended, in their order."""
@@ -186,7 +186,7 @@ class StudyRunner:
 
     def _identity(self) -> dict[str, Any]:
         """Return what the study is: its settings, its arms' configs, its plans and searches."""
-        study = self._study
+        study = self.study
         main = study.schemes[0]
         return {
             "study": study.settings.model_dump(mode="json"),
@@ -200,9 +200,10 @@ class StudyRunner:
             },
         }
 
-    def _folder(self) -> Path:
-        """Return the study's folder, named by everything its decision depends on."""
-        study, run = self._study, self._arms.base
+    @property
+    def folder(self) -> Path:
+        """The study's folder, named by everything its decision depends on."""
+        study, run = self.study, self.arms.base
         identity = {
             **self._identity(),
             "data": run.prepared.data_sha256,
@@ -213,7 +214,7 @@ class StudyRunner:
         name = f"{study.settings.name}-{fingerprint(identity)[:12]}"
         return self._workspace.runs / "studies" / name
 
-    def _standing(self, folder: Path) -> Path | None:
+    def standing(self, folder: Path) -> Path | None:
         """Return a finished study's folder, None where a run was changed or a gate was invalid."""
         study = read_record(StudyRecord, require_intact(folder) / STUDY)
         manifests = {

@@ -59,25 +59,33 @@ def load_run_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
 
 def read_extended_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file's tables laid over those of the file its `extends` names, and so on."""
-    seen: list[Path] = []
-    layers: list[dict[str, Any]] = []
+    merged: dict[str, Any] = {}
+    for _, layer in reversed(_layers(path)):
+        merged = lay_over(merged, layer)
+    return merged
+
+
+def extended_files(path: Path) -> list[Path]:
+    """Return a TOML file and those that it extends, each as it is named by the one before."""
+    return [file for file, _ in _layers(path)]
+
+
+def _layers(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return a TOML file and those that it extends, with their own tables."""
+    layers: list[tuple[Path, dict[str, Any]]] = []
     current: Path | None = path
     while current is not None:
-        if current.resolve() in seen:
+        if current.resolve() in [file.resolve() for file, _ in layers]:
             raise InputError("extends itself", where=str(current), mend="break the circle")
-        seen.append(current.resolve())
         values = read_toml(current)
         base = values.pop("extends", None)
         if not isinstance(base, str | None):
             raise InputError(
                 "extends: not the path of a file", where=str(current), mend="write it as text"
             )
-        layers.append(values)
+        layers.append((current, values))
         current = current.parent / base if base is not None else None
-    merged: dict[str, Any] = {}
-    for layer in reversed(layers):
-        merged = lay_over(merged, layer)
-    return merged
+    return layers
 
 
 def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

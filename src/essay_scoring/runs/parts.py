@@ -20,17 +20,14 @@ import numpy as np
 from essay_scoring.core.contracts import joined_execution
 from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import try_lock, wait_lock, write_json
-from essay_scoring.core.progress import Progress
 from essay_scoring.models.ensemble import mean_of, member_folder, write_ensemble_card
 from essay_scoring.models.scorer_settings import ScorerSettings
-from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
 from essay_scoring.records.ledger import now
 from essay_scoring.records.manifest import LOCK, is_complete, require_intact
-from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import inner_pairs
-from essay_scoring.runs.run import BASELINES, Run, open_run
+from essay_scoring.runs.run import BASELINES, Run
 from essay_scoring.runs.session import LOOK_SECONDS, stated
 
 T = TypeVar("T")
@@ -88,16 +85,13 @@ def missing_parts(run: Run, folder: Path) -> list[int]:
     return [number for number, part in enumerate(parts_of(run)) if not _is_there(part, folder)]
 
 
-def run_part(
-    config: RunConfig, workspace: Workspace, progress: Progress, number: int, *, resume: str
-) -> Path:
+def run_part(run: Run, number: int, *, resume: str) -> Path:
     """Do one part of a run, unless it is done; return the run folder.
 
     Raises BusyError when another process does this part or the whole run, InputError for a number
     the run has no part of.
     """
-    run = open_run(config, workspace, progress)
-    folder, parts = workspace.runs / run.folder_name, parts_of(run)
+    folder, parts = run.workspace.runs / run.folder_name, parts_of(run)
     if not 0 <= number < len(parts):
         raise InputError(
             f"the run has no part {number}", where="--part", mend=f"name one of 0-{len(parts) - 1}"

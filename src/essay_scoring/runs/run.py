@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from essay_scoring.core.contracts import Scorer
+from essay_scoring.core.contracts import FeatureBlock, Scorer
 from essay_scoring.core.machine import cores
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import Splits, read_splits
 from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
-from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.precision import device_in_use, resolve
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
@@ -84,11 +84,23 @@ class Run:
 
     def truncation_coverage(self) -> dict[str, float | int]:
         """Return how many essays the encoder's length would cut, and the chunks that keep them."""
-        settings = self.config.scorer.encoder or self.config.features.encoder
-        block = CoverageBlock(settings, self.workspace.encoders)
         store = FeatureStore(self.workspace.features)
-        columns = store.columns(block, self.prepared.train.essays, self.progress)
-        return truncation_coverage(columns, settings)
+        columns = store.columns(self._coverage, self.prepared.train.essays, self.progress)
+        return truncation_coverage(columns, self._counted_encoder)
+
+    @property
+    def stored_blocks(self) -> tuple[FeatureBlock, ...]:
+        """The blocks whose columns of the training essays the run reads from the feature store."""
+        columns = self.columns.blocks if self.needs_columns else ()
+        return (*columns, self._coverage) if self.reads_encoder else columns
+
+    @property
+    def _coverage(self) -> CoverageBlock:
+        return CoverageBlock(self._counted_encoder, self.workspace.encoders)
+
+    @property
+    def _counted_encoder(self) -> EncoderSettings:
+        return self.config.scorer.encoder or self.config.features.encoder
 
     @cached_property
     def design(self) -> Design:
