@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from essay_scoring.core.contracts import Columns, FeatureBlock, Matrix
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.files import read_json, write_text
+from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.features import store
+from essay_scoring.core.scale import FloatArray
+from essay_scoring.features import blocks, feature_settings, table
+from essay_scoring.features.store import SHARD_ESSAYS
 from essay_scoring.judging.study import Outside, StudyRunner
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.judging.study_steps import StudyStep, StudySteps
@@ -24,6 +25,7 @@ from essay_scoring.models.baselines import MeanScorer
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.study_reports import write_study_reports
 from tests.studies.made import SMALL, arm, gates, no_search, run_study, silent, study_file
+from tests.studies.quick_block import LOG, QUICK_SETS
 
 RESIDUALS = "artifacts/residuals_cv_val_oof.csv"
 ALL = ("stop_after_pass = false",)
@@ -66,13 +68,18 @@ def three_arms(folder: Path, *, top: tuple[str, ...] = ALL) -> Path:
     )
 
 
+def record(space: Workspace) -> Any:
+    """Return what the one study of a workspace recorded."""
+    [folder] = (space.runs / "studies").iterdir()
+    return read_json(folder / "study.json")
+
+
 def verdicts(space: Workspace) -> list[object]:
     """Return all that a study decided and rests on, but for when and how long."""
-    [folder] = (space.runs / "studies").iterdir()
-    study = read_json(folder / "study.json")
-    kept = ("outcome", "reason", "decided_arm", "decided_run", "arms", "comparisons")
+    study = record(space)
+    kept = ("folder", "outcome", "reason", "decided_arm", "decided_run", "arms", "comparisons")
     gates = [{**gate, "registered": None} for gate in study["gates"]]
-    return [folder.name, {key: study[key] for key in kept}, gates]
+    return [{key: study[key] for key in kept}, gates]
 
 
 def predictions(space: Workspace) -> dict[str, bytes]:
@@ -80,37 +87,120 @@ def predictions(space: Workspace) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
-    """How often each block has computed each text."""
-    times: Counter[tuple[str, str]] = Counter()
-    values: Callable[[FeatureBlock, Essays], Matrix] = store._values
+def computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter[str]]:
+    """How often the columns of each essay were computed since this was last asked."""
+    for module in (feature_settings, blocks, table):
+        monkeypatch.setattr(module, "FEATURE_SETS", QUICK_SETS)
+    log = tmp_path / "computed"
+    monkeypatch.setenv(LOG, str(log))
 
-    def counted(block: FeatureBlock, essays: Essays) -> Matrix:
-        times.update((block.name, text) for text in essays.texts)
-        return values(block, essays)
+    def told() -> Counter[str]:
+        lines = log.read_text("ascii").split() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return Counter(lines)
 
-    monkeypatch.setattr(store, "_values", counted)
-    return times
+    return told
+
+
+def spaces(folder: Path) -> list[Workspace]:
+    """Return two workspaces that share nothing."""
+    return [
+        Workspace(folder / name / "runs", folder / name / "cache", folder)
+        for name in ("here", "there")
+    ]
 
 
 def test_steps_end_as_the_study_in_one_go_and_compute_each_column_once(
-    tmp_path: Path, computed: Counter[tuple[str, str]]
+    tmp_path: Path, computed: Callable[[], Counter[str]]
 ) -> None:
-    path = three_arms(tmp_path)
-    here, there = (
-        Workspace(tmp_path / name / "runs", tmp_path / name / "cache", tmp_path)
-        for name in ("here", "there")
-    )
+    path, (here, there) = three_arms(tmp_path), spaces(tmp_path)
     run_study(path, here, report=silent)
-    in_one_go = computed.copy()
-    computed.clear()
+    in_one_go = computed()
     columns = steps_of(path, there)[0]
-    assert len(columns.tasks) == 3 * len({task.rpartition("-")[0] for task in columns.tasks})
+    assert columns.tasks == ("quick-0", "quick-1", "quick-2")
     do_missing(columns, path, there)
-    assert computed == in_one_go
-    assert set(computed.values()) == {1}
+    assert computed() == in_one_go
+    assert set(in_one_go.values()) == {1}
     do_all(path, there)
-    assert computed == in_one_go
+    assert not computed()
     assert json.dumps(verdicts(there)) == json.dumps(verdicts(here))
     assert predictions(there) == predictions(here)
     assert all(step.is_done for step in steps_of(path, there))
+
+
+def test_what_is_left_of_a_study_is_told_task_by_task(
+    tmp_path: Path, computed: Callable[[], Counter[str]]
+) -> None:
+    path, (_, space) = three_arms(tmp_path), spaces(tmp_path)
+    names = [step.name for step in steps_of(path, space)]
+    fits = [f"{arm}:prompt_holdout" for arm in ("reference", "short", "wide", "shown")]
+    pairs = [f"{kind}:{arm}" for arm in fits for kind in ("fits", "join")]
+    assert names == ["columns", *pairs[:2], "plans", *pairs[2:], "judge"]
+    StudySteps(opened(path, space)).do("columns", 1)
+    assert len(computed()) == SHARD_ESSAYS
+    StudySteps(opened(path, space)).do(f"fits:{fits[0]}", 2)
+    left = {step.name: step.missing for step in steps_of(path, space)}
+    assert left["columns"] == (0, 2)
+    assert left[f"fits:{fits[0]}"] == (0, 1)
+    # Three folds of two seeds.
+    assert left[f"fits:{fits[2]}"] == (0, 1, 2, 3, 4, 5)
+
+
+def test_no_candidate_starts_before_the_plans_are_registered(
+    tmp_path: Path, computed: Callable[[], Counter[str]]
+) -> None:
+    path, (_, space) = three_arms(tmp_path), spaces(tmp_path)
+    for kind in ("columns", "fits:reference", "join:reference"):
+        [step] = [step for step in steps_of(path, space) if step.name.startswith(kind)]
+        if kind.startswith("join"):
+            with pytest.raises(EvidenceError):
+                StudySteps(opened(path, space)).do("plans", None)
+        with pytest.raises(EvidenceError, match="not registered"):
+            StudySteps(opened(path, space)).do("fits:short:prompt_holdout", 0)
+        do_missing(step, path, space)
+    assert not list(space.runs.glob("short-*/models"))
+    StudySteps(opened(path, space)).do("plans", None)
+    StudySteps(opened(path, space)).do("fits:short:prompt_holdout", 0)
+    assert list(space.runs.glob("short-*/models/fold-0"))
+
+
+def test_what_a_condition_decides_on_is_left_to_the_judgement(
+    tmp_path: Path, computed: Callable[[], Counter[str]]
+) -> None:
+    path, (here, there) = three_arms(tmp_path, top=()), spaces(tmp_path)
+    arms = {step.name.split(":")[1] for step in steps_of(path, there) if ":" in step.name}
+    assert arms == {"reference", "short", "shown"}
+    run_study(path, here, report=silent)
+    do_all(path, there)
+    assert json.dumps(verdicts(there)) == json.dumps(verdicts(here))
+
+
+def test_a_candidate_whose_numbers_are_not_finite_ends_as_in_one_go(
+    tmp_path: Path, computed: Callable[[], Counter[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wild(self: MeanScorer, essays: Essays) -> FloatArray:
+        return np.full(len(essays), np.nan)
+
+    monkeypatch.setattr(MeanScorer, "predict", wild)
+    path, (here, there) = three_arms(tmp_path), spaces(tmp_path)
+    run_study(path, here, report=silent)
+    do_all(path, there)
+    ends = [[arm["ending"] for arm in record(space)["arms"]] for space in (here, there)]
+    assert ends[0] == ends[1]
+    assert "unstable" in ends[0]
+    # What came to nothing is not tried for ever.
+    left = [step.name for step in steps_of(path, there) if not step.is_done]
+    assert left == ["judge"]
+
+
+def test_a_step_or_task_that_there_is_not_is_refused(
+    tmp_path: Path, computed: Callable[[], Counter[str]]
+) -> None:
+    path, (_, space) = three_arms(tmp_path), spaces(tmp_path)
+    steps = StudySteps(opened(path, space))
+    for name in ("judge", "fits:nobody:prompt_holdout", "fits"):
+        with pytest.raises(InputError, match=f"no step '{name}'.*columns, plans"):
+            steps.do(name, None)
+    for task in (None, -1, 3):
+        with pytest.raises(InputError, match="the step has no task"):
+            steps.do("columns", task)
