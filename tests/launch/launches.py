@@ -7,7 +7,8 @@ from pathlib import Path
 
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
-from essay_scoring.launch.launching import Launched, launch, order_of
+from essay_scoring.judging.study_plan import load_study
+from essay_scoring.launch.launching import Launched, launch, order_of, study_order_of
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.remote import Remote
 from essay_scoring.records.config import RunConfig
@@ -19,6 +20,7 @@ from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.run import open_run
 from tests.conftest import PATIENCE, await_that, smoke_config
 from tests.launch.hosts import Checkout, processes_in
+from tests.studies import quick_block
 
 RESIDUALS = "artifacts/residuals_cv_val_oof.csv"
 _WAITING = """
@@ -57,6 +59,14 @@ class Site:
         environment = checkout.environment(folder / "site")
         return cls(checkout, gate, {"environment": environment, **changes})
 
+    def read_quick_columns(self, log: Path) -> None:
+        """Have the host compute cheap columns, and note each essay in a file."""
+        site = self.gate.parent / "site" / "sitecustomize.py"
+        quick = Path(quick_block.__file__).read_text("utf-8")
+        write_text(site, quick + _WAITING.format(gate=str(self.gate)))
+        environment = self.profile().environment | {quick_block.LOG: str(log)}
+        self.changes["environment"] = environment
+
     def profile(self, **changes: object) -> Profile:
         """Return the profile of the host."""
         return self.checkout.profile(**{**self.changes, **changes})
@@ -70,6 +80,12 @@ class Site:
         """Launch a run on the host."""
         order = order_of(config or quick_config(), self.profile(), array=array)
         return launch(order, {"some_plan": "1" * 64})
+
+    def launch_study(self, path: Path) -> Launched:
+        """Launch a study on the host."""
+        study = load_study(path)
+        plans = {plan.name: plan.sha256 for plan in study.distinct_plans}
+        return launch(study_order_of(study, (), self.profile()), plans)
 
     def remote(self, launched: Launched) -> Remote:
         """Return a launched run."""

@@ -108,12 +108,23 @@ PartitionName=work Nodes={node} Default=YES MaxTime=INFINITE State=UP
 
     def _is_idle(self) -> bool:
         """Tell whether the node takes jobs and answers: `idle*` does not."""
-        return self.run("sinfo", "--noheader", "--format=%T").strip() == "idle"
+        return self._node_state() == "idle"
+
+    def _node_state(self) -> str:
+        return self.run("sinfo", "--noheader", "--format=%T").strip()
 
     def start_controller(self) -> None:
         """Start the scheduler and wait until it answers."""
         self._start("slurmctld", "-D", "-f", str(self.folder / "slurm.conf"))
         await_that(lambda: "is UP" in self._ping(), 60)
+
+    def restart_controller(self) -> None:
+        """Start a scheduler that was stopped, and wait until it has heard of its node again.
+
+        It answers some seconds before that, and until then knows no node that can take jobs.
+        """
+        self.start_controller()
+        await_that(lambda: not self._node_state().startswith("unknown"), 120)
 
     def _ping(self) -> str:
         environment = {**os.environ, **self.environment}

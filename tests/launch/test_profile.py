@@ -85,8 +85,9 @@ def test_a_run_of_another_precision_is_refused_before_anything_is_sent() -> None
     config = smoke_config("transformer", "scorer.mixed_precision=bf16")
     with pytest.raises(InputError, match=r"trains in precision 'bf16'.*asks for 'none'"):
         order_of(config, of(precision="none"), array=False)
-    assert order_of(config, of(precision="bf16"), array=False).fine_tunes
-    assert not order_of(smoke_config("length"), of(precision="none"), array=False).fine_tunes
+    order = order_of(config, of(precision="bf16"), array=False)
+    assert order.command[0] == "transformer-finetune"
+    assert order_of(smoke_config("length"), of(precision="none"), array=False).command == ["cv"]
 
 
 def test_only_slurm_has_arrays() -> None:

@@ -15,8 +15,10 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.launch.fetching import fetch
 from essay_scoring.launch.invocation import LAUNCHES
+from essay_scoring.launch.launch_state import graph_rows
 from essay_scoring.launch.transport import UnreachableError
 from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.workspace import Workspace
 from tests.conftest import await_that
 from tests.launch import slurm_cluster
 from tests.launch.hosts import SSHD, Checkout, SshDaemon
@@ -30,6 +32,8 @@ from tests.launch.launches import (
     transformer_config,
 )
 from tests.launch.slurm_cluster import Cluster
+from tests.studies.made import run_study
+from tests.studies.quick_studies import predictions, three_arms, use_quick_columns, verdicts
 
 pytestmark = [
     pytest.mark.slurm,
@@ -231,7 +235,7 @@ def test_while_the_scheduler_is_down_nothing_is_known_and_nothing_is_lost(
         with pytest.raises(InputError, match="scheduler: the scheduler does not answer"):
             site.launch()
     finally:
-        cluster.start_controller()
+        cluster.restart_controller()
     site.gate.unlink()
     finish(remote)
     await_that(lambda: not jobs(cluster))
@@ -246,7 +250,7 @@ def test_the_end_is_told_after_the_scheduler_has_forgotten(site: Site, cluster: 
     try:
         assert remote.state().line() == "complete"
     finally:
-        cluster.start_controller()
+        cluster.restart_controller()
 
 
 REAL = "real=$(type -ap sbatch | tail -n 1)"
@@ -313,3 +317,49 @@ def test_a_launch_that_was_cut_off_is_seen_and_cancelled(site: Site, cluster: Cl
         site.launch()
     remote.cancel()
     assert not jobs(cluster)
+
+
+def test_a_study_is_one_graph_whose_end_is_that_of_the_study_in_one_go(
+    site: Site, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "computed"
+    site.read_quick_columns(log)
+    path = three_arms(tmp_path / "study", "data.splits.n_splits=2")
+    site.gate.touch()
+    launched = site.launch_study(path)
+    remote = site.remote(launched)
+    fits = site.runs / LAUNCHES / launched.run / "steps" / "fits:reference:prompt_holdout"
+    await_that((fits / "0" / "pid").exists)
+    with pytest.raises(BusyError, match=r"job \d+.* of small-\w+ is queued or running"):
+        site.launch_study(path)
+    os.kill(int((fits / "0" / "pid").read_text("ascii")), signal.SIGKILL)
+    await_that((fits / "0" / "exit_code").exists)
+    site.gate.unlink()
+    await_that(lambda: remote.state().is_over)
+    assert remote.state().line() == "failed: job fits:reference:prompt_holdout: FAILED"
+    rows = {row[0]: row for row in graph_rows(remote.observed())}
+    assert rows["fits:reference:prompt_holdout"][1] == "1/2"
+    assert ", failed: 0 (job " in rows["fits:reference:prompt_holdout"][2]
+    assert rows["judge"][1] == "0/1"
+    await_that(lambda: not jobs(cluster))
+
+    assert site.launch_study(path).run == launched.run
+    again = remote.observed()
+    assert (again.steps["columns"].done, again.steps["columns"].of) == (1, 1)
+    assert "columns" not in again.jobs
+    assert again.steps["fits:reference:prompt_holdout"].done == 1
+    finish(remote)
+    counts = [row[1].split("/") for row in graph_rows(remote.observed())[1:]]
+    assert all(done == of for done, of in counts)
+    assert site.launch_study(path).jobs is None
+
+    there = fetch(remote, tmp_path / "fetched")
+    require_intact(there)
+    in_one_go = log.read_text("ascii").split()
+    assert len(set(in_one_go)) == len(in_one_go)
+    use_quick_columns(monkeypatch, tmp_path / "computed here")
+    here = run_study(path, Workspace(tmp_path / "runs", tmp_path / "cache", tmp_path))
+    assert there.name == here.name
+    assert verdicts(there) == verdicts(here)
+    assert len(predictions(here.parents[1])) == 4
+    assert predictions(there.parents[1]) == predictions(here.parents[1])

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.features import blocks, feature_settings, table
 from essay_scoring.features.store import SHARD_ESSAYS
 from essay_scoring.judging.study import Outside, StudyRunner
 from essay_scoring.judging.study_plan import load_study
-from essay_scoring.judging.study_steps import StudyStep, StudySteps
+from essay_scoring.judging.study_steps import StudySteps
 from essay_scoring.models.baselines import MeanScorer
+from essay_scoring.records.study_results import StudyStep
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.study_reports import write_study_reports
-from tests.studies.made import SMALL, arm, gates, no_search, run_study, silent, study_file
-from tests.studies.quick_block import LOG, QUICK_SETS
+from tests.studies.made import no_search, run_study, silent
+from tests.studies.quick_studies import ALL, predictions, three_arms, use_quick_columns, verdicts
 
-RESIDUALS = "artifacts/residuals_cv_val_oof.csv"
-ALL = ("stop_after_pass = false",)
-WIDE = (*SMALL, "data.corpus.n_essays=160", "data.splits.n_splits=3")
+WIDE = ("data.corpus.n_essays=160", "data.splits.n_splits=3")
 
 
 def opened(path: Path, space: Workspace) -> StudyRunner:
@@ -56,43 +51,21 @@ def do_all(path: Path, space: Workspace) -> None:
             do_missing(step, path, space)
 
 
-def three_arms(folder: Path, *, top: tuple[str, ...] = ALL) -> Path:
-    changed = WIDE[1:]
-    return study_file(
-        folder,
-        arm("short", gates("hard"), changed=changed),
-        arm("wide", gates("easy"), "seeds = [1, 2]", family="ridge", changed=changed),
-        arm("shown", kind="context", family="ridge", changed=changed),
-        top=(*top, "seed_tolerance = 1.0"),
-        changed=WIDE,
-    )
+def three(folder: Path, *, top: Sequence[str] = ALL) -> Path:
+    return three_arms(folder, *WIDE, top=top, seeds=(1, 2))
 
 
-def record(space: Workspace) -> Any:
-    """Return what the one study of a workspace recorded."""
+def study_of(space: Workspace) -> Path:
+    """Return the folder of the one study of a workspace."""
     [folder] = (space.runs / "studies").iterdir()
-    return read_json(folder / "study.json")
-
-
-def verdicts(space: Workspace) -> list[object]:
-    """Return all that a study decided and rests on, but for when and how long."""
-    study = record(space)
-    kept = ("folder", "outcome", "reason", "decided_arm", "decided_run", "arms", "comparisons")
-    gates = [{**gate, "registered": None} for gate in study["gates"]]
-    return [{key: study[key] for key in kept}, gates]
-
-
-def predictions(space: Workspace) -> dict[str, bytes]:
-    return {path.name: (path / RESIDUALS).read_bytes() for path in space.runs.glob("*-*")}
+    return folder
 
 
 @pytest.fixture
 def computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter[str]]:
     """How often the columns of each essay were computed since this was last asked."""
-    for module in (feature_settings, blocks, table):
-        monkeypatch.setattr(module, "FEATURE_SETS", QUICK_SETS)
     log = tmp_path / "computed"
-    monkeypatch.setenv(LOG, str(log))
+    use_quick_columns(monkeypatch, log)
 
     def told() -> Counter[str]:
         lines = log.read_text("ascii").split() if log.exists() else []
@@ -113,7 +86,7 @@ def spaces(folder: Path) -> list[Workspace]:
 def test_steps_end_as_the_study_in_one_go_and_compute_each_column_once(
     tmp_path: Path, computed: Callable[[], Counter[str]]
 ) -> None:
-    path, (here, there) = three_arms(tmp_path), spaces(tmp_path)
+    path, (here, there) = three(tmp_path), spaces(tmp_path)
     run_study(path, here, report=silent)
     in_one_go = computed()
     columns = steps_of(path, there)[0]
@@ -123,15 +96,15 @@ def test_steps_end_as_the_study_in_one_go_and_compute_each_column_once(
     assert set(in_one_go.values()) == {1}
     do_all(path, there)
     assert not computed()
-    assert json.dumps(verdicts(there)) == json.dumps(verdicts(here))
-    assert predictions(there) == predictions(here)
+    assert verdicts(study_of(there)) == verdicts(study_of(here))
+    assert predictions(there.runs) == predictions(here.runs)
     assert all(step.is_done for step in steps_of(path, there))
 
 
 def test_what_is_left_of_a_study_is_told_task_by_task(
     tmp_path: Path, computed: Callable[[], Counter[str]]
 ) -> None:
-    path, (_, space) = three_arms(tmp_path), spaces(tmp_path)
+    path, (_, space) = three(tmp_path), spaces(tmp_path)
     names = [step.name for step in steps_of(path, space)]
     fits = [f"{arm}:prompt_holdout" for arm in ("reference", "short", "wide", "shown")]
     pairs = [f"{kind}:{arm}" for arm in fits for kind in ("fits", "join")]
@@ -149,7 +122,7 @@ def test_what_is_left_of_a_study_is_told_task_by_task(
 def test_no_candidate_starts_before_the_plans_are_registered(
     tmp_path: Path, computed: Callable[[], Counter[str]]
 ) -> None:
-    path, (_, space) = three_arms(tmp_path), spaces(tmp_path)
+    path, (_, space) = three(tmp_path), spaces(tmp_path)
     for kind in ("columns", "fits:reference", "join:reference"):
         [step] = [step for step in steps_of(path, space) if step.name.startswith(kind)]
         if kind.startswith("join"):
@@ -167,12 +140,12 @@ def test_no_candidate_starts_before_the_plans_are_registered(
 def test_what_a_condition_decides_on_is_left_to_the_judgement(
     tmp_path: Path, computed: Callable[[], Counter[str]]
 ) -> None:
-    path, (here, there) = three_arms(tmp_path, top=()), spaces(tmp_path)
+    path, (here, there) = three(tmp_path, top=()), spaces(tmp_path)
     arms = {step.name.split(":")[1] for step in steps_of(path, there) if ":" in step.name}
     assert arms == {"reference", "short", "shown"}
     run_study(path, here, report=silent)
     do_all(path, there)
-    assert json.dumps(verdicts(there)) == json.dumps(verdicts(here))
+    assert verdicts(study_of(there)) == verdicts(study_of(here))
 
 
 def test_a_candidate_whose_numbers_are_not_finite_ends_as_in_one_go(
@@ -182,10 +155,10 @@ def test_a_candidate_whose_numbers_are_not_finite_ends_as_in_one_go(
         return np.full(len(essays), np.nan)
 
     monkeypatch.setattr(MeanScorer, "predict", wild)
-    path, (here, there) = three_arms(tmp_path), spaces(tmp_path)
+    path, (here, there) = three(tmp_path), spaces(tmp_path)
     run_study(path, here, report=silent)
     do_all(path, there)
-    ends = [[arm["ending"] for arm in record(space)["arms"]] for space in (here, there)]
+    ends = [[arm["ending"] for arm in verdicts(study_of(space))["arms"]] for space in (here, there)]
     assert ends[0] == ends[1]
     assert "unstable" in ends[0]
     # What came to nothing is not tried for ever.
@@ -196,7 +169,7 @@ def test_a_candidate_whose_numbers_are_not_finite_ends_as_in_one_go(
 def test_a_step_or_task_that_there_is_not_is_refused(
     tmp_path: Path, computed: Callable[[], Counter[str]]
 ) -> None:
-    path, (_, space) = three_arms(tmp_path), spaces(tmp_path)
+    path, (_, space) = three(tmp_path), spaces(tmp_path)
     steps = StudySteps(opened(path, space))
     for name in ("judge", "fits:nobody:prompt_holdout", "fits"):
         with pytest.raises(InputError, match=f"no step '{name}'.*columns, plans"):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from essay_scoring.cli.options import RUNS, ConfigFile, Overrides, RunsFolder
+from essay_scoring.cli.options import RUNS, Overrides, RunsFolder
 
 if TYPE_CHECKING:
     from essay_scoring.launch.remote import Remote
+    from essay_scoring.launch.scripts import Order
 
 app = typer.Typer(
     help="Launched runs: status, logs, cancel, fetch; and run, for any command on the host.",
@@ -33,7 +34,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def launch(
-    config: ConfigFile,
+    config: Annotated[
+        Path,
+        typer.Argument(help="A TOML run config, a config.json, or a study of configs/studies/."),
+    ],
     profile: ProfileFile,
     overrides: Overrides = None,
     plan: Annotated[
@@ -50,18 +54,13 @@ def launch(
 ) -> None:
     """Start a run on another machine, detached, once every check of the preflight holds there.
 
-    Prints the run's name. The host gets RUNS/<run>/ with receipt.json. Exits 2 when a check
-    failed, 5 when the run is live there. The same command resumes a run that crashed.
+    Prints the run's name. The host gets RUNS/<run>/ with receipt.json. A study becomes one graph
+    of Slurm jobs: columns, fits, joins, and the judgement. Exits 2 when a check failed, 5 when the
+    run is live there. The same command resumes what crashed, doing only what is not done.
     """
-    from essay_scoring.judging.plans import load_plan
     from essay_scoring.launch import launching
-    from essay_scoring.launch.profile import load_profile
-    from essay_scoring.records.config import load_run_config
 
-    order = launching.order_of(
-        load_run_config(config, overrides or []), load_profile(profile), array=array
-    )
-    plans = {each.name: each.sha256 for each in map(load_plan, plan or [])}
+    order, plans = _ordered(config, profile, overrides or [], plan or [], array=array)
     if dry_run:
         typer.echo(launching.dry_run(order), nl=False)
         return
@@ -73,13 +72,46 @@ def launch(
     typer.echo(f"next: essay-scoring remote fetch {launched.run} --profile {profile}")
 
 
+def _ordered(
+    config: Path, profile: Path, overrides: list[str], plans: list[Path], *, array: bool
+) -> tuple[Order, dict[str, str]]:
+    """Return what a config or a study asks for, and the hashes of the gate plans by name."""
+    from essay_scoring.core.errors import InputError
+    from essay_scoring.judging.plans import load_plan
+    from essay_scoring.judging.study_plan import is_study, load_study
+    from essay_scoring.launch import launching
+    from essay_scoring.launch.profile import load_profile
+    from essay_scoring.records.config import load_run_config
+
+    host = load_profile(profile)
+    if not is_study(config):
+        order = launching.order_of(load_run_config(config, overrides), host, array=array)
+        return order, {each.name: each.sha256 for each in map(load_plan, plans)}
+    if plans:
+        raise InputError("a study names its plans itself", where="--plan", mend="leave it out")
+    study = load_study(config, overrides)
+    order = launching.study_order_of(study, overrides, host)
+    return order, {plan.name: plan.sha256 for plan in study.distinct_plans}
+
+
 @app.command()
 def status(run: RunName, profile: ProfileFile) -> None:
     """Say how a launched run stands, from the scheduler or what its driver recorded.
 
-    One of queued, running, complete, failed, cancelled, killed. Writes nothing.
+    One of queued, running, complete, failed, cancelled, killed; of a study also its graph, each
+    step with its tasks done and what Slurm says of it. Writes nothing.
     """
-    typer.echo(_remote(profile, run).state().line())
+    from essay_scoring.launch.launch_state import graph_rows, state_of
+
+    remote = _remote(profile, run)
+    seen = remote.observed()
+    typer.echo(state_of(seen, remote.profile.where).line())
+    if seen.steps:
+        rows = graph_rows(seen)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            typer.echo("  ".join(cells).rstrip())
 
 
 @app.command()
@@ -89,16 +121,21 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on until the run ends, then say how.")
     ] = False,
+    step: Annotated[
+        str, typer.Option(help="Of a study: the log of this step, or of a task of it, STEP/TASK.")
+    ] = "",
 ) -> int:
     """Print the driver's log. With --follow, exits 0 if the run completed, 4 if it did not."""
     from essay_scoring.core.errors import InputError
 
     remote = _remote(profile, run)
+    if follow and step:
+        raise InputError("only the whole launch is followed", where="--follow", mend="omit --step")
     if follow:
         state = remote.follow(_write)
         typer.echo(state.line(), err=True)
         return 0 if state.word == "complete" else 4
-    text = remote.log()
+    text = remote.log(step=step)
     if text is None:
         raise InputError("it has no log", where=run, mend="see: essay-scoring remote status")
     _write(text)
@@ -114,6 +151,8 @@ def cancel(run: RunName, profile: ProfileFile) -> None:
 @app.command()
 def fetch(run: RunName, profile: ProfileFile, runs_dir: RunsFolder = RUNS) -> None:
     """Copy a finished run folder here and verify its manifest: RUNS/<run>/, whole or not at all.
+
+    Of a study it is RUNS/studies/<study>/, with every run that it rests on.
 
     Exits 5 while the run goes on, 4 if it did not complete or the copy is not intact.
     """

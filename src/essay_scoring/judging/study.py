@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
@@ -24,7 +23,6 @@ from essay_scoring.judging.study_record import StudyState, study_record
 from essay_scoring.judging.study_start import put_in_force
 from essay_scoring.judging.tuning import Tune, tuning_round
 from essay_scoring.records import provenance
-from essay_scoring.records.config import config_values
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.study_results import STUDY, ArmEnding, Ending, StudyRecord
@@ -83,7 +81,7 @@ class StudyRunner:
         folder = self.folder
 
         def work(opened: Session) -> Path:
-            write_json(folder / "config.json", self._identity())
+            write_json(folder / "config.json", self.study.values())
             opened.plan(self._steps())
             self._run_arms(opened)
             decision = self._decide(opened)
@@ -184,28 +182,12 @@ class StudyRunner:
         ended = self._state.ended.values()
         return {arm.arm: arm.ending for arm in ended if arm.ending is not None}
 
-    def _identity(self) -> dict[str, Any]:
-        """Return what the study is: its settings, its arms' configs, its plans and searches."""
-        study = self.study
-        main = study.schemes[0]
-        return {
-            "study": study.settings.model_dump(mode="json"),
-            "configs": {
-                arm.name: config_values(study.config(arm, main)) for arm in study.settings.arms
-            },
-            "plans": {name: [plan.sha256 for plan in plans] for name, plans in study.plans.items()},
-            "searches": {
-                name: search.settings.model_dump(mode="json", exclude={"config", "set"})
-                for name, search in study.searches.items()
-            },
-        }
-
     @property
     def folder(self) -> Path:
         """The study's folder, named by everything its decision depends on."""
         study, run = self.study, self.arms.base
         identity = {
-            **self._identity(),
+            **self.study.values(),
             "data": run.prepared.data_sha256,
             "splits": run.splits.sha256,
             "code": provenance.code_revision(),

@@ -18,7 +18,12 @@ from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.judging.power import FEWEST_SIMULATIONS
-from essay_scoring.records.config import RunConfig, config_values, load_run_config
+from essay_scoring.records.config import (
+    RunConfig,
+    config_values,
+    extended_files,
+    load_run_config,
+)
 from essay_scoring.records.search_settings import Search, load_search
 from essay_scoring.records.study_results import Ending
 
@@ -158,6 +163,35 @@ class Study:
             overrides.append(f"seed={seed}")
         return load_run_config(self.path.parent / arm.config, overrides)
 
+    def values(self) -> dict[str, Any]:
+        """Return what the study is: its settings, its arms' configs, its plans and searches."""
+        main = self.schemes[0]
+        return {
+            "study": self.settings.model_dump(mode="json"),
+            "configs": {
+                arm.name: config_values(self.config(arm, main)) for arm in self.settings.arms
+            },
+            "plans": {name: [plan.sha256 for plan in plans] for name, plans in self.plans.items()},
+            "searches": {
+                name: search.settings.model_dump(mode="json", exclude={"config", "set"})
+                for name, search in self.searches.items()
+            },
+        }
+
+    def files(self) -> list[Path]:
+        """Return every file that the study is read from, each named from the one that names it."""
+        folder, found = self.path.parent, [self.path]
+        for arm in self.settings.arms:
+            found += extended_files(folder / arm.config)
+        for candidate in self.settings.candidates:
+            found += [folder / gate for gate in candidate.gates]
+            if candidate.tuning is not None:
+                file = folder / candidate.tuning.search
+                named = self.searches[candidate.name].settings.guardrails.reference
+                found += extended_files(file)
+                found += [] if named is None else extended_files(file.parent / named)
+        return list(dict.fromkeys(found))
+
     def command(self, arm: Arm, scheme: Scheme, seed: int | None = None) -> str:
         """Return the command that does the run of `config` by itself, from where the study ran."""
         config = Path(os.path.normpath(self.path.parent / arm.config)).as_posix()
@@ -170,6 +204,11 @@ class Study:
 def tuned_name(arm: Arm) -> str:
     """Return the name of an arm after its tuning round."""
     return f"{arm.name}-tuned"
+
+
+def is_study(path: Path) -> bool:
+    """Tell whether a file is a study, and not a run config; InputError if it cannot be read."""
+    return path.suffix != ".json" and "candidates" in read_toml(path)
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:

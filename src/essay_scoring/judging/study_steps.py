@@ -14,44 +14,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field
-
 from essay_scoring.core.errors import EvidenceError, InputError, NotFiniteError
-from essay_scoring.core.record import Record
+from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.progress import Progress
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.attempts import require_unmarked
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.register import is_registered, registrations
-from essay_scoring.judging.study import StudyRunner
+from essay_scoring.judging.study import Outside, StudyRunner
 from essay_scoring.judging.study_arms import Planned
 from essay_scoring.judging.study_plan import Candidate, Conditional, Study
-from essay_scoring.records.config import RunConfig
+from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.search_settings import Search
+from essay_scoring.records.study_results import StudyStep
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.column_tasks import ColumnTask, column_tasks
 from essay_scoring.runs.parts import missing_parts, parts_of, run_part
 from essay_scoring.runs.run import Run
 
 COLUMNS, PLANS, JUDGE = "columns", "plans", "judge"
 T = TypeVar("T")
+
 _log = logging.getLogger("essay_scoring")
-
-
-class StudyStep(Record):
-    """A step of a study: one job, or an array of one for each of `tasks`."""
-
-    name: str = Field(pattern="^[a-z0-9_.:-]+$", description="what --step takes")
-    after: tuple[str, ...] = Field(description="the steps that must have ended well before")
-    tasks: tuple[str, ...] = Field(default=(), description="tasks of an array; none for one job")
-    missing: tuple[int, ...] = Field(default=(), description="numbers of those not done")
-    is_done: bool = Field(description="whether nothing of it is left to do")
-    runs: tuple[str, ...] = Field(default=(), description="the run folders that it works in")
-
-    @property
-    def is_array(self) -> bool:
-        """Whether it is an array of tasks."""
-        return bool(self.tasks)
 
 
 @dataclass(frozen=True)
@@ -111,6 +98,26 @@ class StudySteps:
         self._runner, self._study = runner, runner.study
         self._space = runner.arms.workspace
         self._parts = {part.name: part for part in study_parts(runner.study)}
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the study, named by everything its decision depends on."""
+        return self._runner.folder
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what the study asks for, whatever it is asked about."""
+        return fingerprint(self._study.values())
+
+    @property
+    def base(self) -> Run:
+        """A run of the reference, whose data and splits all share."""
+        return self._runner.arms.base
+
+    def config_hashes(self) -> dict[str, str]:
+        """Return the hash of the config of every run that a step works in, by its folder."""
+        runs = (each for part in self._parts.values() for each in self._runs(part))
+        return {folder.name: fingerprint(config_values(run.config)) for run, folder in runs}
 
     def all(self) -> list[StudyStep]:
         """Return every step, with what is left of it. Nothing is computed or written."""
@@ -268,3 +275,16 @@ def _task(tasks: Sequence[T], number: int | None) -> T:
             f"the step has no task {number}", where="--part", mend=f"name one of 0-{len(tasks) - 1}"
         )
     return tasks[number]
+
+
+def steps_of(study: Study, workspace: Workspace, progress: Progress) -> StudySteps:
+    """Return the steps of a study to look at: it makes no pages, and nothing of it is tuned."""
+
+    def nothing(*_: object) -> None:
+        """Write and say nothing."""
+
+    def untuned(search: Search) -> Path:
+        raise ValueError(f"{search.settings.name} is not run here")
+
+    outside = Outside(nothing, nothing, nothing, untuned)
+    return StudySteps(StudyRunner(study, workspace, progress, outside=outside, resume=""))

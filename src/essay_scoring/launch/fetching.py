@@ -8,42 +8,80 @@ import tempfile
 from pathlib import Path
 
 from essay_scoring.core.errors import BusyError, EvidenceError, InputError
+from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.judging.evidence import RECEIPT
+from essay_scoring.launch.launch_state import State, state_of
 from essay_scoring.launch.remote import Remote
 from essay_scoring.launch.transport import exec_script
 from essay_scoring.records.manifest import MANIFEST, is_complete, require_intact
+from essay_scoring.records.study_results import read_study
+
+STUDIES = "studies"
 
 
 def fetch(remote: Remote, runs: Path) -> Path:
     """Return the run folder below `runs`, as the host holds it and intact.
 
-    Raises BusyError while the run goes on, EvidenceError for one that did not end well or whose
-    copy is not what its manifest says. Nothing is left behind then.
+    Of a study it is the study's, below `runs`/studies, after all the runs that it rests on. Raises
+    BusyError while the run goes on, EvidenceError for one that did not end well or whose copy is
+    not what its manifest says. Nothing is left behind then.
     """
-    target = runs / remote.run
-    if is_complete(target):
-        require_intact(target)
-        return target
+    for target in (runs / remote.run, runs / STUDIES / remote.run):
+        if is_complete(target):
+            require_intact(target)
+            return target
+    _require_free(runs / remote.run)
+    seen = remote.observed()
+    _require_success(remote, state_of(seen, remote.profile.where))
+    name = f"{STUDIES}/{remote.run}" if seen.steps else remote.run
+    _require_free(runs / name)
+    runs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{remote.run}.", dir=runs) as partial:
+        _fetch_folder(remote, name, Path(partial))
+        wanted = _runs_of(Path(partial) / name, runs) if seen.steps else []
+        for run in wanted:
+            _fetch_folder(remote, run, Path(partial))
+        for folder in (*wanted, name):
+            (runs / folder).parent.mkdir(exist_ok=True)
+            (Path(partial) / folder).rename(runs / folder)
+    return runs / name
+
+
+def _runs_of(study: Path, runs: Path) -> list[str]:
+    """Return the runs that a study rests on and that are not here, none of another content."""
+    wanted = []
+    for run in read_study(study).runs:
+        folder = runs / run.run
+        if not is_complete(folder):
+            _require_free(folder)
+            wanted.append(run.run)
+        elif file_sha256(require_intact(folder) / MANIFEST) != run.manifest_sha256:
+            raise InputError(
+                "the run that lies here is not the one that the study rests on",
+                where=str(folder),
+                mend="move it away",
+            )
+    return wanted
+
+
+def _require_free(target: Path) -> None:
     if target.exists():
         raise InputError(
             "an unfinished run of that name lies here", where=str(target), mend="move it away"
         )
-    _require_success(remote)
-    runs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{remote.run}.", dir=runs) as partial:
-        _copy(remote, Path(partial))
-        copied = Path(partial) / remote.run
-        require_intact(copied)
-        if not (copied / RECEIPT).is_file():
-            raise EvidenceError(
-                "the run holds no receipt", where=remote.run, mend="launch it on the host again"
-            )
-        copied.rename(target)
-    return target
 
 
-def _require_success(remote: Remote) -> None:
-    state = remote.state()
+def _fetch_folder(remote: Remote, name: str, partial: Path) -> None:
+    """Copy a folder below the host's runs; it must be intact and hold its receipt."""
+    _copy(remote, name, partial)
+    copied = require_intact(partial / name)
+    if not (copied / RECEIPT).is_file():
+        raise EvidenceError(
+            "the run holds no receipt", where=name, mend="launch it on the host again"
+        )
+
+
+def _require_success(remote: Remote, state: State) -> None:
     if not state.is_over:
         raise BusyError(
             f"the run is {state.line()}",
@@ -58,11 +96,11 @@ def _require_success(remote: Remote) -> None:
         )
 
 
-def _copy(remote: Remote, folder: Path) -> None:
-    """Copy the run folder from the host into a folder here, as one stream of tar."""
+def _copy(remote: Remote, name: str, folder: Path) -> None:
+    """Copy a folder below the host's runs into a folder here, as one stream of tar."""
     profile = remote.profile
     runs = profile.runs if profile.runs.startswith("/") else f"{profile.folder}/{profile.runs}"
-    script = exec_script(profile.folder, ["tar", "-C", runs, "-cf", "-", "--", remote.run], {})
+    script = exec_script(profile.folder, ["tar", "-C", runs, "-cf", "-", "--", name], {})
     with tempfile.TemporaryFile(dir=folder) as stream:
         code = remote.transport.stream(script, stream)
         stream.seek(0)
@@ -71,6 +109,6 @@ def _copy(remote: Remote, folder: Path) -> None:
                 archive.extractall(folder, filter="data")
         except (tarfile.TarError, EOFError):
             code = code or 1
-    if code != 0 or not (folder / remote.run / MANIFEST).is_file():
-        shutil.rmtree(folder / remote.run, ignore_errors=True)
-        raise EvidenceError("the run was not copied whole", where=remote.run, mend="fetch it again")
+    if code != 0 or not (folder / name / MANIFEST).is_file():
+        shutil.rmtree(folder / name, ignore_errors=True)
+        raise EvidenceError("the run was not copied whole", where=name, mend="fetch it again")

@@ -6,6 +6,8 @@ Log text is never read for it. What cannot be told is an error, not a guess.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,15 +25,35 @@ _STOPPED = {
     "NODE_FAIL": "its node failed",
     "BOOT_FAIL": "its node did not start",
 }
+_LAST = "judge"
+"""The step whose driver is that of the launch: its exit code is the launch's."""
 _SEEN = re.compile(r"^SEEN (\S+)(?: (.*))?$")
+_STEP = re.compile(r"^\S+ (?P<after>\S+) \S+ (?P<done>\d+) (?P<of>\d+)$")
+_TASK = re.compile(r"^\S+ (?:(?P<task>\d+) )?(?P<code>\d+)$")
+
+
+@dataclass(frozen=True)
+class SubmittedStep:
+    """A step of a study as it was submitted: `done` of its `of` tasks were done before."""
+
+    name: str
+    after: tuple[str, ...]
+    done: int
+    of: int
 
 
 @dataclass
 class Observed:
-    """What observe.sh saw. Jobs by name; of each job the states and reasons of its tasks."""
+    """What observe.sh saw. Jobs by name; of each job the states and reasons of its tasks.
+
+    Of a study also its steps as they were submitted, and by step the exit codes of its tasks, ""
+    being that of one job.
+    """
 
     facts: dict[str, str] = field(default_factory=dict)
     parts: dict[int, int] = field(default_factory=dict)
+    steps: dict[str, SubmittedStep] = field(default_factory=dict)
+    tasks: dict[str, dict[str, int]] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     queue: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
@@ -78,6 +100,12 @@ def _note(seen: Observed, name: str, value: str) -> None:
         seen.parts[int(first)] = int(rest)
     elif name == "job":
         seen.jobs[first] = rest
+    elif name == "step" and (words := _STEP.match(value)):
+        seen.steps[first] = SubmittedStep(
+            first, tuple(words["after"].split(",")), int(words["done"]), int(words["of"])
+        )
+    elif name == "task" and (words := _TASK.match(value)):
+        seen.tasks.setdefault(first, {})[words["task"] or ""] = int(words["code"])
     elif name == "queue":
         state, _, reason = rest.partition(" ")
         seen.queue.setdefault(first, []).append((state, reason))
@@ -129,18 +157,25 @@ def _scheduled(seen: Observed, where: str) -> State:
             mend="ask again later",
         )
     tasks = {name: seen.queue.get(number, []) for name, number in seen.jobs.items()}
-    for name, states in tasks.items():
-        if fault := _fault(name, states, seen):
-            return fault
+    faults = [fault for name, states in tasks.items() if (fault := _fault(name, states, seen))]
     live = [name for name, states in tasks.items() if any(s in _LIVE for s, _ in states)]
+    waiting = [
+        (n, r)
+        for n, states in tasks.items()
+        for s, r in states
+        if s in _QUEUED and r != "DependencyNeverSatisfied"
+    ]
+    # The other arms of a study go on when one has failed.
+    if faults and not (seen.steps and (live or waiting)):
+        return faults[0]
+    also = f"; {faults[0].line()}" if faults else ""
     if live:
-        return State("running", f"job {', '.join(live)}{_progress(seen)}")
-    waiting = [(n, r) for n, states in tasks.items() for s, r in states if s in _QUEUED]
+        return State("running", f"job {', '.join(live)}{_progress(seen)}{also}")
     if waiting:
         name, reason = waiting[0]
         if name.startswith("unfinished-launch"):
             reason = f"{reason}; its launch was cut off: cancel it, and launch again"
-        return State("queued", f"job {name} ({reason}){_progress(seen)}")
+        return State("queued", f"job {name} ({reason}){_progress(seen)}{also}")
     return _forgotten(seen)
 
 
@@ -172,6 +207,9 @@ def _forgotten(seen: Observed) -> State:
     if canary:
         said = seen.facts.get("canary_reason", _meaning(canary))
         return State("failed", f"job canary: {said}", canary)
+    for step, codes in seen.tasks.items():
+        if wrong := [code for code in codes.values() if code]:
+            return State("failed", f"job {step}: {_meaning(wrong[0])}", wrong[0])
     bad = {part: code for part, code in seen.parts.items() if code}
     if bad:
         part, code = min(bad.items())
@@ -182,6 +220,35 @@ def _forgotten(seen: Observed) -> State:
 def _progress(seen: Observed) -> str:
     done = sum(code == 0 for code in seen.parts.values())
     return f", {done} part(s) done" if seen.parts else ""
+
+
+def graph_rows(seen: Observed) -> list[tuple[str, ...]]:
+    """Return the graph of a study, its head first: each step, its tasks done, what Slurm says.
+
+    A step that was submitted is done when as many tasks are; what Slurm has forgotten is told by
+    the exit codes that its tasks recorded.
+    """
+    rows: list[tuple[str, ...]] = [("step", "done", "Slurm", "after")]
+    for step in seen.steps.values():
+        codes = seen.tasks.get(step.name, {})
+        if step.name == _LAST and (code := seen.number("code")) is not None:
+            codes = {"": code}
+        done = step.done + sum(code == 0 for code in codes.values())
+        after = ", ".join(name for name in step.after if name != "-")
+        rows.append((step.name, f"{done}/{step.of}", _of_slurm(step, codes, seen), after))
+    return rows
+
+
+def _of_slurm(step: SubmittedStep, codes: Mapping[str, int], seen: Observed) -> str:
+    """Return how many tasks of a step are in which state, and which failed."""
+    number = seen.jobs.get(step.name)
+    if number is None:
+        return "done before" if step.done == step.of else "not submitted"
+    states = Counter(state for state, _ in seen.queue.get(number, []))
+    told = ", ".join(f"{state} {count}" for state, count in states.items())
+    failed = sorted((task for task, code in codes.items() if code), key=lambda task: int(task or 0))
+    wrong = f", failed: {','.join(failed)}" if any(failed) else ""
+    return f"{told or 'forgotten'}{wrong} (job {number})"
 
 
 def _heard(seen: Observed) -> str:

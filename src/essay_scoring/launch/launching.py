@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
+from essay_scoring.judging.study_plan import Study
 from essay_scoring.launch.preflight import Preflight, preflight
 from essay_scoring.launch.profile import Profile
-from essay_scoring.launch.receipt import encoded, receipt_of
+from essay_scoring.launch.receipt import encoded, receipts_of
 from essay_scoring.launch.scripts import Order, checks_of, preflight_script, submit_script
+from essay_scoring.launch.study_order import graph_lines, read_steps, sent_study
 from essay_scoring.launch.transport import Done, Transport, bash, transport_of
 from essay_scoring.records.config import RunConfig
 
@@ -27,6 +31,29 @@ class Launched:
 
 def order_of(config: RunConfig, profile: Profile, *, array: bool) -> Order:
     """Return what is to be launched; InputError where config and profile contradict each other."""
+    _require_precision(config, profile)
+    if array and profile.backend != "slurm":
+        raise InputError(
+            f"backend '{profile.backend}' has no arrays", where="--array", mend="leave it out"
+        )
+    return Order(profile, config, array)
+
+
+def study_order_of(study: Study, overrides: Sequence[str], profile: Profile) -> Order:
+    """Return what is to be launched of a study; InputError where a profile cannot run it."""
+    if profile.backend != "slurm":
+        raise InputError(
+            f"a study is a graph of jobs, and backend '{profile.backend}' has no scheduler",
+            where=str(study.path),
+            mend="name a profile of backend 'slurm', or run `study` there with: remote run",
+        )
+    sent = sent_study(study, overrides)
+    for config in sent.configs:
+        _require_precision(config, profile)
+    return Order(profile, sent.configs[0], array=True, study=sent)
+
+
+def _require_precision(config: RunConfig, profile: Profile) -> None:
     asked = getattr(config.scorer, "mixed_precision", None)
     if profile.precision is not None and asked is not None and asked != profile.precision:
         raise InputError(
@@ -34,11 +61,6 @@ def order_of(config: RunConfig, profile: Profile, *, array: bool) -> Order:
             where="scorer.mixed_precision",
             mend=f"add --set scorer.mixed_precision={profile.precision}",
         )
-    if array and profile.backend != "slurm":
-        raise InputError(
-            f"backend '{profile.backend}' has no arrays", where="--array", mend="leave it out"
-        )
-    return Order(profile, config, array)
 
 
 def launch(order: Order, plans: Mapping[str, str], transport: Transport | None = None) -> Launched:
@@ -68,14 +90,14 @@ def dry_run(order: Order) -> str:
     transport = transport_of(profile)
     seconds = profile.preflight_minutes * 60
     first = transport.command(bash((), seconds))
-    second = transport.command(bash(("RUN", "RECEIPT", "PARTS"), _SUBMIT_SECONDS))
+    second = transport.command(bash(("RUN", "RECEIPTS", "PARTS"), _SUBMIT_SECONDS))
     return "\n".join(
         [
             f"# 1. preflight: {' '.join(first)}",
             preflight_script(order, checks),
             f"# 2. submit: {' '.join(second)}",
             "# The preflight tells RUN, the name of the run folder, and PARTS, what is left to do;",
-            "# RECEIPT is the receipt in base64.",
+            "# RECEIPTS are the receipts in base64.",
             submit_script(order, checks),
         ]
     )
@@ -87,9 +109,8 @@ _SUBMIT_SECONDS = 300.0
 def _submit(order: Order, found: Preflight, plans: Mapping[str, str], transport: Transport) -> Done:
     """Send the script that starts the run; a connection lost meanwhile leaves a doubt to tell."""
     facts = found.findings.facts
-    receipt = encoded(receipt_of(order, found, plans))
-    missing = ",".join(str(number) for number in facts["missing"])
-    parts = missing if order.array and missing else "whole"
+    receipt = encoded(receipts_of(order, found, plans))
+    parts = _parts(order, facts)
     script = submit_script(order, checks_of(order))
     try:
         return transport.script(script, facts["run"], receipt, parts, seconds=_SUBMIT_SECONDS)
@@ -99,6 +120,15 @@ def _submit(order: Order, found: Preflight, plans: Mapping[str, str], transport:
             where=error.where,
             mend=f"ask with: essay-scoring remote status {facts['run']}",
         ) from None
+
+
+def _parts(order: Order, facts: dict[str, Any]) -> str:
+    """Return what is left to do as the plain word that the host is told."""
+    if order.study is not None:
+        graph = graph_lines(read_steps(facts["steps"]))
+        return base64.b64encode(graph.encode("ascii")).decode("ascii")
+    missing = ",".join(str(number) for number in facts["missing"])
+    return missing if order.array and missing else "whole"
 
 
 def _unanswered(run: str, done: Done, profile: Profile) -> InputError:

@@ -24,6 +24,14 @@ main() {
         part=${part%/}
         told "part ${part##*/}" "$part/exit_code"
     done
+    if [[ -f $launch/graph ]]; then
+        sed 's/^/SEEN step /' "$launch/graph"
+        for part in "$launch"/steps/*/exit_code "$launch"/steps/*/*/exit_code; do
+            part=${part#"$launch/steps/"}
+            part=${part%/exit_code}
+            told "task ${part/\// }" "$launch/steps/$part/exit_code"
+        done
+    fi
     # The scheduler knows best; and a look at a lock holds it for a moment, which is to be rare.
     if [[ ! -f $launch/jobs && $backend != slurm ]]; then
         if held "$launch/lock"; then
@@ -32,7 +40,7 @@ main() {
             echo "SEEN worker held"
         fi
     fi
-    if [[ -f $runs/$run/manifest.json ]]; then echo "SEEN manifest there"; fi
+    if [[ -f $runs/$run/manifest.json || -f $runs/studies/$run/manifest.json ]]; then echo "SEEN manifest there"; fi
     if [[ -f $launch/jobs || $backend = slurm ]]; then
         if [[ -f $launch/jobs ]]; then
             while read -r name job; do

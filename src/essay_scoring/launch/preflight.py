@@ -26,7 +26,10 @@ _MEND = {
     "live": "follow it with: essay-scoring remote status",
     "session": "end it, or wipe a dead one with: screen -wipe",
 }
-FACTS = ("run", "commit", "data_sha256", "splits_sha256", "complete", "parts", "missing", "earlier")
+_FACTS = ("run", "commit", "data_sha256", "splits_sha256", "complete", "earlier")
+FACTS = (*_FACTS, "parts", "missing")
+STUDY_FACTS = (*_FACTS, "folders", "configs", "steps")
+"""What must be told of a run, and of a study."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def preflight(order: Order, transport: Transport) -> Preflight:
     started = now()
     done = transport.script(preflight_script(order, checks), seconds=profile.preflight_minutes * 60)
     findings = read_markers(done.out)
-    require_all(findings, checks, done, profile)
+    facts = FACTS if order.study is None else STUDY_FACTS
+    require_all(findings, checks, done, profile, facts)
     return Preflight(findings, done.host_key, started, now())
 
 
@@ -78,7 +82,11 @@ def read_markers(text: str) -> Findings:
 
 
 def require_all(
-    findings: Findings, checks: Sequence[PreflightCheck], done: Done, profile: Profile
+    findings: Findings,
+    checks: Sequence[PreflightCheck],
+    done: Done,
+    profile: Profile,
+    facts: Sequence[str] = FACTS,
 ) -> None:
     """Raise for the first check that failed, or that did not say that it held."""
     where = f"preflight on {profile.where}"
@@ -89,7 +97,7 @@ def require_all(
         raise kind(f"{name}: {detail}{more}", where=where, mend=_MEND.get(name))
     expected = expected_markers(profile, checks)
     silent = [name for name in expected if name not in findings.held]
-    silent += [f"fact {name}" for name in FACTS if name not in findings.facts]
+    silent += [f"fact {name}" for name in facts if name not in findings.facts]
     if profile.ssh is not None and done.host_key is None:
         silent.append("host_key")
     if silent:

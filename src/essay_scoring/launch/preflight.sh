@@ -74,8 +74,11 @@ check_container() {
 }
 
 check_live() {
-    local who
+    local who name
     who=$(who_lives "$run")
+    for name in $folders; do
+        [[ -n $who ]] || who=$(who_lives "$name")
+    done
     if [[ -n $who ]]; then fail live "$who"; else ok live "$run"; fi
 }
 
@@ -93,6 +96,7 @@ main() {
     local check said
     failed=
     run=
+    folders=
     for check in "${host_checks[@]}"; do
         "check_$check"
         [[ -z $failed ]] || return 0
@@ -100,6 +104,8 @@ main() {
     said=$(program_checks)
     printf '%s\n' "$said"
     grep -q '^CHECK [a-z_]* failed' <<<"$said" && return 0
+    # Of a study, the folders that its steps work in.
+    folders=$(sed -n 's/^FACT folders "\([a-z0-9_./ -]*\)"$/\1/p' <<<"$said")
     run=$(sed -n 's/^FACT run "\([a-z0-9_.-]*\)"$/\1/p' <<<"$said")
     if [[ -z $run ]]; then
         echo "the program named no run" >&2

@@ -14,6 +14,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -82,17 +83,17 @@ def check_run(request: Request) -> str:
     from essay_scoring.records.manifest import is_complete
     from essay_scoring.runs.parts import missing_parts, parts_of
 
-    run = _run(request)
+    if request["study"] is not None:
+        return _study(request)
+    run = _run(request, request["config"])
     folder = run.workspace.runs / run.folder_name
-    receipt = folder / "receipt.json"
-    earlier = json.loads(receipt.read_text("utf-8")) if receipt.is_file() else None
     _tell("run", run.folder_name)
     _tell("data_sha256", run.prepared.data_sha256)
     _tell("splits_sha256", run.splits.sha256)
     _tell("complete", is_complete(folder))
     _tell("parts", [part.name for part in parts_of(run)])
     _tell("missing", missing_parts(run, folder))
-    _tell("earlier", earlier)
+    _tell("earlier", {run.folder_name: _receipt(folder)})
     return str(run.folder_name)
 
 
@@ -158,14 +159,16 @@ def check_gpu_memory(request: Request) -> str:
 
 
 def check_canary(request: Request) -> str:
-    """Take one training step of this very model, in its precision, where it will be trained."""
-    command = request["canary"]
+    """Take one training step of every model, in its precision, where it will be trained."""
+    return "; ".join(dict.fromkeys(_canary(request, *each) for each in request["canaries"]))
+
+
+def _canary(request: Request, config: dict[str, Any], command: list[str] | None) -> str:
     if command is None:
-        return _small_fit(request)
-    config = json.dumps(request["config"])
+        return _small_fit(request, config)
     path = Path(request["scratch"]) / f".canary-{os.getpid()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(config, "utf-8")
+    path.write_text(json.dumps(config), "utf-8")
     try:
         done = _program([command[0], str(path), *command[1:]], request["canary_seconds"])
     finally:
@@ -263,26 +266,67 @@ def _of_version(what: str, found: str, prefix: str) -> str:
     return found
 
 
-def _run(request: Request) -> Any:
-    """Return the run of the request's config, its data prepared."""
+def _study(request: Request) -> str:
+    """Read the study that was sent, and say which it is and what is left of each of its steps."""
+    from essay_scoring.core.progress import Progress
+    from essay_scoring.judging.study_plan import load_study
+    from essay_scoring.judging.study_steps import steps_of
+
+    sent, space = request["study"], _workspace(request)
+    Path(request["scratch"]).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".study-", dir=request["scratch"]) as folder:
+        for name, text in sent["texts"].items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        study = load_study(Path(folder) / sent["path"], sent["set"])
+        steps = steps_of(study, space, Progress())
+        if steps.sha256 != sent["sha256"]:
+            raise Refused("the study read there is not the one that was sent")
+        name, all_steps = steps.folder.name, steps.all()
+        base = steps.base
+    folders = {run: space.runs / run for step in all_steps for run in step.runs}
+    folders[f"studies/{name}"] = steps.folder
+    _tell("run", name)
+    _tell("folders", " ".join(folders))
+    _tell("data_sha256", base.prepared.data_sha256)
+    _tell("splits_sha256", base.splits.sha256)
+    _tell("complete", steps.is_complete)
+    _tell("configs", steps.config_hashes())
+    _tell("steps", [step.model_dump() for step in all_steps])
+    _tell("earlier", {run: _receipt(path) for run, path in folders.items()})
+    return str(name)
+
+
+def _receipt(folder: Path) -> Any:
+    """Return the receipt that lies in a folder, None where there is none."""
+    path = folder / "receipt.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _run(request: Request, config: dict[str, Any]) -> Any:
+    """Return the run of a config, its data prepared."""
     from essay_scoring.core.progress import Progress
     from essay_scoring.core.settings import build_settings
-    from essay_scoring.data.corpora import data_folder
     from essay_scoring.records.config import RunConfig
-    from essay_scoring.records.workspace import Workspace
     from essay_scoring.runs.run import open_run
 
-    config = build_settings(RunConfig, request["config"], "config")
+    return open_run(build_settings(RunConfig, config, "config"), _workspace(request), Progress())
+
+
+def _workspace(request: Request) -> Any:
+    from essay_scoring.data.corpora import data_folder
+    from essay_scoring.records.workspace import Workspace
+
     data = Path(request["data"]) if request["data"] else data_folder()
-    space = Workspace(Path(request["runs"]), Path(request["cache"]), data)
-    return open_run(config, space, Progress())
+    return Workspace(Path(request["runs"]), Path(request["cache"]), data)
 
 
-def _small_fit(request: Request) -> str:
+def _small_fit(request: Request, config: dict[str, Any]) -> str:
     """Fit the scorer on a few essays; its predictions must be finite numbers."""
     from essay_scoring.models.context import Job
 
-    run = _run(request)
+    run = _run(request, config)
     fold = run.design.folds[0]
     train, essays = run.prepared.train, run.prepared.train.essays
     fit, dev = (rows[:: len(rows) // 48 + 1] for rows in run.design.training_rows([fold]))

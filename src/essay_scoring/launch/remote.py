@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.launch.invocation import LAUNCHES, entry, python, variable
-from essay_scoring.launch.launch_state import State, read_observation, state_of
+from essay_scoring.launch.launch_state import Observed, State, read_observation, state_of
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.scripts import host_script
 from essay_scoring.launch.transport import (
@@ -21,6 +21,7 @@ from essay_scoring.launch.transport import (
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,199}")
+_STEP = re.compile(r"[a-z0-9][a-z0-9_.:-]*(/[0-9]+)?")
 _REFUSED = re.compile(r"^REFUSED cancel (.*)$", re.MULTILINE)
 _CANCELLED = re.compile(r"^CANCELLED (.*)$", re.MULTILINE)
 
@@ -34,8 +35,12 @@ class Remote:
 
     def state(self) -> State:
         """Return how the run stands; InputError where that cannot be told."""
+        return state_of(self.observed(), self.profile.where)
+
+    def observed(self) -> Observed:
+        """Return what the host and its scheduler tell of the run."""
         done = self.transport.script(host_script(self.profile, "observe.sh"), self.run)
-        return state_of(read_observation(done.out, self.profile.where), self.profile.where)
+        return read_observation(done.out, self.profile.where)
 
     def cancel(self) -> str:
         """End the run and wait until it has ended; InputError where it does not."""
@@ -47,9 +52,15 @@ class Remote:
             raise InputError("the host did not say whether it has ended", where=self.profile.where)
         return cancelled[1]
 
-    def log(self, start: int = 0) -> bytes | None:
-        """Return the driver's log from a byte on; None where there is no log."""
-        path = f"{LAUNCHES}/{self.run}/driver.log"
+    def log(self, start: int = 0, step: str = "") -> bytes | None:
+        """Return the driver's log from a byte on; None where there is no log.
+
+        `step` is one of a study's, or a task of it: STEP/TASK.
+        """
+        if step and not _STEP.fullmatch(step):
+            raise InputError(f"{step!r} is no step of a study", mend="name it as `status` does")
+        place = f"/steps/{step}" if step else ""
+        path = f"{LAUNCHES}/{self.run}{place}/driver.log"
         lines = [
             variable("folder", self.profile.folder),
             variable("log", f"{self.profile.runs}/{path}"),

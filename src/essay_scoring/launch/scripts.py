@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,14 @@ from essay_scoring.launch.invocation import (
     variable,
 )
 from essay_scoring.launch.profile import Profile, SlurmSettings
+from essay_scoring.launch.study_order import SentStudy
 from essay_scoring.records import provenance
 from essay_scoring.records.config import RunConfig, config_values
 
 SCREEN = "/usr/bin/screen"
 
 _HERE = Path(__file__).parent
-_TOOLS = ("awk", "base64", "df", "flock", "paste", "sed", "timeout")
+_TOOLS = ("awk", "base64", "df", "flock", "gzip", "paste", "sed", "timeout")
 _BACKEND_TOOLS = {
     "local": ("setsid",),
     "ssh-screen": (SCREEN,),
@@ -47,29 +49,34 @@ _GRACE_MINUTES = 2
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be launched where: `array` cuts the run into parts, one job of an array each."""
+    """What is to be launched where: `array` cuts the run into parts, one job of an array each.
+
+    With `study` it is that study, and `config` its reference's.
+    """
 
     profile: Profile
     config: RunConfig
     array: bool = False
+    study: SentStudy | None = None
 
     @property
-    def fine_tunes(self) -> bool:
-        """Whether the run fine-tunes a transformer."""
-        return self.config.scorer.family == "transformer"
+    def configs(self) -> list[RunConfig]:
+        """The configs of all that will be fitted."""
+        return [self.config] if self.study is None else self.study.configs
 
     @property
     def command(self) -> list[str]:
-        """The command of the whole run, up to its config."""
-        needs_gpu = self.profile.machine.gpu != "none"
-        if not self.fine_tunes or self.array:
+        """The command of the whole run or study, up to its config."""
+        if self.study is not None:
+            return ["study"]
+        if not _fine_tunes(self.config) or self.array:
             return ["cv"]
+        needs_gpu = self.profile.machine.gpu != "none"
         return ["transformer-finetune", *(["--require-gpu"] if needs_gpu else [])]
 
-    @property
-    def canary(self) -> list[str] | None:
-        """The command that takes one training step; None where the checks fit a few essays."""
-        if not self.fine_tunes:
+    def canary(self, config: RunConfig) -> list[str] | None:
+        """Return the command of one training step; None where the checks fit a few essays."""
+        if not _fine_tunes(config):
             return None
         gpu = ["--require-gpu"] if self.profile.machine.gpu != "none" else []
         return ["transformer-finetune", "--canary", *gpu, *folders(self.profile)]
@@ -77,14 +84,20 @@ class Order:
     def flags(self) -> dict[str, list[str]]:
         """Return every flag that each command of the program will be given on the host."""
         given = {self.command[0]: [*self.command[1:], *folders(self.profile)]}
-        if self.array:
+        if self.study is not None:
+            given["study"] += ["--step", "--part", "--exit-zero", *self.study.words]
+        elif self.array:
             given["cv"].append("--part")
-        if self.canary:
-            given.setdefault(self.canary[0], []).extend(self.canary[1:])
+        for canary in filter(None, map(self.canary, self.configs)):
+            given.setdefault(canary[0], []).extend(canary[1:])
         return {
             command: sorted({word for word in words if word.startswith("--")})
             for command, words in given.items()
         }
+
+
+def _fine_tunes(config: RunConfig) -> bool:
+    return config.scorer.family == "transformer"
 
 
 def preflight_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
@@ -111,13 +124,14 @@ def preflight_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
 
 
 def submit_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
-    """Return the script that starts a run; it takes run folder, receipt and parts as arguments."""
+    """Return the script that starts a run; it takes run folder, receipts and parts as arguments."""
     profile = order.profile
     program = [*python(profile), "-m", MODULE]
     seconds = math.ceil(profile.time_limit_minutes * 60)
     lines = [
         *_common(profile),
-        variable("starter", _STARTERS[profile.backend]),
+        variable("starter", "graph" if order.study else _STARTERS[profile.backend]),
+        variable("study", order.study.path if order.study else ""),
         variable("inside_runs", paths_of(profile).runs_from(paths_of(profile).inside)),
         variable("limit", str(seconds)),
         variable("minutes", str(math.ceil(seconds / 60) + _GRACE_MINUTES)),
@@ -129,7 +143,9 @@ def submit_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
         array("part_program", [*program, "cv"]),
         array("join_program", [*program, "cv"]),
         array("folders", folders(profile)),
+        array("changes", order.study.words if order.study else []),
         _writer("write_config", json.dumps(config_values(order.config), indent=2)),
+        _study_writer(order.study.texts if order.study else {}),
         _writer("write_driver", _text("drive.sh")),
         _writer("write_canary", node_script(order, checks)),
     ]
@@ -181,7 +197,8 @@ def request_of(order: Order) -> dict[str, Any]:
         "machine": profile.machine.model_dump(),
         "precision": profile.precision,
         "flags": order.flags(),
-        "canary": order.canary,
+        "canaries": [[config_values(each), order.canary(each)] for each in order.configs],
+        "study": None if order.study is None else _study_request(order.study),
         "canary_seconds": profile.preflight_minutes * 60,
     }
 
@@ -214,6 +231,24 @@ def _program_checks(order: Order, groups: Sequence[Sequence[str]]) -> str:
     source = f"{_text('program_checks.py')}\n\n{call}"
     start = array("python", [*entry(order.profile), *python(order.profile)])
     return f'{start}\nprogram_checks() {{\n    "${{python[@]}}" - {_here(source)}\n}}'
+
+
+def _study_request(sent: SentStudy) -> dict[str, Any]:
+    return {
+        "path": sent.path,
+        "texts": sent.texts,
+        "set": list(sent.overrides),
+        "sha256": sent.sha256,
+    }
+
+
+def _study_writer(texts: Mapping[str, str]) -> str:
+    """Return the bash function that writes a study's files below the folder it is given."""
+    lines = ["write_study() {", '    mkdir -p -- "$1" || return 1']
+    for path, text in texts.items():
+        folder, file = (shlex.quote(f"/{each}") for each in (Path(path).parent.as_posix(), path))
+        lines.append(f'    mkdir -p -- "$1"{folder} && cat >"$1"{file} {_here(text)}')
+    return "\n".join([*lines, "}"])
 
 
 def _writer(name: str, text: str) -> str:

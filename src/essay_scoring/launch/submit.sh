@@ -1,8 +1,9 @@
 # Starts a run, after host.sh: all of it, or nothing is left behind.
-# Arguments: RUN RECEIPT PARTS. RECEIPT is JSON in base64 in which @JOB@ and @TIME@ are still to be filled in; PARTS
-# are the numbers of the parts of an array that are missing, with commas, or `whole`.
-# Defined before: starter inside_runs limit minutes canary_minutes beat, the arrays entry sbatch program part_program
-# join_program folders, and the functions write_config, write_driver and write_canary.
+# Arguments: RUN RECEIPTS PARTS. RECEIPTS, in base64 and gzip, are lines `FOLDER RECEIPT`: a folder below the runs, and
+# JSON in base64 in which @JOB@ and @TIME@ are still to be filled in. PARTS are the numbers of the parts of an array
+# that are missing, with commas, or `whole`; of a study it is the graph of its steps in base64, as observe.sh reads it.
+# Defined before: starter study inside_runs limit minutes canary_minutes beat, the arrays entry sbatch program
+# part_program join_program folders changes, and the functions write_config, write_study, write_driver, write_canary.
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2317 # defined by the lines put before; starters are called by their names
 
@@ -12,26 +13,36 @@ refuse() {
     exit 0
 }
 
-undo() { # end what was started and take back the receipt
+undo() { # end what was started and take back the receipts
+    local folder
     [[ -z $started ]] || "end_$starter"
-    if [[ -n $receipt_is_ours ]]; then
-        rm -f -- "$runs/$run/receipt.json"
-        if [[ -f $launch/receipt.before ]]; then mv -f -- "$launch/receipt.before" "$runs/$run/receipt.json"; fi
-    fi
+    for folder in "${receipted[@]}"; do
+        rm -f -- "$runs/$folder/receipt.json"
+        if [[ -f $launch/before/$folder ]]; then mv -f -- "$launch/before/$folder" "$runs/$folder/receipt.json"; fi
+    done
 }
 
-write_receipt() { # write_receipt JOB
-    local text
-    text=$(base64 -d <<<"$receipt") || return 1
-    text=${text//@JOB@/$1}
+write_receipts() { # write_receipts JOB
+    local lines line
+    lines=$(base64 -d <<<"$receipts" | gzip -d) && [[ -n $lines ]] || return 1
+    mapfile -t lines <<<"$lines"
+    rm -rf -- "$launch/before"
+    for line in "${lines[@]}"; do
+        write_receipt "${line%% *}" "${line#* }" "$1" || return 1
+    done
+}
+
+write_receipt() { # write_receipt FOLDER RECEIPT JOB
+    local text path=$runs/$1
+    text=$(base64 -d <<<"$2") || return 1
+    text=${text//@JOB@/$3}
     text=${text//@TIME@/$(date -u +%FT%TZ)}
-    mkdir -p -- "$runs/$run" || return 1
-    rm -f -- "$launch/receipt.before"
-    if [[ -f $runs/$run/receipt.json ]]; then
-        cp -p -- "$runs/$run/receipt.json" "$launch/receipt.before" || return 1
+    mkdir -p -- "$path" || return 1
+    if [[ -f $path/receipt.json ]]; then
+        mkdir -p -- "$(dirname -- "$launch/before/$1")" && cp -p -- "$path/receipt.json" "$launch/before/$1" || return 1
     fi
-    receipt_is_ours=1
-    printf '%s\n' "$text" >"$runs/$run/.receipt.new" && mv -f -- "$runs/$run/.receipt.new" "$runs/$run/receipt.json"
+    receipted+=("$1")
+    printf '%s\n' "$text" >"$path/.receipt.new" && mv -f -- "$path/.receipt.new" "$path/receipt.json"
 }
 
 drive() { # drive PLACE COMMAND...: the words that run a command there
@@ -90,15 +101,18 @@ queue() { # queue NAME FLAGS...: submit `words` as a job; its number is left in 
     jobs+=("$name" "$job")
 }
 
-start_slurm() {
-    local after=(--kill-on-invalid-dep=yes)
-    # Held, so that nothing runs before the receipt lies in the run folder.
-    saved=("${entry[@]}")
+queue_canary() { # held, so that nothing runs before the receipts lie in their folders
+    local saved=("${entry[@]}")
     entry=()
     drive /canary bash "$launch/canary.sh"
     entry=("${saved[@]}")
     queue canary --hold --time="$canary_minutes"
     held_job=$job
+}
+
+start_slurm() {
+    local after=(--kill-on-invalid-dep=yes)
+    queue_canary
     if [[ $parts != whole ]]; then
         drive /parts "${part_program[@]}" "$inside_launch/config.json" "${folders[@]}"
         mkdir -p -- "$launch/parts"
@@ -109,6 +123,36 @@ start_slurm() {
         drive "" "${program[@]}" "$inside_launch/config.json" "${folders[@]}"
         queue train "${after[@]}" --dependency="afterok:$job" --time="$minutes"
     fi
+}
+
+start_graph() { # a job or an array for every step of a study that has something left to do
+    local lines line name after tasks step flags before
+    local -A numbers=()
+    queue_canary
+    numbers[canary]=$job
+    mapfile -t lines <"$launch/graph"
+    for line in "${lines[@]}"; do
+        read -r name after tasks _ <<<"$line"
+        [[ $tasks != "done" ]] || continue
+        flags=()
+        [[ $tasks = job ]] || flags=(--array="$tasks")
+        if [[ $name = judge ]]; then
+            drive "" "${program[@]}" "$inside_launch/study/$study" "${changes[@]}" --exit-zero "${folders[@]}"
+        else
+            drive "/steps/$name" "${program[@]}" "$inside_launch/study/$study" "${changes[@]}" --step "$name" "${folders[@]}"
+        fi
+        after=canary,$after
+        before=
+        for step in ${after//,/ }; do
+            [[ -z ${numbers[$step]-} ]] || before+=:${numbers[$step]}
+        done
+        queue "$name" --kill-on-invalid-dep=yes --dependency="afterok$before" --time="$minutes" "${flags[@]}"
+        numbers[$name]=$job
+    done
+}
+
+end_graph() {
+    end_slurm
 }
 
 end_slurm() {
@@ -125,13 +169,21 @@ read_back_slurm() { # every job is known to the scheduler; then the first may go
     scontrol release "$held_job" >/dev/null 2>&1 || refuse submit "the scheduler did not release job $held_job"
 }
 
+write_settings() {
+    if [[ $starter = graph ]]; then
+        write_study "$launch/study" && base64 -d <<<"$parts" >"$launch/graph"
+    else
+        write_config "$launch/config.json"
+    fi
+}
+
 main() {
     unset SLURM_ARRAY_TASK_ID # a launch from inside an array is no task of it
     run=$1
-    receipt=$2
+    receipts=$2
     parts=$3
     started=
-    receipt_is_ours=
+    receipted=()
     jobs=()
     [[ $run =~ ^[a-z0-9][a-z0-9_.-]*$ ]] || { echo "REFUSED submit $run is no name of a run" && return 0; }
     enter || refuse submit "there is no folder $folder"
@@ -143,18 +195,18 @@ main() {
     who=$(who_lives "$run")
     [[ -z $who ]] || refuse live "$who"
     trap 'refuse submit "it was interrupted"' HUP INT TERM
-    rm -rf -- "$launch"/{exit_code,reason,heartbeat,driver,jobs,canary,parts}
-    if ! { write_config "$launch/config.json" && write_driver "$launch/drive.sh" && write_canary "$launch/canary.sh"; }; then
+    rm -rf -- "$launch"/{exit_code,reason,heartbeat,driver,jobs,canary,parts,graph,steps,study}
+    if ! { write_settings && write_driver "$launch/drive.sh" && write_canary "$launch/canary.sh"; }; then
         refuse submit "$launch cannot be written"
     fi
     printf '%s\n' "$backend" >"$launch/backend"
-    if [[ $starter = slurm ]]; then
-        start_slurm
-        write_receipt "$(printf '%s=%s ' "${jobs[@]}")" || refuse submit "the receipt cannot be written"
+    if [[ $starter = slurm || $starter = graph ]]; then
+        "start_$starter"
+        write_receipts "$(printf '%s=%s ' "${jobs[@]}")" || refuse submit "the receipts cannot be written"
         printf '%s %s\n' "${jobs[@]}" >"$launch/jobs"
         read_back_slurm
     else
-        write_receipt "session=$run" || refuse submit "the receipt cannot be written"
+        write_receipts "session=$run" || refuse submit "the receipts cannot be written"
         # The driver must not inherit the lock of this submission.
         "start_$starter" 8>&- || refuse submit "it could not be started"
         await_driver || refuse submit "its driver did not come up within 30 s"

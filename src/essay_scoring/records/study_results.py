@@ -145,3 +145,19 @@ def read_study(source: Path) -> StudyRecord:
     Raises EvidenceError for a finished study that was changed.
     """
     return read_record(StudyRecord, verified_record(source))
+
+
+class StudyStep(Record):
+    """A step of a study: one job, or an array of one for each of `tasks`."""
+
+    name: str = Field(pattern="^[a-z0-9_.:-]+$", description="what --step takes")
+    after: tuple[str, ...] = Field(description="the steps that must have ended well before")
+    tasks: tuple[str, ...] = Field(default=(), description="tasks of an array; none for one job")
+    missing: tuple[int, ...] = Field(default=(), description="numbers of those not done")
+    is_done: bool = Field(description="whether nothing of it is left to do")
+    runs: tuple[str, ...] = Field(default=(), description="the run folders that it works in")
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array of tasks."""
+        return bool(self.tasks)
