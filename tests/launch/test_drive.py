@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -139,3 +140,18 @@ def test_arguments_reach_the_command_untouched(tmp_path: Path) -> None:
     hostile = ["a b", "$(id)", "'", '"', "\n", "*", "--", "", "-x"]
     code = f"import sys; raise SystemExit(sys.argv[1:] != {hostile!r})"
     assert drive(tmp_path, code, *hostile).wait(timeout=PATIENCE) == 0
+
+
+def test_an_end_that_meets_a_heartbeat_is_not_forgotten(tmp_path: Path) -> None:
+    for number in range(25):
+        place = tmp_path / str(number)
+        words = [str(place), str(place), "600", "600", "0", "sh", "-c", "sleep 0.05; exit 7"]
+        process = subprocess.Popen(["bash", str(DRIVE), *words])
+        await_that((place / "pid").exists)
+        # What the heart does once in some seconds, at every moment that there is.
+        deadline = time.monotonic() + PATIENCE / 4
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(0.01)
+        assert process.poll() == 7
+        assert recorded(place, "exit_code") == "7"

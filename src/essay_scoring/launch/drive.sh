@@ -63,7 +63,7 @@ on_beat() {
     fi
 }
 
-rm -f -- "$place/exit_code" "$place/reason" "$place/pid"
+rm -f -- "$place/exit_code" "$place/reason" "$place/pid" "$place/ended"
 record driver "$$"
 trap 'stop "terminated"' TERM
 trap 'stop "interrupted"' INT
@@ -72,8 +72,13 @@ trap on_beat USR1
 record heartbeat "$(date +%s)"
 echo "driver $$ starts at $(date -u +%FT%TZ)"
 
-# shellcheck disable=SC2016 # the inner shell is the one to expand them
-"${entry[@]}" sh -c 'echo "$$" >"$0" && exec "$@"' "$inside/pid" "$@" 9>&- &
+(
+    # Caught and dropped: what is ignored would be so in the command too.
+    trap : TERM INT HUP USR1
+    # shellcheck disable=SC2016 # the inner shell is the one to expand them
+    "${entry[@]}" sh -c 'echo "$$" >"$0" && exec "$@"' "$inside/pid" "$@"
+    record ended "$?"
+) 9>&- &
 child=$!
 (
     trap '' TERM INT HUP
@@ -86,9 +91,10 @@ while :; do
     heard=
     wait "$child"
     code=$?
-    # A signal ends `wait` too; the command has ended only where none was heard.
-    [[ -n $heard ]] || break
+    # A signal ends `wait` too. One that comes as the child ends makes bash forget the end, and wait for ever after.
+    [[ -n $heard ]] && kill -0 "$child" 2>/dev/null || break
 done
+[[ ! -f $place/ended ]] || code=$(<"$place/ended")
 trap '' TERM INT HUP USR1
 kill -KILL "$ticker" 2>/dev/null
 echo "driver $$ ends at $(date -u +%FT%TZ) with code $code"

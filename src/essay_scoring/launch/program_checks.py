@@ -283,19 +283,23 @@ def _study(request: Request) -> str:
         steps = steps_of(study, space, Progress())
         if steps.sha256 != sent["sha256"]:
             raise Refused("the study read there is not the one that was sent")
-        name, all_steps = steps.folder.name, steps.all()
-        base = steps.base
-    folders = {run: space.runs / run for step in all_steps for run in step.runs}
+        return _tell_steps(steps, space)
+
+
+def _tell_steps(steps: Any, space: Any) -> str:
+    """Say which study this is, what is left of each of its steps, and where they work."""
+    name, listed = str(steps.folder.name), steps.all()
+    folders = {run: space.runs / run for step in listed for run in step.runs}
     folders[f"studies/{name}"] = steps.folder
     _tell("run", name)
     _tell("folders", " ".join(folders))
-    _tell("data_sha256", base.prepared.data_sha256)
-    _tell("splits_sha256", base.splits.sha256)
+    _tell("data_sha256", steps.base.prepared.data_sha256)
+    _tell("splits_sha256", steps.base.splits.sha256)
     _tell("complete", steps.is_complete)
     _tell("configs", steps.config_hashes())
-    _tell("steps", [step.model_dump() for step in all_steps])
+    _tell("steps", [step.model_dump() for step in listed])
     _tell("earlier", {run: _receipt(path) for run, path in folders.items()})
-    return str(name)
+    return name
 
 
 def _receipt(folder: Path) -> Any:
