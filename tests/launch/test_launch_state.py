@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.launch.launch_state import State, read_observation, state_of
+from essay_scoring.launch.launch_state import State, graph_rows, read_observation, state_of
 from essay_scoring.launch.transport import UnreachableError
 
 
@@ -96,3 +96,74 @@ def test_nothing_in_a_log_makes_a_run_complete(lines: list[str]) -> None:
 @given(st.integers(1, 255), st.sampled_from(["", "terminated", "time limit of 9 s", "complete"]))
 def test_no_exit_code_but_zero_is_success(code: int, reason: str) -> None:
     assert state(f"code {code}", f"reason {reason}", "manifest there").word != "complete"
+
+
+GRAPH = (
+    "backend slurm",
+    "step columns - done 3 3",
+    "step fits:a:s columns,plans 0-1,4 2 5",
+    "step join:a:s fits:a:s job 0 1",
+    "step fits:b:s columns,plans 0 0 1",
+    "step judge plans,join:a:s job 0 1",
+    "job canary 1",
+    "job fits:a:s 2",
+    "job join:a:s 3",
+    "job fits:b:s 4",
+    "job judge 5",
+    "scheduler answers",
+)
+
+
+def test_a_graph_is_shown_step_by_step() -> None:
+    seen = (
+        *GRAPH,
+        "queue 2 COMPLETED None",
+        "queue 2 RUNNING None",
+        "queue 2 FAILED NonZeroExitCode",
+        "queue 3 PENDING Dependency",
+        "task fits:a:s 0 0",
+        "task fits:a:s 4 1",
+    )
+    text = "".join(f"SEEN {line}\n" for line in (*seen, "all"))
+    assert graph_rows(read_observation(text, "host")) == [
+        ("step", "done", "Slurm", "after"),
+        ("columns", "3/3", "done before", ""),
+        (
+            "fits:a:s",
+            "3/5",
+            "COMPLETED 1, RUNNING 1, FAILED 1, failed: 4 (job 2)",
+            "columns, plans",
+        ),
+        ("join:a:s", "0/1", "PENDING 1 (job 3)", "fits:a:s"),
+        ("fits:b:s", "0/1", "forgotten (job 4)", "columns, plans"),
+        ("judge", "0/1", "forgotten (job 5)", "plans, join:a:s"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (("queue 1 RUNNING None", "queue 2 PENDING Dependency"), "running: job canary"),
+        (
+            (
+                "queue 2 FAILED None",
+                "queue 3 PENDING DependencyNeverSatisfied",
+                "queue 4 RUNNING x",
+            ),
+            "running: job fits:b:s; failed: job fits:a:s: FAILED",
+        ),
+        (
+            ("queue 2 FAILED None", "queue 4 PENDING Resources"),
+            "queued: job fits:b:s (Resources); failed: job fits:a:s: FAILED",
+        ),
+        (
+            ("queue 2 FAILED None", "queue 3 CANCELLED x", "queue 4 COMPLETED None"),
+            "failed: job fits:a:s: FAILED",
+        ),
+        (("task fits:b:s 0 2",), "failed: job fits:b:s: exit code 2, bad input"),
+        ((), "killed: the scheduler knows it no more, and it recorded no exit code"),
+        (("code 0", "manifest there"), "complete"),
+    ],
+)
+def test_a_study_goes_on_while_any_of_its_jobs_can(seen: tuple[str, ...], line: str) -> None:
+    assert state(*GRAPH, *seen).line() == line

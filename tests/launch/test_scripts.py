@@ -49,7 +49,9 @@ def shellcheck(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(arguments(), max_size=8))
 @example(HOSTILE)
 def test_arguments_reach_a_command_byte_for_byte(tmp_path: Path, argv: list[str]) -> None:

@@ -324,7 +324,7 @@ def test_a_study_is_one_graph_whose_end_is_that_of_the_study_in_one_go(
 ) -> None:
     log = tmp_path / "computed"
     site.read_quick_columns(log)
-    path = three_arms(tmp_path / "study", "data.splits.n_splits=2")
+    path = three_arms(tmp_path / "study", "data.splits.n_splits=2", context=False)
     site.gate.touch()
     launched = site.launch_study(path)
     remote = site.remote(launched)
@@ -361,5 +361,5 @@ def test_a_study_is_one_graph_whose_end_is_that_of_the_study_in_one_go(
     here = run_study(path, Workspace(tmp_path / "runs", tmp_path / "cache", tmp_path))
     assert there.name == here.name
     assert verdicts(there) == verdicts(here)
-    assert len(predictions(here.parents[1])) == 4
+    assert len(predictions(here.parents[1])) == 3
     assert predictions(there.parents[1]) == predictions(here.parents[1])

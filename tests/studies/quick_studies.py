@@ -26,15 +26,20 @@ def use_quick_columns(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
 
 
 def three_arms(
-    folder: Path, *changed: str, top: Sequence[str] = ALL, seeds: Sequence[int] = (1,)
+    folder: Path,
+    *changed: str,
+    top: Sequence[str] = ALL,
+    seeds: Sequence[int] = (1,),
+    context: bool = True,
 ) -> Path:
-    """Write a study of a reference and three arms that names all its files by relative paths."""
+    """Write a study of three arms, and one for context, that names its files by relative paths."""
     lines = f"seeds = {list(seeds)}"
+    shown = arm("shown", kind="context", family="ridge", changed=changed)
     path = study_file(
         folder,
         arm("short", gates("hard"), changed=changed),
         arm("wide", gates("easy"), lines, family="ridge", changed=changed),
-        arm("shown", kind="context", family="ridge", changed=changed),
+        *([shown] if context else []),
         top=(*top, "seed_tolerance = 1.0"),
         changed=(*SMALL, *changed),
     )
