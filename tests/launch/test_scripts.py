@@ -138,6 +138,7 @@ def test_what_a_dry_run_prints_is_what_a_launch_sends(monkeypatch: pytest.Monkey
         def script(self, script: str, *arguments: str, seconds: float = 120) -> Done:
             sent.append(script)
             facts = {"run": '"r-1"', "complete": "false", "missing": "[0]", "parts": '["a"]'}
+            facts["earlier"] = '{"r-1": null}'
             told = "".join(f"FACT {name} {value}\n" for name, value in facts.items())
             return Done(0, holds(PROFILES["local"]) + told + "LAUNCHED session r-1\n", "")
 

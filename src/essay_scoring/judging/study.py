@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import read_record, write_record
@@ -81,7 +80,7 @@ class StudyRunner:
         folder = self.folder
 
         def work(opened: Session) -> Path:
-            write_json(folder / "config.json", self.study.values())
+            self.study.write(folder / "config.json")
             opened.plan(self._steps())
             self._run_arms(opened)
             decision = self._decide(opened)
@@ -187,7 +186,7 @@ class StudyRunner:
         """The study's folder, named by everything its decision depends on."""
         study, run = self.study, self.arms.base
         identity = {
-            **self.study.values(),
+            "study": study.sha256,
             "data": run.prepared.data_sha256,
             "splits": run.splits.sha256,
             "code": provenance.code_revision(),

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, model_validator
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.files import write_json
+from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.splits import Scheme
@@ -163,8 +165,16 @@ class Study:
             overrides.append(f"seed={seed}")
         return load_run_config(self.path.parent / arm.config, overrides)
 
-    def values(self) -> dict[str, Any]:
-        """Return what the study is: its settings, its arms' configs, its plans and searches."""
+    @property
+    def sha256(self) -> str:
+        """The hash of what the study asks for, whatever data it is asked about."""
+        return fingerprint(self._values())
+
+    def write(self, path: Path) -> None:
+        """Write what the study asks for: its settings, its arms' configs, plans and searches."""
+        write_json(path, self._values())
+
+    def _values(self) -> dict[str, Any]:
         main = self.schemes[0]
         return {
             "study": self.settings.model_dump(mode="json"),

@@ -105,11 +105,6 @@ class StudySteps:
         return self._runner.folder
 
     @property
-    def sha256(self) -> str:
-        """The hash of what the study asks for, whatever it is asked about."""
-        return fingerprint(self._study.values())
-
-    @property
     def base(self) -> Run:
         """A run of the reference, whose data and splits all share."""
         return self._runner.arms.base

@@ -92,7 +92,7 @@ while :; do
     wait "$child"
     code=$?
     # A signal ends `wait` too. One that comes as the child ends makes bash forget the end, and wait for ever after.
-    [[ -n $heard ]] && kill -0 "$child" 2>/dev/null || break
+    if [[ -z $heard ]] || ! kill -0 "$child" 2>/dev/null; then break; fi
 done
 [[ ! -f $place/ended ]] || code=$(<"$place/ended")
 trap '' TERM INT HUP USR1

@@ -281,7 +281,7 @@ def _study(request: Request) -> str:
             path.write_text(text, "utf-8")
         study = load_study(Path(folder) / sent["path"], sent["set"])
         steps = steps_of(study, space, Progress())
-        if steps.sha256 != sent["sha256"]:
+        if study.sha256 != sent["sha256"]:
             raise Refused("the study read there is not the one that was sent")
         return _tell_steps(steps, space)
 

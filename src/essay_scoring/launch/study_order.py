@@ -9,7 +9,6 @@ from pathlib import Path
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_text
-from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.settings import build_settings
 from essay_scoring.judging.study_plan import Study
 from essay_scoring.records.config import RunConfig
@@ -34,7 +33,7 @@ class SentStudy:
     @property
     def sha256(self) -> str:
         """The hash of what the study is."""
-        return fingerprint(self.study.values())
+        return self.study.sha256
 
     @property
     def configs(self) -> list[RunConfig]:
