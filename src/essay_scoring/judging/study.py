@@ -95,7 +95,7 @@ class StudyRunner:
 
     def _steps(self) -> int:
         """Return how many stages the work names: references, plans, arms, tuning, reports."""
-        study, settings = self._study, self._study.settings
+        study, settings = self.study, self.study.settings
         arms = len(study.schemes) + len(settings.candidates) + len(settings.context)
         return arms + 1 + bool(study.searches) + 1
 
