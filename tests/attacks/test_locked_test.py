@@ -98,7 +98,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Place:
             f"[evaluation]\nreplicates = 100\nmin_prompt_n = 5\n{CORPUS}"
         )
     file = study_file(place.home, arm("candidate", gates("easy")))
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8").replace(', "data.corpus.n_prompts=8"', "")
     for name, family in (("reference", "length"), ("candidate", "mean")):
         text = text.replace(f"{ROOT}/configs/smoke/{family}.toml", str(configs[name]))
     file.write_text(text, encoding="utf-8")

@@ -99,6 +99,9 @@ def done(*words: str) -> None:
     assert run(list(words)) in (0, 3, 4), words
 
 
+RUN = f"length-{'[0-9a-f]' * 12}"
+
+
 def make_home(home: Path) -> None:
     """Fill a folder, by the program itself where it writes such files."""
     home.mkdir()
@@ -115,14 +118,14 @@ def make_home(home: Path) -> None:
     done("optuna-sweep", str(home / "search.toml"), *places, *data)
     models = ["--models-dir", str(home / "models")]
     done("train", str(home / "length.toml"), "--coverage", "0.8", *models, *places, *data)
-    [decided] = (home / "runs").glob("length-[0-9]*")
+    [decided] = (home / "runs").glob(RUN)
     done("audit", str(decided), "--attack-essays", "2", *places, *data)
     for family, settings in SCORERS.items():
         scorer = build_scorer(settings, TrainingSettings(), context())
         scorer.fit(made_essays(60), made_essays(30, seed=1))
         scorer.save(home / "scorers" / family)
     for link, pattern in {
-        "run": "runs/length-[0-9]*",
+        "run": f"runs/{RUN}",
         "other": "runs/mean-*",
         "decision": "runs/studies/small-*",
         "found": "runs/searches/tiny-*",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.essays import Essays
-from essay_scoring.features.chunking import TokenisedEssay, load_tokenizer, tokenise
+from essay_scoring.features.chunking import TokenisedEssay, tokenise
 from essay_scoring.features.encoders import EncoderFolder
 from tests.models.transformer.architectures import (
     some_essays,
@@ -28,8 +28,10 @@ def same(some: list[TokenisedEssay], others: list[TokenisedEssay]) -> bool:
 def test_no_token_of_an_essay_is_lost_and_none_counts_twice(
     encoder: EncoderFolder, tmp_path: Path
 ) -> None:
+    from transformers import AutoTokenizer
+
     settings, essays = transformer_settings(encoder), some_essays()
-    tokenizer = load_tokenizer(encoder.path)
+    tokenizer = AutoTokenizer.from_pretrained(encoder.path)
     for text, essay in zip(
         essays.texts, tokenise(essays.texts, encoder, settings.encoder, tmp_path), strict=True
     ):
