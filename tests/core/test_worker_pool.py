@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pytest
 
 from essay_scoring.core import worker_pool
@@ -165,3 +166,10 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     )
     assert done.stdout == "this script runs once\n1 2 3\n"
     assert done.stderr == ""
+
+
+def test_a_worker_of_joblib_does_its_work_itself() -> None:
+    """As scikit-learn has estimators fitted with `n_jobs`, which share the cores already."""
+    work = joblib.delayed(worker_rows.shared_out)
+    results = joblib.Parallel(n_jobs=2)(work(text) for text in ("x", "xx"))
+    assert results == [(1, [1, 1]), (1, [2, 2])]

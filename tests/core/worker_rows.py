@@ -7,7 +7,7 @@ import sys
 import time
 
 from essay_scoring.core.errors import InputError, MissingExtraError
-from essay_scoring.core.worker_pool import map_parts, worker_count
+from essay_scoring.core.worker_pool import WORKERS_VARIABLE, map_parts, worker_count
 
 
 def process_id(text: str) -> int:
@@ -18,6 +18,12 @@ def process_id(text: str) -> int:
 
 def workers_within(text: str) -> int:
     return worker_count()
+
+
+def shared_out(text: str) -> tuple[int, list[int]]:
+    """Return how many workers there are where two are asked for, and what they return."""
+    os.environ[WORKERS_VARIABLE] = "2"
+    return worker_count(), [*map_parts(len, [text, text])]
 
 
 def refused(text: str) -> int:

@@ -47,6 +47,8 @@ def _without_main() -> Iterator[None]:
             data = usual(name)
             if threading.get_ident() == thread:
                 data = {key: value for key, value in data.items() if key not in _MAIN}
+                # A worker of joblib was started in a way that a plain process does not know.
+                data["start_method"] = "spawn"
             return data
 
         spawn.get_preparation_data = _told

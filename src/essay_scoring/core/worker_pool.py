@@ -35,10 +35,13 @@ Result = TypeVar("Result")
 def worker_count() -> int:
     """Return how many workers to use: those asked for, else one a core, at most eight.
 
+    In a worker of joblib, among others that share the cores, it is one, whatever is asked.
     Raises InputError where WORKERS_VARIABLE is no positive number.
     """
     asked = os.environ.get(WORKERS_VARIABLE, "")
     if _ALONE.get():
+        return 1
+    if _among_others():
         return 1
     if not asked:
         return min(_MOST_WORKERS, cores())
@@ -67,6 +70,11 @@ def in_this_process() -> Iterator[None]:
         yield
     finally:
         _ALONE.reset(before)
+
+
+def _among_others() -> bool:
+    """Tell whether joblib started this process, as scikit-learn's `n_jobs` has it do."""
+    return type(multiprocessing.current_process()).__module__.startswith("joblib.")
 
 
 def map_parts(work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
