@@ -8,7 +8,8 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, JsonValue, model_validator
 
 from essay_scoring.core.fingerprint import fingerprint
-from essay_scoring.core.settings import Settings, build_settings, read_toml
+from essay_scoring.core.settings import Settings, build_settings
+from essay_scoring.records.config import read_extended_toml
 from essay_scoring.records.judgements import IdentityPart
 from essay_scoring.statistics.comparison import Metric
 
@@ -117,5 +118,5 @@ class GatePlan(Settings):
 
 
 def load_plan(path: Path) -> GatePlan:
-    """Return the plan of a TOML file; raise InputError naming the file and the full key."""
-    return build_settings(GatePlan, read_toml(path), str(path))
+    """Return the plan of a TOML file or a preset; raise InputError naming the file and the full key."""
+    return build_settings(GatePlan, read_extended_toml(path), str(path))

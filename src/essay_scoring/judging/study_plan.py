@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os.path
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.names import Name
-from essay_scoring.core.settings import Settings, build_settings, read_toml
+from essay_scoring.core.settings import Settings, build_settings
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.judging.power import FEWEST_SIMULATIONS
@@ -25,7 +24,9 @@ from essay_scoring.records.config import (
     config_values,
     extended_files,
     load_run_config,
+    read_extended_toml,
 )
+from essay_scoring.records.presets import settings_file, shown_name
 from essay_scoring.records.search_settings import Search, load_search
 from essay_scoring.records.study_results import Ending
 
@@ -163,7 +164,7 @@ class Study:
         overrides = [*arm.set, f'name="{arm.name}"', f'scheme="{scheme}"']
         if seed is not None:
             overrides.append(f"seed={seed}")
-        return load_run_config(self.path.parent / arm.config, overrides)
+        return load_run_config(settings_file(arm.config, self.path.parent), overrides)
 
     @property
     def sha256(self) -> str:
@@ -189,22 +190,24 @@ class Study:
         }
 
     def files(self) -> list[Path]:
-        """Return every file that the study is read from, each named from the one that names it."""
-        folder, found = self.path.parent, [self.path]
+        """Return every file that the study is read from, but for presets, as each is named."""
+        folder, found = self.path.parent, extended_files(self.path)
         for arm in self.settings.arms:
-            found += extended_files(folder / arm.config)
+            found += extended_files(settings_file(arm.config, folder))
         for candidate in self.settings.candidates:
-            found += [folder / gate for gate in candidate.gates]
+            for gate in candidate.gates:
+                found += extended_files(settings_file(gate, folder))
             if candidate.tuning is not None:
-                file = folder / candidate.tuning.search
+                file = settings_file(candidate.tuning.search, folder)
                 named = self.searches[candidate.name].settings.guardrails.reference
                 found += extended_files(file)
-                found += [] if named is None else extended_files(file.parent / named)
+                if named is not None:
+                    found += extended_files(settings_file(named, file.parent))
         return list(dict.fromkeys(found))
 
     def command(self, arm: Arm, scheme: Scheme, seed: int | None = None) -> str:
         """Return the command that does the run of `config` by itself, from where the study ran."""
-        config = Path(os.path.normpath(self.path.parent / arm.config)).as_posix()
+        config = shown_name(settings_file(arm.config, self.path.parent))
         changes = [*arm.set, *([] if seed is None else [f"seed={seed}"])]
         sets = [word for change in changes for word in ("--set", change)]
         words = ["essay-scoring", "cv", config, "--run-name", arm.name, "--scheme", scheme, *sets]
@@ -218,20 +221,21 @@ def tuned_name(arm: Arm) -> str:
 
 def is_study(path: Path) -> bool:
     """Tell whether a file is a study, and not a run config; InputError if it cannot be read."""
-    return path.suffix != ".json" and "candidates" in read_toml(path)
+    return path.suffix != ".json" and "candidates" in read_extended_toml(path)
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Return the study of a TOML file; every config, plan and search it names is read now.
+    """Return the study of a TOML file or a preset; every config, plan and search it names is read now.
 
     Each `a.b=value` of `overrides` is laid over all arms whose config has that setting. Raises
     InputError for the first thing that is wrong, and where arms differ in their data.
     """
-    settings = build_settings(StudySettings, read_toml(path), str(path))
+    path = settings_file(path)
+    settings = build_settings(StudySettings, read_extended_toml(path), str(path))
     for override in overrides:
         settings = _overridden(settings, override, path)
     plans = {
-        arm.name: tuple(load_plan(path.parent / gate) for gate in arm.gates)
+        arm.name: tuple(load_plan(settings_file(gate, path.parent)) for gate in arm.gates)
         for arm in settings.candidates
     }
     study = Study(path, settings, plans, {})
@@ -265,7 +269,7 @@ def _overridden(settings: StudySettings, override: str, path: Path) -> StudySett
     having = {
         arm.name
         for arm in settings.arms
-        if _has(config_values(load_run_config(path.parent / arm.config, arm.set)), key.split("."))
+        if _has(config_values(load_run_config(settings_file(arm.config, path.parent), arm.set)), key.split("."))
     }
     if not having:
         raise InputError(
@@ -311,11 +315,11 @@ def _search(study: Study, arm: Candidate, tuning: Tuning) -> Search:
     main = study.schemes[0]
     own: dict[str, Any] = {
         "name": f"{study.settings.name[:40]}-{arm.name[:20]}",
-        "config": str((study.path.parent / arm.config).resolve()),
+        "config": str(settings_file(arm.config, study.path.parent).resolve()),
         "set": [*arm.set, f'name="{tuned_name(arm)}"', f'scheme="{main}"'],
         "trials": tuning.trials,
     }
-    path = study.path.parent / tuning.search
+    path = settings_file(tuning.search, study.path.parent)
     search = load_search(
         path, [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in own.items()]
     )

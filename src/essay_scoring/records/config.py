@@ -18,6 +18,7 @@ from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.data_settings import DataSettings
 from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
+from essay_scoring.records.presets import PRESETS, settings_file
 
 Baseline = Literal["mean", "length", "ridge"]
 
@@ -50,42 +51,73 @@ class RunConfig(Settings):
 
 
 def load_run_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """Return the config of a TOML file (or of a saved config.json) with `a.b=value` overrides."""
+    """Return the config of a TOML file, a preset or a saved config.json, `a.b=value` laid over it.
+
+    A file that holds something else is refused by the command that would take it.
+    """
     values = read_json(path) if path.suffix == ".json" else read_extended_toml(path)
     if not isinstance(values, dict):
         raise InputError("holds no table of settings", where=str(path), mend="check the file")
+    _refuse_other_kinds(values, path)
     return build_settings(RunConfig, apply_overrides(values, overrides), str(path))
 
 
+_OTHER_KINDS = {
+    "candidates": ("a study", "essay-scoring study {}"),
+    "checks": ("a gate plan", "name it in a study, or: essay-scoring power {} --reference RUN"),
+    "space": ("a search", "essay-scoring optuna-sweep {}"),
+}
+"""What a settings file is that has a certain key, and the command that takes it."""
+
+
+def _refuse_other_kinds(values: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError for a study, a plan or a search where a run config was meant."""
+    for key, (kind, command) in _OTHER_KINDS.items():
+        if key in values and "scorer" not in values:
+            raise InputError(
+                f"this is {kind}, not the config of a run",
+                where=str(path),
+                mend=command.format(path),
+            )
+
+
 def read_extended_toml(path: Path) -> dict[str, Any]:
-    """Return a TOML file's tables laid over those of the file its `extends` names, and so on."""
+    """Return a TOML file's tables laid over those of what its `extends` names, and so on.
+
+    Those are files relative to it, or presets; of several, each is laid over those before it.
+    """
     merged: dict[str, Any] = {}
-    for _, layer in reversed(_layers(path)):
+    for _, layer in _layers(settings_file(path)):
         merged = lay_over(merged, layer)
     return merged
 
 
 def extended_files(path: Path) -> list[Path]:
-    """Return a TOML file and those that it extends, each as it is named by the one before."""
-    return [file for file, _ in _layers(path)]
+    """Return a TOML file and those that it extends, but for presets, as each is named."""
+    files = [file for file, _ in _layers(settings_file(path))]
+    return [file for file in reversed(files) if not file.resolve().is_relative_to(PRESETS)]
 
 
-def _layers(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return a TOML file and those that it extends, with their own tables."""
-    layers: list[tuple[Path, dict[str, Any]]] = []
-    current: Path | None = path
-    while current is not None:
-        if current.resolve() in [file.resolve() for file, _ in layers]:
-            raise InputError("extends itself", where=str(current), mend="break the circle")
-        values = read_toml(current)
-        base = values.pop("extends", None)
-        if not isinstance(base, str | None):
-            raise InputError(
-                "extends: not the path of a file", where=str(current), mend="write it as text"
-            )
-        layers.append((current, values))
-        current = current.parent / base if base is not None else None
-    return layers
+def _layers(path: Path, above: tuple[Path, ...] = ()) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the files that a TOML file extends, then the file, each with its own tables.
+
+    `above` are the files that extend it.
+    """
+    if path.resolve() in above:
+        raise InputError("extends itself", where=str(path), mend="break the circle")
+    values = read_toml(path)
+    named = values.pop("extends", [])
+    bases = [named] if isinstance(named, str) else named
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise InputError(
+            "extends: not the path of a file", where=str(path), mend="write it as text"
+        )
+    below: list[tuple[Path, dict[str, Any]]] = []
+    for base in bases:
+        below += _layers(settings_file(base, path.parent), (*above, path.resolve()))
+    return [*below, (path, values)]
+
+
 
 
 def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from essay_scoring.records.config import (
     load_run_config,
     read_extended_toml,
 )
+from essay_scoring.records.presets import settings_file
 
 Objective = Literal["worst_prompt_qwk_then_mean_qwk", "bottom_k_mean", "shrunken_worst", "mean_qwk"]
 Mode = Literal["nested", "flat"]
@@ -147,6 +148,7 @@ def load_search(
     `beyond_cap` is the reason for more than CAP trials. Raises InputError for the first thing that
     is wrong.
     """
+    path = settings_file(path)
     values = apply_overrides(read_extended_toml(path), overrides)
     settings = build_settings(SearchSettings, values, str(path))
     if settings.trials > CAP and not beyond_cap:
@@ -155,9 +157,9 @@ def load_search(
             where=str(path),
             mend="lower it, or give a reason with --trials-beyond-cap REASON",
         )
-    base = load_run_config(path.parent / settings.config, settings.set)
+    base = load_run_config(settings_file(settings.config, path.parent), settings.set)
     named = settings.guardrails.reference
-    reference = base if named is None else load_run_config(path.parent / named)
+    reference = base if named is None else load_run_config(settings_file(named, path.parent))
     _require_same_judging(base, reference, path)
     return Search(settings, base, reference, allow_tail_regression, beyond_cap)
 
