@@ -12,6 +12,7 @@ from essay_scoring.core.files import write_text
 from tests.conftest import PATIENCE, ROOT, SMOKE
 
 COMMANDS = {
+    "init": ["study.toml", "gate.toml", "folds.csv", "--yes", "no essay text"],
     "validate": ["Writes nothing"],
     "prepare-dataset": ["prepared.json", "dataset_integrity_report.md"],
     "make-splits": ["splits.json"],

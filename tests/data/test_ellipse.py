@@ -13,7 +13,7 @@ from essay_scoring.data.data_settings import DataSettings, EllipseCorpus
 from essay_scoring.data.locked import open_locked
 from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import SCHEMES, read_splits
-from tests.conftest import ROOT
+from essay_scoring.records.presets import settings_file
 
 pytestmark = pytest.mark.corpus
 
@@ -23,8 +23,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     corpus, folder = EllipseCorpus(), data_folder()
     if not (folder / corpus.train).is_file():
         pytest.skip(f"the real essays are not in {folder}: set ESSAY_SCORING_DATA")
-    shipped = read_toml(ROOT / "configs" / "data" / "ellipse.toml")["data"]
-    settings = build_settings(DataSettings, shipped, "configs/data/ellipse.toml")
+    shipped = read_toml(settings_file("preset:ellipse/data"))["data"]
+    settings = build_settings(DataSettings, shipped, "preset:ellipse/data")
     return prepare(settings, folder, tmp_path_factory.mktemp("cache"), Progress())
 
 

@@ -7,7 +7,12 @@ import pytest
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.corpora import data_folder, load_locked_essays
-from essay_scoring.data.data_settings import DataSettings, SplitSettings, SyntheticCorpus
+from essay_scoring.data.data_settings import (
+    DataSettings,
+    EllipseCorpus,
+    SplitSettings,
+    SyntheticCorpus,
+)
 from essay_scoring.data.locked import open_locked
 from essay_scoring.data.preparation import PreparedData, prepare
 from tests.data.corpus_files import made_rows, table_settings, write_csv
@@ -40,7 +45,7 @@ def test_the_data_folder_is_the_default(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ESSAY_SCORING_DATA", str(tmp_path))
     assert open_locked(prepared).scores.tolist() == [1, 4]
     monkeypatch.delenv("ESSAY_SCORING_DATA")
-    assert data_folder() == Path("../shared/data")
+    assert data_folder() == Path("data")
 
 
 def test_preparation_never_looks_at_locked_scores(tmp_path: Path) -> None:
@@ -76,3 +81,15 @@ def test_no_locked_test_to_open(tmp_path: Path) -> None:
     assert load_locked_essays(prepared.settings.corpus, tmp_path) is None
     with pytest.raises(InputError, match="there is no locked test"):
         open_locked(prepared, tmp_path)
+
+
+def test_a_corpus_is_sought_beside_its_config_and_then_in_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ESSAY_SCORING_DATA", raising=False)
+    corpus = EllipseCorpus(train="train.csv")
+    assert data_folder(corpus, tmp_path) == Path("data")
+    (tmp_path / "train.csv").write_text("id")
+    assert data_folder(corpus, None, tmp_path) == tmp_path
+    monkeypatch.setenv("ESSAY_SCORING_DATA", "elsewhere")
+    assert data_folder(corpus, tmp_path) == Path("elsewhere")

@@ -17,19 +17,20 @@ from typing import Any
 import pytest
 import typer.main
 
-from essay_scoring.cli.main import app
+from essay_scoring.cli.main import app, run
 from essay_scoring.data.data_settings import SyntheticCorpus, TableCorpus
 from essay_scoring.data.synthetic import generate
 from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.launch.profile import load_profile
 from essay_scoring.records.config import load_run_config
+from essay_scoring.records.presets import PRESETS
 from essay_scoring.records.search_settings import load_search
 from tests.conftest import ROOT
 from tests.docs.shown import Shown, blocks, commands_of, pages, to_run
 
 COMMANDS = [command for page in pages() for command in commands_of(page)]
-ASAP = ROOT / "configs" / "examples" / "asap"
+ASAP = PRESETS / "asap"
 OWN_CORPUS, QUICKSTART = ROOT / "docs" / "own-corpus.md", ROOT / "docs" / "quickstart.md"
 READERS: dict[str, Callable[[Path], object]] = {
     "studies": load_study,
@@ -79,13 +80,11 @@ CONFIGS = sorted({path for shown in COMMANDS for path in names_of_configs(shown)
 
 @pytest.mark.parametrize("path", CONFIGS, ids=str)
 def test_a_config_that_is_named_can_be_read(path: Path) -> None:
-    """By the folder it lies in, or by its name where an example has them side by side."""
-    stems = {"study": "studies", "gate": "gates"}
-    kind = stems.get(path.stem) if path.parent.name == "asap" else path.parent.name
-    if path.stem == "data" or path.parent.name == "data":
+    """By the folder it lies in."""
+    if path.parent.name == "data":
         assert (ROOT / path).is_file()
     else:
-        READERS.get(kind or "", load_run_config)(ROOT / path)
+        READERS.get(path.parent.name, load_run_config)(ROOT / path)
 
 
 def test_overrides_that_are_shown_fit_their_configs() -> None:
@@ -105,16 +104,19 @@ def test_the_index_names_every_page() -> None:
         assert page.name == "README.md" or f"]({page.name})" in index, page.name
 
 
-def test_pages_show_the_example_as_it_is_shipped() -> None:
+def test_pages_show_what_init_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_asap(tmp_path / "corpus")
+    assert run(["init", "corpus/essays.csv", "--out", "asap", "--yes"]) == 0
     shown = blocks(OWN_CORPUS.read_text(encoding="utf-8"), "toml")
     for name in ("data.toml", "gate.toml"):
-        assert (ASAP / name).read_text(encoding="utf-8") in shown
+        assert (tmp_path / "asap" / name).read_text(encoding="utf-8") in shown
 
 
-def test_every_config_of_the_example_has_one_corpus() -> None:
+def test_every_preset_of_the_example_has_one_corpus() -> None:
     """raters.toml alone takes other columns: those of the two raters, with their scales."""
-    configs = {name: load_run_config(ASAP / f"{name}.toml") for name in ("reference", "candidate")}
-    assert configs["reference"].data == configs["candidate"].data
+    configs = {name: load_run_config(ASAP / f"{name}.toml") for name in ("reference", "catboost")}
+    assert configs["reference"].data == configs["catboost"].data
     corpus = load_run_config(ASAP / "raters.toml").data.corpus
     assert isinstance(corpus, TableCorpus)
     assert corpus.columns.second_score == "rater2_domain1"

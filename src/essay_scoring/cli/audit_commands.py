@@ -14,6 +14,7 @@ from essay_scoring.cli.options import (
     CacheFolder,
     DataFolder,
     RunsFolder,
+    run_workspace,
     workspace,
 )
 from essay_scoring.cli.progress_display import progress_display
@@ -54,7 +55,7 @@ def audit(
     from essay_scoring.reports.audit_report import audit_text, write_audit_reports
     from essay_scoring.reports.runs_index import listed_again
 
-    space = workspace(runs_dir, cache_dir, data_dir)
+    space = run_workspace(run, workspace(runs_dir, cache_dir, data_dir), data_dir)
     found = audit_run(run, space, progress_display(), attack_essays=attack_essays)
     folder = space.runs / "audits" / found.record.run.folder if out is None else out
     paths = write_audit_reports(found.record, folder, read_run(run))
@@ -85,7 +86,7 @@ def explain(
     from essay_scoring.reports.explain_report import explain_text, write_explain_reports
     from essay_scoring.reports.runs_index import listed_again
 
-    space = workspace(runs_dir, cache_dir, data_dir)
+    space = run_workspace(run, workspace(runs_dir, cache_dir, data_dir), data_dir)
     refit_seeds = seeds if drop_columns else 0
     record = explain_run(run, space, progress_display(), refit_seeds=refit_seeds)
     folder = space.runs / "audits" / record.run.folder if out is None else out

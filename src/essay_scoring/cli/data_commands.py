@@ -39,12 +39,13 @@ def prepare_dataset(
     locked.parquet, rows_dropped.csv, splits.json, prepared.json and
     reports/dataset_integrity_report.md.
     """
-    from essay_scoring.cli.options import workspace
+    from essay_scoring.cli.options import config_workspace, workspace
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.data.preparation import prepare
 
     settings = _data_settings(config, overrides or [])
     space = workspace(RUNS, cache_dir, data_dir)
+    space = config_workspace(config, settings.corpus, space, data_dir)
     prepared = prepare(
         settings, space.data, space.prepared, progress_display(), tell=lambda _: None
     )

@@ -109,7 +109,7 @@ def _encoders(encoders: list[dict[str, Any]], hub: list[dict[str, str]]) -> Iter
 def _data(data: dict[str, Any]) -> Iterator[str]:
     absent = "" if data["exists"] else " (absent; --data-dir names another)"
     yield f"\ndata: {data['folder']}{absent}"
-    yield f"  {_mark(data['ellipse'])} ELLIPSE: configs/ellipse_*.toml and the studies on it"
+    yield f"  {_mark(data['ellipse'])} ELLIPSE: preset:ellipse/study, configs/ellipse_*.toml"
     yield f"  {_mark(True)} synthetic: configs/synthetic_*.toml, made here"
     if data["tables"]:
         yield f"  other tables: {', '.join(data['tables'])}"

@@ -119,10 +119,11 @@ def schemas(out: OutFolder) -> None:
 def _second_scores(run: Path, cache: Path, data: Path | None) -> dict[str, float]:
     """Return the second rater's scores of a run's essays by id, NaN where there is none."""
     from essay_scoring.audits.audited_run import open_finished
-    from essay_scoring.cli.options import workspace
+    from essay_scoring.cli.options import run_workspace, workspace
     from essay_scoring.cli.progress_display import progress_display
 
-    opened = open_finished(run, workspace(RUNS, cache, data), progress_display())
+    space = run_workspace(run, workspace(RUNS, cache, data), data)
+    opened = open_finished(run, space, progress_display())
     train = opened.run.prepared.train
     scores = [] if train.second_scores is None else train.second_scores.tolist()
     return dict(zip(train.essays.ids, scores, strict=False))

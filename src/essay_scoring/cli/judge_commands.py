@@ -18,6 +18,7 @@ from essay_scoring.cli.options import (
     CacheFolder,
     DataFolder,
     RunsFolder,
+    config_workspace,
     resume_command,
     workspace,
 )
@@ -202,14 +203,16 @@ def study(
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.judging.study_plan import load_study
 
-    space, progress = workspace(runs_dir, cache_dir, data_dir), progress_display()
+    planned, progress = load_study(file, overrides or ()), progress_display()
+    space = workspace(runs_dir, cache_dir, data_dir)
+    space = config_workspace(file, planned.corpus, space, data_dir)
     if step is not None:
-        return _do_step(load_study(file, overrides or ()), space, progress, step, part)
+        return _do_step(planned, space, progress, step, part)
     if trait:
         _require_none(record, results)
         code = _study_of_traits(file, trait, overrides or (), space, progress)
         return 0 if exit_zero else code
-    folder = _run_study(load_study(file, overrides or ()), space, progress)
+    folder = _run_study(planned, space, progress)
     code = _told(folder, record, results)
     return 0 if exit_zero else code
 

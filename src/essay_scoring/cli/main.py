@@ -29,6 +29,7 @@ from essay_scoring.cli import (
     doctor_commands,
     encoder_commands,
     export_commands,
+    init_commands,
     judge_commands,
     launch_commands,
     power_commands,
@@ -52,6 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 for commands in (
+    init_commands,
     data_commands,
     run_commands,
     transformer_commands,

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from essay_scoring.data.data_settings import TableFormat
+    from essay_scoring.data.data_settings import Corpus, TableFormat
     from essay_scoring.records.workspace import Workspace
 
 
@@ -48,7 +49,7 @@ DataFolder = Annotated[
         "--data-dir",
         envvar="ESSAY_SCORING_DATA",
         help="The folder that corpus paths are relative to.",
-        show_default="../shared/data",
+        show_default="the config's folder, or data",
     ),
 ]
 LedgerFolder = Annotated[
@@ -102,9 +103,49 @@ def table_format(encoding: str, separator: str, decimal: str, quoting: str) -> T
     return build_settings(TableFormat, values, "the command's options")
 
 
-def workspace(runs: Path, cache: Path, data: Path | None, ledgers: Path | None = None) -> Workspace:
-    """Return the folders of a command."""
+def workspace(runs: Path, cache: Path, data: Path | None) -> Workspace:
+    """Return the folders of a command that needs no corpus, or is told where its files are."""
     from essay_scoring.data.corpora import data_folder
     from essay_scoring.records.workspace import Workspace
 
-    return Workspace(runs, cache, data or data_folder(), ledgers)
+    return Workspace(runs, cache, data or data_folder())
+
+
+def config_workspace(
+    config: Path, corpus: Corpus, space: Workspace, data: Path | None
+) -> Workspace:
+    """Return the folders of a command on a config: the corpus may lie beside it."""
+    from essay_scoring.data.corpora import data_folder
+    from essay_scoring.runs.session import remembered_data
+
+    places = (config.parent, remembered_data(config.parent))
+    return replace(space, data=data or data_folder(corpus, *places))
+
+
+def run_workspace(run: Path, space: Workspace, data: Path | None) -> Workspace:
+    """Return the folders of a command on a run, which remembers where its data were."""
+    from essay_scoring.data.corpora import data_folder
+    from essay_scoring.records.config import load_run_config
+    from essay_scoring.runs.session import remembered_data
+
+    place = None if data else remembered_data(run)
+    if place is None:
+        return space
+    corpus = load_run_config(run / "config.json").data.corpus
+    return replace(space, data=data_folder(corpus, place))
+
+
+def named_columns(columns: Sequence[str], known: tuple[str, ...]) -> dict[str, str]:
+    """Return the file's names of columns by the names that are `known` here."""
+    from essay_scoring.core.errors import InputError
+
+    out = {}
+    for column in columns:
+        ours, separator, theirs = column.partition("=")
+        if not separator or ours not in known:
+            raise InputError(
+                f"--column {column!r} is not of the form NAME=THEIRS",
+                mend=f"NAME is one of {', '.join(known)}",
+            )
+        out[ours] = theirs
+    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,10 @@ from essay_scoring.cli.options import (
     RunsFolder,
     SchemeName,
     SeparatorOption,
+    config_workspace,
+    named_columns,
     resume_command,
+    run_workspace,
     settings_given,
     table_format,
     workspace,
@@ -93,6 +97,7 @@ def cv(
     flags = {"scheme": scheme, "name": run_name, "splits_path": splits_path}
     settings = load_run_config(config, [*(overrides or []), *settings_given(flags)])
     space = workspace(runs_dir, cache_dir, data_dir)
+    space = config_workspace(config, settings.data.corpus, space, data_dir)
     if part is None:
         cross_validate(settings, space)
     else:
@@ -161,7 +166,7 @@ def import_predictions(
         scales=_scales(scale),
         mapping=None if mapping is None else mapping.value,
         similar_prompts=similar_prompts.value,
-        columns=_renamed(column or [], importing.COLUMNS),
+        columns=named_columns(column or [], importing.COLUMNS),
         form=table_format(encoding, separator, decimal, quoting),
     )
     run = importing.import_predictions(
@@ -198,7 +203,10 @@ def final_test(
 
     folder = run_final_test(
         Decided(run, decision, again),
-        workspace(runs_dir, cache_dir, data_dir, ledger_dir),
+        replace(
+            run_workspace(run, workspace(runs_dir, cache_dir, data_dir), data_dir),
+            ledgers=ledger_dir,
+        ),
         progress_display(),
         resume=resume_command(),
     )
@@ -259,19 +267,3 @@ def _scales(text: str) -> ScoreScales:
         ) from None
     shared = {"low": low, "high": high, "step": step}
     return build_settings(ScoreScales, {"shared": shared}, f"--scale {text}")
-
-
-def _renamed(columns: list[str], known: tuple[str, ...]) -> dict[str, str]:
-    """Return the file's names of columns that are called something else there."""
-    from essay_scoring.core.errors import InputError
-
-    out = {}
-    for column in columns:
-        ours, separator, theirs = column.partition("=")
-        if not separator or ours not in known:
-            raise InputError(
-                f"--column {column!r} is not of the form NAME=THEIRS",
-                mend=f"NAME is one of {', '.join(known)}",
-            )
-        out[ours] = theirs
-    return out

@@ -20,6 +20,7 @@ from essay_scoring.cli.options import (
     QuotingOption,
     RunsFolder,
     SeparatorOption,
+    config_workspace,
     resume_command,
     table_format,
     workspace,
@@ -65,9 +66,10 @@ def train(
     from essay_scoring.scoring.train_model import TrainingOrder, train_model
 
     order = TrainingOrder(load_run_config(config, overrides or []), models_dir, coverage)
+    space = workspace(runs_dir, cache_dir, data_dir)
     folder = train_model(
         order,
-        workspace(runs_dir, cache_dir, data_dir),
+        config_workspace(config, order.config.data.corpus, space, data_dir),
         progress_display(),
         report=write_run_reports,
         resume=resume_command(),

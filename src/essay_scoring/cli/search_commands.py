@@ -17,6 +17,7 @@ from essay_scoring.cli.options import (
     DataFolder,
     Overrides,
     RunsFolder,
+    config_workspace,
     resume_command,
     workspace,
 )
@@ -77,9 +78,10 @@ def xgb_sweep(
     from essay_scoring.search.search_workers import Team
 
     sweep = GridSweep(load_run_config(config, overrides or []), load_grid(grid), objective.value)
+    space = workspace(runs_dir, cache_dir, data_dir)
     folder = run_grid(
         sweep,
-        workspace(runs_dir, cache_dir, data_dir),
+        config_workspace(config, sweep.base.data.corpus, space, data_dir),
         progress_display(),
         team=Team(workers),
         report=write_grid_reports,
@@ -127,14 +129,16 @@ def optuna_sweep(
     from essay_scoring.search.runner import run_search
     from essay_scoring.search.search_workers import Team
 
+    wanted = load_search(
+        search,
+        [*(overrides or []), *(['mode="flat"'] if flat else [])],
+        allow_tail_regression=allow_tail_regression,
+        beyond_cap=trials_beyond_cap,
+    )
+    space = workspace(runs_dir, cache_dir, data_dir)
     folder = run_search(
-        load_search(
-            search,
-            [*(overrides or []), *(['mode="flat"'] if flat else [])],
-            allow_tail_regression=allow_tail_regression,
-            beyond_cap=trials_beyond_cap,
-        ),
-        workspace(runs_dir, cache_dir, data_dir),
+        wanted,
+        config_workspace(search, wanted.base.data.corpus, space, data_dir),
         progress_display(),
         team=Team(workers, storage),
         reporters=Reporters(write_run_reports, write_search_reports),

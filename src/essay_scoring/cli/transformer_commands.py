@@ -17,6 +17,7 @@ from essay_scoring.cli.options import (
     Overrides,
     RunsFolder,
     SchemeName,
+    config_workspace,
     settings_given,
     workspace,
 )
@@ -117,6 +118,7 @@ def transformer_finetune(
     if require_gpu:
         fine_tuning.require_gpu()
     space = workspace(runs_dir, cache_dir, data_dir)
+    space = config_workspace(config, settings.data.corpus, space, data_dir)
     if canary:
         typer.echo(fine_tuning.run_smoke_step(settings, space, progress_display()).line())
     else:

@@ -41,12 +41,22 @@ _ELLIPSE_COLUMNS = TableColumns(
 )
 
 
+DATA = Path("data")
+"""Where the files of a corpus are sought that do not lie beside their config."""
+
 _ELLIPSE_SCALES = ScoreScales(shared=ScoreScale(low=1.0, high=5.0, step=0.5))
 
 
-def data_folder() -> Path:
-    """Return the folder that corpus paths are relative to: ESSAY_SCORING_DATA or ../shared/data."""
-    return Path(os.environ.get("ESSAY_SCORING_DATA") or "../shared/data")
+def data_folder(corpus: Corpus | None = None, *places: Path | None) -> Path:
+    """Return the folder that corpus paths are relative to.
+
+    That is ESSAY_SCORING_DATA, or the first of `places` that holds the corpus's file, or `data`.
+    """
+    named = os.environ.get("ESSAY_SCORING_DATA")
+    if named or corpus is None or isinstance(corpus, SyntheticCorpus):
+        return Path(named or DATA)
+    holds = (place for place in places if place and _paths(corpus, place)["train"].is_file())
+    return next(holds, DATA)
 
 
 @dataclass(frozen=True, eq=False)

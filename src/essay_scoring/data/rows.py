@@ -197,7 +197,8 @@ def require_file(path: Path) -> Path:
         raise InputError(
             "no such file",
             where=str(path),
-            mend="check the path, and that ESSAY_SCORING_DATA names the data folder",
+            mend="check the path; a corpus lies below the folder that --data-dir or "
+            "ESSAY_SCORING_DATA names, else beside its config, else below data",
         )
     return path
 

@@ -118,5 +118,5 @@ class GatePlan(Settings):
 
 
 def load_plan(path: Path) -> GatePlan:
-    """Return the plan of a TOML file or a preset; raise InputError naming the file and the full key."""
+    """Return the plan of a TOML file or a preset; InputError names the file and the full key."""
     return build_settings(GatePlan, read_extended_toml(path), str(path))

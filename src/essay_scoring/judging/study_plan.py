@@ -16,6 +16,7 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings
+from essay_scoring.data.data_settings import Corpus
 from essay_scoring.data.splits import Scheme
 from essay_scoring.judging.plans import GatePlan, load_plan
 from essay_scoring.judging.power import FEWEST_SIMULATIONS
@@ -159,6 +160,11 @@ class Study:
             {plan.sha256: plan for plans in self.plans.values() for plan in plans}.values()
         )
 
+    @property
+    def corpus(self) -> Corpus:
+        """The corpus of every arm."""
+        return self.config(self.settings.reference, self.schemes[0]).data.corpus
+
     def config(self, arm: Arm, scheme: Scheme, seed: int | None = None) -> RunConfig:
         """Return an arm's run config under a scheme, named after the arm."""
         overrides = [*arm.set, f'name="{arm.name}"', f'scheme="{scheme}"']
@@ -225,7 +231,7 @@ def is_study(path: Path) -> bool:
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Return the study of a TOML file or a preset; every config, plan and search it names is read now.
+    """Return the study of a TOML file or a preset; all that it names is read now.
 
     Each `a.b=value` of `overrides` is laid over all arms whose config has that setting. Raises
     InputError for the first thing that is wrong, and where arms differ in their data.
@@ -269,7 +275,10 @@ def _overridden(settings: StudySettings, override: str, path: Path) -> StudySett
     having = {
         arm.name
         for arm in settings.arms
-        if _has(config_values(load_run_config(settings_file(arm.config, path.parent), arm.set)), key.split("."))
+        if _has(
+            config_values(load_run_config(settings_file(arm.config, path.parent), arm.set)),
+            key.split("."),
+        )
     }
     if not having:
         raise InputError(

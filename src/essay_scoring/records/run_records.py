@@ -50,6 +50,9 @@ class Status(Record):
     heartbeat: str = Field(description="last sign of life, UTC, ISO 8601")
     finished: str | None = Field(default=None, description="end of the last session, UTC, ISO 8601")
     failure: Failure | None = Field(default=None, description="only where the state is `failed`")
+    data_folder: str | None = Field(
+        default=None, description="where the corpus's files were, for commands on the run"
+    )
 
 
 class ProgressRecord(Record):

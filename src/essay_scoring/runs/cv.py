@@ -32,6 +32,7 @@ def run_cv(run: Run, *, report: WriteReports, resume: str) -> RunRecord:
     folder = run.workspace.runs / run.folder_name
 
     def work(session: Session) -> RunRecord:
+        session.remember(run.workspace.data)
         write_start(run, folder)
         session.plan(_steps(run))
         if run.needs_columns:

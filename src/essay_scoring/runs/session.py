@@ -164,6 +164,10 @@ class Session:
         self._begin(name)
         self._write(stage=name)
 
+    def remember(self, data: Path) -> None:
+        """Keep where the corpus's files are, for commands on the finished run."""
+        self._write(data_folder=str(data.absolute()))
+
     def wrote(self, *paths: Path) -> None:
         """Name files and sealed folders that must be as they are now when the folder is sealed."""
         self._evidence |= {path: None if path.is_dir() else file_sha256(path) for path in paths}
@@ -237,6 +241,12 @@ def read_status(folder: Path) -> dict[str, Any]:
     progress = folder / "progress.json"
     status["progress"] = _values(ProgressRecord, progress) if progress.is_file() else None
     return status
+
+
+def remembered_data(folder: Path) -> Path | None:
+    """Return where the data of a run were, None where it does not say."""
+    status = stated(folder)
+    return None if status is None or status.data_folder is None else Path(status.data_folder)
 
 
 def first_start(folder: Path) -> str | None:

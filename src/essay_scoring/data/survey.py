@@ -1,0 +1,318 @@
+"""What a table of scored essays holds, as far as its header and its cells tell.
+
+Columns are found by their names, in the words of public corpora and of the field, and checked by
+their cells. What was found is a corpus's settings: whoever knows better corrects them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
+from essay_scoring.core.text import name_key, word_count
+from essay_scoring.data import cells
+from essay_scoring.data.data_settings import TableColumns, TableCorpus, TableFormat
+from essay_scoring.data.rows import AUTO, shown
+from essay_scoring.data.survey_words import (
+    FOLD,
+    GROUPS,
+    ID,
+    PREDICTED,
+    PROMPT,
+    RATER,
+    RATERS,
+    SCORE,
+    TEXT,
+    TRAITS,
+    TRUE,
+)
+from essay_scoring.data.tables import Table, read_table
+
+FEWEST_WORDS, MOST_GROUPS, MOST_SCORES = 15, 30, 200
+_STEPS = (1.0, 0.5, 0.25, 0.2, 0.1)
+_LEVEL = re.compile(r"[A-Ca-c][12]\+?")
+_SMALL = 10
+"""A prompt of fewer essays does not show its scale."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What whoever gave the table says of it: columns by role, labels in their order."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    form: TableFormat = AUTO
+
+
+@dataclass(frozen=True, eq=False)
+class TableSurvey:
+    """A table as it was understood: the corpus, its essays by prompt, and who held out whom.
+
+    `ranges` are the lowest and highest score by prompt; `words` the words of each essay, ascending;
+    `unused` the columns without a part; `folds` the column of folds drawn elsewhere.
+    """
+
+    table: Table
+    corpus: TableCorpus
+    counts: Mapping[str, int]
+    ranges: Mapping[str, tuple[float, float]]
+    words: tuple[int, ...]
+    folds: str | None
+    unused: tuple[str, ...]
+
+
+ROLES = ("id", "text", "prompt", "score", "second_score", "rater", "fold")
+"""What a column can be named as."""
+
+
+def survey_table(path: Path, named: Named) -> TableSurvey:
+    """Return what a table of scored essays holds; InputError says what it is instead, or lacks."""
+    table = read_table(path, named.form)
+    for column in named.columns.values():
+        table.column(column)
+    columns = _columns(table, named)
+    prompts = cells.prompt_cells(table, str(columns.prompt))
+    keys: dict[str, str] = {}
+    prompts = tuple(keys.setdefault(name_key(name), table.file.name(name)) for name in prompts)
+    corpus, scores = _corpus(table, columns, prompts, named)
+    folds = named.columns.get("fold") or _first(table, FOLD, _is_number)
+    rows_of = {name: np.flatnonzero(np.array(prompts) == name) for name in dict.fromkeys(prompts)}
+    ranges = {name: (float(np.nanmin(scores[rows])), float(np.nanmax(scores[rows])))
+              for name, rows in rows_of.items() if np.isfinite(scores[rows]).any()}  # fmt: skip
+    used = {columns.id, columns.text, columns.prompt, columns.score, columns.second_score}
+    used |= {columns.rater, folds, *columns.traits, *columns.writers}
+    return TableSurvey(
+        table,
+        corpus,
+        {name: len(rows) for name, rows in rows_of.items()},
+        ranges,
+        tuple(sorted(map(word_count, table.column(columns.text)))),
+        folds,
+        tuple(name for name in table.names if name not in used),
+    )
+
+
+def _columns(table: Table, named: Named) -> TableColumns:
+    """Return the parts that columns play; InputError where one that is needed is missing."""
+    given = named.columns
+    text = given.get("text") or _text_column(table)
+    if text is None:
+        raise _no_text(table)
+    score = given.get("score") or _first(table, SCORE, lambda cells: _is_score(cells, named))
+    raters = [name for name in _all(table, RATERS, _is_number) if name != score]
+    if score is None and raters:
+        score, *raters = raters
+        second = given.get("second_score") or (raters[0] if raters else None)
+    else:
+        second = given.get("second_score")
+    essay_id = given.get("id") or _first(table, ID, _is_filled)
+    prompt = given.get("prompt") or _first(table, PROMPT, _is_filled)
+    if score is None:
+        raise _no_score(table, text)
+    if prompt is None:
+        raise _no_prompt(table, text, essay_id)
+    ids = table.column(essay_id) if essay_id else []
+    repeats = len(set(ids)) < len(ids)
+    rater = given.get("rater") or (_first(table, RATER, _is_filled) if repeats else None)
+    taken = {text, score, essay_id, prompt, rater, second}
+    return TableColumns(
+        id=essay_id,
+        text=text,
+        prompt=prompt,
+        score=score,
+        second_score=second,
+        rater=rater,
+        traits=tuple(name for name in _all(table, TRAITS, _is_number) if name not in taken),
+        writers=tuple(name for name in _all(table, GROUPS, _is_group) if name not in taken),
+    )
+
+
+def _corpus(
+    table: Table, columns: TableColumns, prompts: Sequence[str], named: Named
+) -> tuple[TableCorpus, FloatArray]:
+    """Return the corpus, and the score of each row as a number, NaN where there is none."""
+    written = [cell.strip() for cell in table.column(columns.score)]
+    labels = named.labels or _labels(written, table, columns.score)
+    settings = {
+        "path": table.path.name,
+        "columns": columns,
+        "labels": labels,
+        "raters": "mean" if columns.second_score or columns.rater else "first",
+        **named.form.model_dump(),
+    }
+    if labels:
+        place = {name_key(name): at for at, name in enumerate(labels, start=1)}
+        scores = np.array([place.get(name_key(cell), np.nan) for cell in written])
+        return TableCorpus.model_validate(settings), scores
+    scores = cells.number_cells(table, columns.score)
+    table.check()
+    seen = scores
+    if columns.second_score:
+        # Both are on one scale: what one never gave the other may have.
+        seen = np.concatenate([scores, cells.number_cells(table, columns.second_score)])
+        prompts = (*prompts, *prompts)
+    scales = scales_seen(seen, prompts)
+    return TableCorpus.model_validate({**settings, "scales": scales}), scores
+
+
+def scales_seen(scores: FloatArray, prompts: Sequence[str]) -> ScoreScales:
+    """Return the scales that scores show: one for all, or one a prompt where they differ clearly.
+
+    They differ where the highest score of one prompt is at least twice that of another.
+    """
+    known = np.isfinite(scores)
+    if not known.any():
+        raise InputError("there is no score", mend="name the column of the scores")
+    by_prompt: dict[str, FloatArray] = {}
+    names = np.array(prompts)
+    for name in dict.fromkeys(prompts):
+        by_prompt[name] = scores[known & (names == name)]
+    large = [values for values in by_prompt.values() if len(values) >= _SMALL]
+    highs = [float(values.max()) for values in large]
+    if len(highs) > 1 and min(highs) > 0 and max(highs) >= 2 * min(highs):
+        return ScoreScales(by_prompt={n: _scale(v) for n, v in by_prompt.items() if len(v)})
+    return ScoreScales(shared=_scale(scores[known]))
+
+
+def _scale(values: FloatArray) -> ScoreScale:
+    """Return the scale from the lowest to the highest of some scores, by the widest step."""
+    step = next((step for step in _STEPS if _mostly_on(values, step)), 1.0)
+    low = math.floor(float(values.min()) / step + 1e-9) * step
+    high = math.ceil(float(values.max()) / step - 1e-9) * step
+    return ScoreScale(low=low, high=high if high > low else low + step, step=step)
+
+
+def _mostly_on(values: FloatArray, step: float) -> bool:
+    """Tell whether all scores are on a step; few that are not would be slips, told when read."""
+    steps = values / step
+    return bool((np.abs(steps - np.round(steps)) < 1e-6).mean() >= 1 - 1e-9)
+
+
+def _labels(written: Sequence[str], table: Table, column: str) -> tuple[str, ...]:
+    """Return named labels in order, none for numbers; InputError where no order is known."""
+    words = sorted({cell for cell in written if cell})
+    if not words or _share(words, _number_like) > 0.5:
+        return ()
+    if all(map(_LEVEL.fullmatch, words)):
+        return tuple(sorted(words, key=str.lower))
+    raise InputError(
+        f"the scores of column '{column}' are words ({', '.join(map(shown, words[:8]))}), and "
+        "their order is not known",
+        where=str(table.path),
+        mend=f"give them in ascending order: --labels {','.join(words[:8])}"
+        if len(words) <= MOST_GROUPS
+        else "name another column: --column score=NAME",
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9äöüß]", "", name.lower())
+
+
+def _all(table: Table, words: Iterable[str], fits: Callable[[list[str]], bool]) -> list[str]:
+    """Return the columns of these names whose cells fit, in the order of the names."""
+    by_name = {_plain(name): name for name in reversed(table.names)}
+    found = (by_name[word] for word in words if word in by_name)
+    return [name for name in dict.fromkeys(found) if fits(table.column(name))]
+
+
+def _first(table: Table, words: Iterable[str], fits: Callable[[list[str]], bool]) -> str | None:
+    return next(iter(_all(table, words, fits)), None)
+
+
+def _share(values: Sequence[str], holds: Callable[[str], object]) -> float:
+    filled = [cell.strip() for cell in values if cell.strip()]
+    return sum(bool(holds(cell)) for cell in filled) / len(filled) if filled else 0.0
+
+
+def _number_like(cell: str) -> object:
+    return re.fullmatch(r"[+-]?\d+([.,]\d+)?", cell)
+
+
+def _is_number(values: list[str]) -> bool:
+    return _share(values, _number_like) > 0.9
+
+
+def _is_filled(values: list[str]) -> bool:
+    return sum(map(bool, map(str.strip, values))) > 0.9 * len(values)
+
+
+def _is_group(values: list[str]) -> bool:
+    return 2 <= len({cell.strip() for cell in values} - {""}) <= MOST_GROUPS
+
+
+def _is_score(values: list[str], named: Named) -> bool:
+    different = {cell.strip() for cell in values} - {""}
+    if _is_number(values):
+        return 2 <= len(different) <= MOST_SCORES
+    return bool(named.labels) or 2 <= len(different) <= MOST_GROUPS
+
+
+def _text_column(table: Table) -> str | None:
+    """Return the column of essays: one of their names with long cells, else the longest cells."""
+    lengths = {name: _typical_words(table.column(name)) for name in table.names}
+    long = [name for name, words in lengths.items() if words >= FEWEST_WORDS]
+    named = [name for word in TEXT for name in long if _plain(name) == word]
+    return next(iter(named), max(long, key=lengths.__getitem__, default=None))
+
+
+def _typical_words(values: list[str]) -> float:
+    """Return the mean number of words of the first cells."""
+    some = values[:200]
+    return sum(len(cell.split()) for cell in some) / len(some)
+
+
+def _no_text(table: Table) -> InputError:
+    """Return what a table without essays is: predictions to import, or no table of essays."""
+    true, predicted = _first(table, TRUE, _is_number), _first(table, PREDICTED, _is_number)
+    if true and predicted:
+        return _predictions(table, true)
+    return InputError(
+        f"no column holds essays; the columns are {', '.join(map(shown, table.names[:20]))}",
+        where=str(table.path),
+        mend="name it with --column text=NAME",
+    )
+
+
+def _predictions(table: Table, true: str) -> InputError:
+    """Return the command that makes a run of a file of predictions."""
+    scores = cells.number_cells(table, true)
+    scale = _scale(scores[np.isfinite(scores)])
+    words = [f"essay-scoring import-predictions {table.path} --run-name imported"]
+    words.append(f"--scale {scale.low:g}:{scale.high:g}:{scale.step:g}")
+    if "prompt" not in table.names:
+        words.append("--scheme stratified_text")
+    return InputError(
+        "this is a file of predictions without essays: nothing can be trained on it, but it can be "
+        "judged as a run",
+        where=str(table.path),
+        mend=" ".join(words),
+    )
+
+
+def _no_score(table: Table, text: str) -> InputError:
+    return InputError(
+        f"no column holds scores beside the essays in '{text}'; the columns are "
+        f"{', '.join(map(shown, table.names[:20]))}",
+        where=str(table.path),
+        mend="name it with --column score=NAME; essays without scores are for: essay-scoring score",
+    )
+
+
+def _no_prompt(table: Table, text: str, essay_id: str | None) -> InputError:
+    named = f" --id-column {essay_id}" if essay_id else ""
+    return InputError(
+        "the essays have no prompts, so nothing can be trained on them: a scorer is judged on "
+        "prompts that it has not seen, so whole prompts are held out. A trained model of one scale "
+        f"can score them: essay-scoring score MODEL {table.path} --text-column {text}{named} "
+        "-o scores.csv",
+        where=str(table.path),
+        mend="name the column of the prompts with --column prompt=NAME, or add one",
+    )

@@ -1,0 +1,40 @@
+"""What columns of tables of essays are called, in small letters and digits, the likeliest first."""
+
+from __future__ import annotations
+
+ID = (
+    *("essayid", "textid", "textidkaggle", "recordid", "spkitemid", "responseid", "answerid"),
+    *("documentid", "docid", "uid", "id", "kennung", "nummer", "nr"),
+)
+TEXT = (
+    *("essay", "fulltext", "essaytext", "text", "answer", "response", "essayanswer", "content"),
+    *("aufsatz", "antwort"),
+)
+PROMPT = (
+    *("prompt", "promptname", "promptid", "essayset", "promptnumber", "task", "taskid", "topic"),
+    *("assignment", "question", "questionid", "item", "itemid", "aufgabe", "thema"),
+)
+SCORE = (
+    *("score", "domain1score", "overall", "overallscore", "holistic", "holisticscore", "band"),
+    *("holisticessayscore", "finalscore", "resolvedscore", "essayscore", "totalscore", "points"),
+    *("mark", "marks", "level", "cefr", "label", "grade", "punkte", "note", "bewertung", "sc1"),
+)
+RATERS = tuple(
+    f"{who}{number}{rest}"
+    for who in ("rater", "score", "reader", "human", "scorer", "annotator", "rating", "h")
+    for number in (1, 2)
+    for rest in ("", "score", "domain1")
+)
+RATER = ("rater", "raterid", "reader", "readerid", "scorer", "annotator", "annotatorid", "grader")
+TRAITS = (
+    *("cohesion", "syntax", "vocabulary", "phraseology", "grammar", "conventions", "organization"),
+    *("organisation", "ideas", "voice", "wordchoice", "sentencefluency", "style", "coherence"),
+)
+GROUPS = (
+    *("gender", "sex", "grade", "gradelevel", "raceethnicity", "ethnicity", "race", "ses"),
+    *("ell", "ellstatus", "nativelanguage", "firstlanguage", "l1", "country", "disability"),
+    *("studentdisabilitystatus", "economicallydisadvantaged", "school", "district"),
+)
+FOLD = ("fold", "folds", "cvfold", "kfold")
+TRUE = ("ytrue", "sc1", "human", "h1", "truescore")
+PREDICTED = ("ypredraw", "ypred", "scaletrim", "rawtrim", "system", "raw", "prediction", "scale")

@@ -1,0 +1,231 @@
+"""`init`: tables as people have them, what it understands of each, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from essay_scoring.cli import init_commands
+from essay_scoring.cli.main import run
+from essay_scoring.core.settings import build_settings
+from essay_scoring.data.data_settings import DataSettings, TableCorpus
+from essay_scoring.judging.starter import Ability, models_for
+from essay_scoring.judging.study_plan import load_study
+from essay_scoring.records.config import load_run_config, read_extended_toml
+
+WORD = "SECRETWORD"
+"""In every essay: it must show nowhere."""
+
+
+def essay(number: int) -> str:
+    return f"{WORD} number {number} says, " + " ".join(f"word{number}x{i}" for i in range(30))
+
+
+def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]], mark: str) -> Path:
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=mark).writerows([header, *rows])
+    path.write_text(out.getvalue(), encoding="cp1252" if mark == ";" else "utf-8")
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which commands start."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ESSAY_SCORING_DATA", raising=False)
+    return tmp_path
+
+
+Told = Callable[..., str]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """Run `init`; return all it said, where it ended as it should and quoted no essay."""
+
+    def call(*arguments: str, code: int = 0) -> str:
+        assert run(["init", *arguments]) == code, capsys.readouterr().err
+        out, err = capsys.readouterr()
+        assert WORD not in out + err
+        return out if not code else err
+
+    return call
+
+
+def corpus_of(folder: Path) -> TableCorpus:
+    values = read_extended_toml(folder / "data.toml")["data"]
+    corpus = build_settings(DataSettings, values, str(folder)).corpus
+    assert isinstance(corpus, TableCorpus)
+    return corpus
+
+
+def asap(path: Path) -> Path:
+    highs = {
+        1: (2, 12),
+        2: (1, 6),
+        3: (0, 3),
+        4: (0, 3),
+        5: (0, 4),
+        6: (0, 4),
+        7: (6, 24),
+        8: (20, 50),
+    }
+    rows = [
+        (i, prompt, essay(i), low, low, low + (i % (high - low + 1)))
+        for i, (prompt, (low, high)) in enumerate(list(highs.items()) * 12)
+    ]
+    header = ("essay_id", "essay_set", "essay", "rater1_domain1", "rater2_domain1", "domain1_score")
+    return write(path, header, rows, ",")
+
+
+def test_a_table_of_eight_prompts_with_their_scales_comes_to_a_study(
+    place: Path, told: Told
+) -> None:
+    asap(place / "essays.csv")
+    said = told("essays.csv", "--yes")
+    assert "next: essay-scoring study essays/study.toml" in said
+    assert "8 prompts" in said
+    corpus = corpus_of(place / "essays")
+    assert corpus.scales.of("8").span == "0 to 60 by 1"
+    study = load_study(place / "essays" / "study.toml")
+    config = load_run_config(place / "essays" / "reference.toml")
+    assert config.training.mapping == "round_half_band"
+    assert study.plans["essays-catboost"][0].bottom_k == 3
+    assert config.features.sets == ("handcrafted", "embeddings")
+    assert WORD not in "".join(file.read_text() for file in (place / "essays").glob("*"))
+
+
+def test_a_german_export_of_a_spreadsheet_is_read(place: Path, told: Told) -> None:
+    german = " Wir führen Schüler größer über Straßen, schön für Äpfel"
+    notes = [f"{1 + i / 2:.1f}".replace(".", ",") for i in range(9)]
+    rows = [(i, essay(i) + german, f"Thema {i % 7}", notes[i % 9]) for i in range(70)]
+    write(place / "Aufsätze 2024.csv", ("Kennung", "Aufsatz", "Aufgabe", "Note"), rows, ";")
+    said = told("Aufsätze 2024.csv", "--yes", "--out", "mine")
+    assert "cp1252, cells apart by ';'" in said
+    assert corpus_of(place / "mine").scales.of("Thema 1").span == "1 to 5 by 0.5"
+    assert load_run_config(place / "mine" / "reference.toml").name == "mine-reference"
+
+
+def test_a_workbook_of_two_raters_is_read(place: Path, told: Told) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["ID", "Response", "Prompt", "Rater 1", "Rater 2", "Gender"])
+    for i in range(70):
+        book.active.append(
+            [f"e{i}", essay(i), f"P{i % 7}", 1 + i % 4, 1 + (i + i % 2) % 5, "fm"[i % 2]]
+        )
+    book.save(place / "rated.xlsx")
+    assert "second score  Rater 2" in told("rated.xlsx", "--yes")
+    corpus = corpus_of(place / "rated")
+    assert (corpus.columns.score, corpus.columns.second_score) == ("Rater 1", "Rater 2")
+    assert corpus.columns.writers == ("Gender",)
+    assert (corpus.raters, corpus.scales.of("P1").high) == ("mean", 5)
+
+
+def test_essays_without_prompts_are_refused_and_can_be_scored(place: Path, told: Told) -> None:
+    rows = [(f"a{i}", essay(i), 1 + i % 6) for i in range(30)]
+    write(place / "train.csv", ("essay_id", "full_text", "score"), rows, ",")
+    said = told("train.csv", "--yes", code=2)
+    assert "whole prompts are held out" in said
+    assert (
+        "essay-scoring score MODEL train.csv --text-column full_text --id-column essay_id" in said
+    )
+    assert not (place / "train").exists()
+
+
+def test_predictions_are_sent_to_the_command_that_takes_them(
+    place: Path, told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"r{i}", 1 + i % 4, 1.2 + i % 4, 1 + i % 4) for i in range(40)]
+    write(place / "predictions.csv", ("spkitemid", "sc1", "raw_trim", "sc2"), rows, ",")
+    said = told("predictions.csv", code=2)
+    command = said.split("To mend: essay-scoring ")[1].split()
+    assert command[0] == "import-predictions"
+    assert run(command) == 0, capsys.readouterr().err
+
+
+def test_few_prompts_carry_no_interval_and_it_is_said(place: Path, told: Told) -> None:
+    rows = [(essay(i), f"P{i % 3}", ("A1", "B2", "A2")[(i // 3) % 3]) for i in range(45)]
+    write(place / "few.csv", ("text", "prompt", "level"), rows, ",")
+    said = told("few.csv", "--yes")
+    assert "with 3 prompts no interval can be had (that takes 6)" in said
+    assert "A1 < A2 < B2" in said
+    assert corpus_of(place / "few").labels == ("A1", "A2", "B2")
+    assert load_run_config(place / "few" / "reference.toml").data.splits.n_splits == 3
+
+
+def test_folds_of_the_table_are_kept_where_they_hold_prompts_out(place: Path, told: Told) -> None:
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4, i % 3) for i in range(60)]
+    header = ("id", "text", "prompt", "score", "fold")
+    write(place / "held.csv", header, rows, ",")
+    told("held.csv", "--yes")
+    assert load_run_config(place / "held" / "reference.toml").splits_path == "held/folds.csv"
+    write(place / "cut.csv", header, [(*row[:4], i % 4) for i, row in enumerate(rows)], ",")
+    assert "divide prompts" in told("cut.csv", "--yes")
+    assert load_run_config(place / "cut" / "reference.toml").splits_path is None
+
+
+def test_words_without_an_order_need_labels(place: Path, told: Told) -> None:
+    rows = [(essay(i), f"P{i % 6}", ("low", "mid", "top")[i // 6 % 3]) for i in range(60)]
+    write(place / "named.csv", ("text", "prompt", "score"), rows, ",")
+    assert "--labels low,mid,top" in told("named.csv", "--yes", code=2)
+    told("named.csv", "--yes", "--labels", "low,mid,top")
+    assert corpus_of(place / "named").labels == ("low", "mid", "top")
+
+
+def test_nothing_is_written_over_and_a_pipe_cannot_answer(place: Path, told: Told) -> None:
+    asap(place / "essays.csv")
+    assert "--yes" in told("essays.csv", code=2)
+    assert not (place / "essays").exists()
+    (place / "essays").mkdir()
+    (place / "essays" / "mine.txt").write_text("mine")
+    assert "holds something" in told("essays.csv", "--yes", code=2)
+    assert [path.name for path in (place / "essays").iterdir()] == ["mine.txt"]
+
+
+def test_a_table_that_is_at_fault_leaves_no_folder(place: Path, told: Told) -> None:
+    rows = [("same", essay(i), f"P{i % 6}", 1 + i % 4) for i in range(60)]
+    write(place / "twice.csv", ("id", "text", "prompt", "score"), rows, ",")
+    assert "is already that of row" in told("twice.csv", "--yes", code=2)
+    assert not (place / "twice").exists()
+
+
+@pytest.mark.parametrize(
+    ("ability", "arms", "sets"),
+    [
+        (Ability(language=True, encoder=True, boosted=True), "reference catboost", None),
+        (Ability(language=True, encoder=False, boosted=False), "ridge svr", ("handcrafted",)),
+        (
+            Ability(language=False, encoder=True, boosted=True),
+            "reference catboost",
+            ("embeddings",),
+        ),
+        (Ability(language=False, encoder=False, boosted=True), "mean length", None),
+    ],
+)
+def test_the_configs_ask_for_what_is_installed(
+    ability: Ability,
+    arms: str,
+    sets: tuple[str, ...] | None,
+    place: Path,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(init_commands, "ability", lambda: ability)
+    asap(place / "essays.csv")
+    said = told("essays.csv", "--yes")
+    models = models_for(ability)
+    reference, candidate = arms.split()
+    assert (models.reference, models.candidate, models.sets) == (
+        f"preset:{reference}",
+        f"preset:{candidate}",
+        sets,
+    )
+    assert ("pip install 'essay-scoring[" in said) == bool(models.without)
+    config = load_run_config(place / "essays" / "candidate.toml")
+    assert config.scorer.family == candidate
+    assert sets is None or config.features.sets == sets
