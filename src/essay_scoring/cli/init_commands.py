@@ -21,7 +21,7 @@ from essay_scoring.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from essay_scoring.data.survey import TableSurvey
+    from essay_scoring.data.survey import Named, TableSurvey
     from essay_scoring.judging.starter import Ability, Starter
 
 _SHOWN = 12
@@ -60,32 +60,40 @@ def init(
     study.toml, and folds.csv where the table has folds of its own; then reads and checks the whole
     table by them. Shows and writes no essay text.
     """
-    from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.data.survey import ROLES, Named, survey_table
-    from essay_scoring.judging.starter import (
-        Starter,
-        models_for,
-        require_new,
-        starter_name,
-        write_starter,
-    )
-    from essay_scoring.records.workspace import Workspace
+    from essay_scoring.data.survey import ROLES, Named
 
     named = Named(
         named_columns(column or [], ROLES),
         tuple(labels.split(",")) if labels else (),
         table_format(encoding, separator, decimal, quoting),
     )
-    name = starter_name(file.name.split(".")[0])
-    folder = require_new(Path(name) if out is None else out)
-    survey = survey_table(file, named)
-    starter = Starter(folder, starter_name(folder.resolve().name), survey, models_for(ability()))
+    starter = _starter(file, out, named)
     typer.echo("\n".join(survey_lines(starter)))
     for note in starter.notes():
         typer.echo(f"note: {note}")
     if not yes:
-        _ask(folder)
-    run = write_starter(starter, Workspace(RUNS, cache_dir, folder), progress_display())
+        _ask(starter.folder)
+    _write(starter, cache_dir)
+
+
+def _starter(file: Path, out: Path | None, named: Named) -> Starter:
+    """Return what is written for a table; InputError for a folder that holds something."""
+    from essay_scoring.data.survey import survey_table
+    from essay_scoring.judging.starter import Starter, models_for, require_new, starter_name
+
+    folder = require_new(Path(starter_name(file.name.split(".")[0])) if out is None else out)
+    name = starter_name(folder.resolve().name)
+    return Starter(folder, name, survey_table(file, named), models_for(ability()))
+
+
+def _write(starter: Starter, cache: Path) -> None:
+    """Write the folder, and print what came of reading the table by it."""
+    from essay_scoring.cli.progress_display import progress_display
+    from essay_scoring.judging.starter import write_starter
+    from essay_scoring.records.workspace import Workspace
+
+    folder = starter.folder
+    run = write_starter(starter, Workspace(RUNS, cache, folder), progress_display())
     manifest = run.prepared.manifest
     counts = manifest["counts"]["train"]
     typer.echo(

@@ -341,8 +341,9 @@ gates = ["gate.toml"]
 
 
 def _slice(starter: Starter) -> int:
-    """Return how many essays make a prompt a slice: as many as half of the prompts have."""
-    counts, wanted = starter.survey.counts.values(), -(-starter.n_prompts // 2)
+    """Return how many essays make a prompt a slice: what enough prompts for an interval have."""
+    counts = starter.survey.counts.values()
+    wanted = min(starter.n_prompts, max(FEWEST_PROMPTS, -(-starter.n_prompts // 2)))
     enough = (n for n in _SLICES if sum(count >= n for count in counts) >= wanted)
     return next(enough, 2)
 
