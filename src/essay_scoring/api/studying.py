@@ -40,8 +40,9 @@ def run_study(
     finished one was changed.
     """
     heard = Progress() if progress is None else Progress(progress)
-    space = Workspace(Path(runs), Path(cache), data_folder() if data is None else Path(data))
     study = load_study_file(Path(file), tuple(overrides))
+    found = data_folder(study.corpus, Path(file).parent) if data is None else Path(data)
+    space = Workspace(Path(runs), Path(cache), found)
     again = f"run_study({str(file)!r})"
     return load_study(conduct_study(study, space, heard, say=_log.info, resume=again))
 
