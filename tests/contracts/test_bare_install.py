@@ -167,3 +167,14 @@ def test_doctor_finds_a_package_of_the_base_missing(bare: BareEnvironment, tmp_p
     done = broken.python(MAIN, "doctor")
     assert done.returncode == 2, done.stderr
     assert "not installed: numpy. To mend: pip install essay-scoring" in done.stdout
+
+
+@pytest.mark.parametrize("preset", ["mean", "length"])
+def test_the_presets_without_extras_run(bare: BareEnvironment, preset: str, tmp_path: Path) -> None:
+    corpus = 'kind = "synthetic"\nn_essays = 60\nn_locked = 0\nn_prompts = 5\n'
+    config = tmp_path / "mine.toml"
+    config.write_text(f'extends = "preset:{preset}"\n[data.corpus]\n{corpus}')
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(tmp_path / "cache")]
+    done = bare.python(MAIN, "cv", str(config), *folders)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob(f"runs/{preset}-*/views/report.html"))
