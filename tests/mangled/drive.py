@@ -33,7 +33,7 @@ MOST_SECONDS = 10.0
 """Processor time of a command; on a busy machine the clock says little."""
 
 _HANG_SECONDS, _MOST_BYTES = 90, 12 << 30
-_CHATTER = re.compile(r"^(warning: .*|Usage: .*|Try .*|Hint: .*|[\w :,-]+: \d+/\d+ \w+|)$")
+_CHATTER = re.compile(r"^(warning: .*|Usage: .*|Try .*|Hint: .*|[\w :,-]+: \d+/\d+ \w+.*|)$")
 _PLACES = "--runs-dir runs --cache-dir cache --data-dir ."
 _RUN_READERS = (
     "report run",

@@ -164,7 +164,7 @@ def test_each_prompt_keeps_its_own_scale(tmp_path: Path) -> None:
         model.score(essays.take([0]).__class__(("x",), (essays.texts[0],), (prompt,)))[0]
         for prompt in ("topic 1", "topic 0")
     )
-    assert wide.raw == pytest.approx(4 * narrow.raw)
+    assert wide.raw == pytest.approx(4 * narrow.raw, abs=5e-4)  # Both have four decimals.
     for one, top in ((wide, 12), (narrow, 3)):
         assert {one.low, one.band, one.high} <= set(range(top + 1))
         assert one.low <= one.band <= one.high
