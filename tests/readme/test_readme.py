@@ -98,12 +98,13 @@ def test_the_example_of_an_own_corpus_is_a_valid_config(tmp_path: Path) -> None:
     from essay_scoring.data.data_settings import TableCorpus
     from essay_scoring.records.config import load_run_config
 
-    example = page("docs/own-corpus.md").split("# mine.toml")[1].split("```")[0]
+    example = page("docs/own-corpus.md").split("```toml")[1].split("```")[0]
+    (tmp_path / "data.toml").write_text(example, encoding="utf-8")
     path = tmp_path / "mine.toml"
-    path.write_text(example.replace('"configs/', f'"{ROOT}/configs/'), encoding="utf-8")
+    path.write_text('extends = ["data.toml", "preset:length"]\nname = "mine"\n', encoding="utf-8")
     config = load_run_config(path)
     assert isinstance(config.data.corpus, TableCorpus)
-    assert config.data.preparation.min_words == 50
+    assert config.data.preparation.min_words == 20
 
 
 def test_the_speeds_quoted_are_those_of_the_last_run() -> None:
