@@ -277,16 +277,21 @@ def every_figure(
     sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool
 ) -> dict[str, FloatArray]:
     """Return `figures_of` with all other figures over all essays, each (R, runs)."""
-    figures = overall_figures(sums)
-    kappa = np.where(large, prompt_qwk(sums), np.nan)
-    drawn = np.broadcast_to(sums.drawn[:, None], kappa.shape)
-    folds = fold_qwk(sums)
+    figures, folds = overall_figures(sums), fold_qwk(sums)
     figures["pooled_qwk"] = figures["qwk"]
     figures["mean_qwk"] = folds.mean(axis=-1) if strict else mean_of_defined(folds)
-    figures["worst_prompt_qwk"] = mean_of_lowest(kappa, drawn, 1)
-    figures["bottom_k_mean"] = mean_of_lowest(kappa, drawn, bottom_k)
-    figures["shrunken_worst_qwk"] = shrunken_lowest(kappa, prompt_variance(sums), drawn)
-    return figures
+    return figures | lowest_figures(sums, large, bottom_k)
+
+
+def lowest_figures(sums: Sums, large: c.Mask, bottom_k: int) -> dict[str, FloatArray]:
+    """Return the figures of the worst of the large prompts, each (R, runs)."""
+    kappa = np.where(large, prompt_qwk(sums), np.nan)
+    drawn = np.broadcast_to(sums.drawn[:, None], kappa.shape)
+    return {
+        "worst_prompt_qwk": mean_of_lowest(kappa, drawn, 1),
+        "bottom_k_mean": mean_of_lowest(kappa, drawn, bottom_k),
+        "shrunken_worst_qwk": shrunken_lowest(kappa, prompt_variance(sums), drawn),
+    }
 
 
 def mean_delta(deltas: Sequence[Delta]) -> Estimate:
@@ -320,7 +325,7 @@ def _lowest_drawn(
     """Return deltas of the figures of LOWEST over prompts and essays drawn anew, (R,) each."""
     blocks: dict[str, list[FloatArray]] = {name: [] for name in LOWEST}
     for draws in resample(tables, replicates, seed, "prompts"):
-        figures = figures_of(sums_of(tables, draws), large, bottom_k=1, strict=False)
+        figures = lowest_figures(sums_of(tables, draws), large, bottom_k=1)
         for name, parts in blocks.items():
             parts.append(_difference(_arm_means(figures[name], arms)))
     return {name: np.concatenate(parts) for name, parts in blocks.items() if parts}
