@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,10 +52,10 @@ class TraitRunner:
 
         Raises InputError for a corpus without the trait before anything runs.
         """
-        studies = dict(studies_of(path, traits, overrides))  # All are read before one runs.
+        base = load_study(path, overrides)
+        studies = studies_of(base, traits, overrides)  # All are read before one runs.
         folders = {trait: self.run(study) for trait, study in studies.items()}
-        first = next(iter(studies.values()))
-        name = load_study(path, overrides).settings.name
+        first, name = next(iter(studies.values())), base.settings.name
         hashes = {trait: file_sha256(folder / MANIFEST) for trait, folder in folders.items()}
         folder = self.workspace.runs / "traits" / f"{name}-{fingerprint(hashes)[:12]}"
 
@@ -107,14 +108,11 @@ class TraitRunner:
         )
 
 
-def studies_of(
-    path: Path, traits: Sequence[str], overrides: Sequence[str]
-) -> Iterator[tuple[str, Study]]:
-    """Yield the study of each trait: the file with that trait as its score.
+def studies_of(base: Study, traits: Sequence[str], overrides: Sequence[str]) -> dict[str, Study]:
+    """Return the study of each trait: the file of `base` with that trait as its score.
 
     Raises InputError for a trait that is there twice or a corpus that has no traits.
     """
-    base = load_study(path, overrides)
     if len(set(map(_slug, traits))) < len(traits):
         raise InputError("a trait is there twice", where="--trait", mend="name each once")
     corpus = base.config(base.settings.reference, base.schemes[0]).data.corpus
@@ -128,10 +126,14 @@ def studies_of(
             where="--trait",
             mend="leave --trait out, or use a table with a column for each trait",
         )
+    studies = {}
     for trait in traits:
-        study = load_study(path, [*overrides, f'{key}="{trait}"'])
+        scored = f"{key}={json.dumps(trait, ensure_ascii=False)}"
+        study = load_study(base.path, [*overrides, scored])
         name = f"{base.settings.name[:40]}-{_slug(trait)[:20]}"
-        yield trait, replace(study, settings=study.settings.model_copy(update={"name": name}))
+        settings = study.settings.model_copy(update={"name": name})
+        studies[trait] = replace(study, settings=settings)
+    return studies
 
 
 @dataclass(frozen=True)
