@@ -106,17 +106,18 @@ def in_single_threads(
         with flushed_denormals():
             return [work(item) for item in items]
     # Both are settings of the thread that calls.
-    pool = ThreadPoolExecutor(threads, "encoder", _settle)
+    pool = ThreadPoolExecutor(threads, "encoder", settle_thread, (1,))
     try:
         return list(pool.map(work, items))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _settle() -> None:
+def settle_thread(threads: int) -> None:
+    """Let the calling thread compute with so many of torch's, denormal numbers as zero."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
 
 

@@ -46,7 +46,7 @@ class FeatureStore:
         """
         names = tuple(block.column_names)
         rows = self._rows_of(block)
-        keys = [_key(block, *pair) for pair in zip(essays.texts, essays.prompts, strict=True)]
+        keys = _keys(block, essays)
         values = np.empty((len(essays), len(names)), dtype=np.float32)
         there = rows.read(keys, values)
         with progress.stage(f"features: {block.name}", len(essays)) as advance:
@@ -75,7 +75,7 @@ class FeatureStore:
     def lacking(self, block: FeatureBlock, essays: Essays) -> list[bool]:
         """Return which essays have no stored columns of the block; nothing is computed."""
         rows = self._rows_of(block)
-        keys = [_key(block, *pair) for pair in zip(essays.texts, essays.prompts, strict=True)]
+        keys = _keys(block, essays)
         into = np.empty((len(keys), len(block.column_names)), dtype=np.float32)
         return [not there for there in rows.read(keys, into).tolist()]
 
@@ -91,9 +91,14 @@ class FeatureStore:
 def distinct_rows(block: FeatureBlock, essays: Essays) -> list[int]:
     """Return the first of all rows that a block cannot tell apart, by text or by prompt too."""
     first: dict[Key, int] = {}
-    for row, pair in enumerate(zip(essays.texts, essays.prompts, strict=True)):
-        first.setdefault(_key(block, *pair), row)
+    for row, key in enumerate(_keys(block, essays)):
+        first.setdefault(key, row)
     return list(first.values())
+
+
+def _keys(block: FeatureBlock, essays: Essays) -> list[Key]:
+    """Return the keys of the essays' rows."""
+    return [_key(block, *pair) for pair in zip(essays.texts, essays.prompts, strict=True)]
 
 
 def _key(block: FeatureBlock, text: str, prompt: str) -> Key:

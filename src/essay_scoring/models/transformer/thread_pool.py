@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-import torch
+from essay_scoring.features.precision import settle_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ class ThreadPool:
         self._workers, self._pool = workers, None
         if workers > 1:
             # Both are settings of the thread that calls.
-            self._pool = ThreadPoolExecutor(workers, "pool", _settle, (threads_each,))
+            self._pool = ThreadPoolExecutor(workers, "pool", settle_thread, (threads_each,))
 
     def each(
         self, work: Callable[[Item, InOrder], Result], items: Iterable[Item]
@@ -69,11 +69,6 @@ class ThreadPool:
 
 INLINE = ThreadPool()
 """No workers: everything is done where it is asked for, with all the threads that torch has."""
-
-
-def _settle(threads: int) -> None:
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
 
 
 def _in_turn(
