@@ -168,12 +168,15 @@ def compare(  # noqa: PLR0913 - one parameter for each thing that two arms share
     """
     where = "compare"
     scores = numbers_from(true, "true", where)
-    names = (_ALL,) * len(scores) if prompts is None else _labels(prompts, len(scores))
+    names = (_ALL,) * len(scores)
+    if prompts is not None:
+        names = labels_from(prompts, len(scores), "prompts", where)
     scales = scales_from(scale, where)
     require_held(scores, names, scales, "true", where)
     scores = scales.round(scores, names)
     numbers = _folds(folds, len(scores))
-    arms = [_runs(arm, name, len(scores)) for arm, name in _named(reference, candidate)]
+    named = (reference, "reference"), (candidate, "candidate")
+    arms = [_runs(arm, name, len(scores)) for arm, name in named]
     mapping = mapping or _mapping([*arms[0], *arms[1]], names, scales, numbers)
     first, second = (
         tuple(_predictions(raw, scores, names, numbers, scales, mapping) for raw in arm)
@@ -183,16 +186,6 @@ def compare(  # noqa: PLR0913 - one parameter for each thing that two arms share
         first, second, min_prompt_n=min_prompt_n, bottom_k=bottom_k, replicates=replicates
     )
     return ScoreComparison(comparison, mapping, first, second)
-
-
-def _named(
-    reference: npt.ArrayLike, candidate: npt.ArrayLike
-) -> tuple[tuple[npt.ArrayLike, str], ...]:
-    return (reference, "reference"), (candidate, "candidate")
-
-
-def _labels(prompts: Labels, n: int) -> tuple[str, ...]:
-    return labels_from(prompts, n, "prompts", "compare")
 
 
 def _folds(folds: npt.ArrayLike | None, n: int) -> IntArray:
@@ -242,7 +235,6 @@ def _predictions(
     mapping: ArrayMapping,
 ) -> Predictions:
     """Return one run's rows, its scores made by the mapping."""
-    final = raw
     if mapping == "as_given":
         require_held(raw, prompts, scales, "predictions", "compare")
         final = scales.round(raw, prompts)

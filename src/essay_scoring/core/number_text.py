@@ -43,7 +43,7 @@ def with_interval(
 ) -> str:
     """Return `estimate [low, high]`, as `held` shows each; a difference is held against zero too.
 
-    The estimate alone where there is no interval.
+    Dashes stand for the ends where there is no interval.
     """
     against = (*thresholds, 0.0) if sign else thresholds
     digits = digits_beside([estimate, low, high], against)

@@ -38,11 +38,9 @@ def worker_count() -> int:
     In a worker of joblib, among others that share the cores, it is one, whatever is asked.
     Raises InputError where WORKERS_VARIABLE is no positive number.
     """
+    if _ALONE.get() or _among_others():
+        return 1
     asked = os.environ.get(WORKERS_VARIABLE, "")
-    if _ALONE.get():
-        return 1
-    if _among_others():
-        return 1
     if not asked:
         return min(_MOST_WORKERS, cores())
     if not asked.isdecimal() or int(asked) < 1:

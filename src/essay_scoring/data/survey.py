@@ -183,16 +183,16 @@ def scales_seen(scores: FloatArray, prompts: Sequence[str]) -> ScoreScales:
 
 def _scale(values: FloatArray) -> ScoreScale:
     """Return the scale from the lowest to the highest of some scores, by the widest step."""
-    step = next((step for step in _STEPS if _mostly_on(values, step)), 1.0)
+    step = next((step for step in _STEPS if _all_on(values, step)), 1.0)
     low = math.floor(float(values.min()) / step + 1e-9) * step
     high = math.ceil(float(values.max()) / step - 1e-9) * step
     return ScoreScale(low=low, high=high if high > low else low + step, step=step)
 
 
-def _mostly_on(values: FloatArray, step: float) -> bool:
-    """Tell whether all scores are on a step; few that are not would be slips, told when read."""
+def _all_on(values: FloatArray, step: float) -> bool:
+    """Tell whether all scores are whole multiples of a step."""
     steps = values / step
-    return bool((np.abs(steps - np.round(steps)) < 1e-6).mean() >= 1 - 1e-9)
+    return bool((np.abs(steps - np.round(steps)) < 1e-6).all())
 
 
 def _labels(written: Sequence[str], table: Table, column: str) -> tuple[str, ...]:
