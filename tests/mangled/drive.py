@@ -18,14 +18,17 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from essay_scoring.cli import main as program
-from essay_scoring.core.errors import InputError
+from essay_scoring.core.errors import EssayScoringError
+from essay_scoring.features.encoders import EncoderFolder
+from essay_scoring.features.frozen_encoder import FrozenEncoder
 from essay_scoring.models.registry import load_scorer
 from essay_scoring.records.manifest import MANIFEST, write_manifest
+from tests.features.tiny_encoders import encoder_settings
 from tests.mangled.mutations import mutated
 from tests.models.made import context, made_essays
 
@@ -135,6 +138,15 @@ READERS: dict[str, tuple[str, ...]] = {
             "ridge/model.safetensors",
         )
     },
+    **{
+        f"encoder/{name}": ("encode",)
+        for name in (
+            "config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "model.safetensors",
+        )
+    },
     "audits/audit.json": ("card run --runs-dir runs --audit audits -o out",),
 }
 
@@ -206,7 +218,7 @@ def _ended(command: str) -> str | None:
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
             words = command.split()
-            code = _load(words[1]) if words[0] == "load" else program.run(words)
+            code = _NO_COMMANDS.get(words[0], program.run)(words)
     except BaseException:  # noqa: BLE001 - whatever comes out of it is what is looked for
         return f"raised\n{traceback.format_exc()}"
     finally:
@@ -224,15 +236,36 @@ def _ended(command: str) -> str | None:
     return f"{seconds:.0f} s" if seconds > MOST_SECONDS else None
 
 
-def _load(family: str) -> int:
+def _load(words: Sequence[str]) -> int:
     """Load a scorer and let it predict, as commands that read runs of its family do."""
-    try:
-        scorer = load_scorer(Path("scorers", family), context())
-        scorer.predict(made_essays(10, seed=2).essays)
-    except InputError as error:
-        sys.stderr.write(f"error: {error.line()}\n")
-        return 2
+    scorer = load_scorer(Path("scorers", words[1]), context())
+    scorer.predict(made_essays(10, seed=2).essays)
     return 0
+
+
+def _encode(_words: Sequence[str]) -> int:
+    """Read texts with an encoder whose weights are pinned as they lie there."""
+    folder = Path("encoder").resolve()
+    settings = encoder_settings(EncoderFolder(folder, "", ""))
+    FrozenEncoder(settings, Path("cache")).means(made_essays(3).essays.texts)
+    return 0
+
+
+def _in_one_line(work: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """Let an error of the program end work as it ends a command."""
+
+    def ended(words: Sequence[str]) -> int:
+        try:
+            return work(words)
+        except EssayScoringError as error:
+            sys.stderr.write(f"error: {error.line()}\n")
+            return 2
+
+    return ended
+
+
+_NO_COMMANDS = {"load": _in_one_line(_load), "encode": _in_one_line(_encode)}
+"""What commands do somewhere in their middle, which here is started by itself."""
 
 
 def _hangs(_number: int, _frame: object) -> None:

@@ -18,6 +18,7 @@ from essay_scoring.models.scorer_settings import (
     XGBoostSettings,
 )
 from tests.conftest import ROOT, SMOKE
+from tests.features.tiny_encoders import make_encoder
 from tests.models.made import context, made_essays
 from tests.scoring.made import new_essays, write_essays
 
@@ -124,6 +125,7 @@ def make_home(home: Path) -> None:
         scorer = build_scorer(settings, TrainingSettings(), context())
         scorer.fit(made_essays(60), made_essays(30, seed=1))
         scorer.save(home / "scorers" / family)
+    make_encoder(home / "encoder")
     for link, pattern in {
         "run": f"runs/{RUN}",
         "other": "runs/mean-*",

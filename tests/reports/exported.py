@@ -12,6 +12,7 @@ from essay_scoring.core.files import write_json, write_text
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.statistics.predictions import Predictions
 from tests.records.made import FIT
+from tests.reports.made_card import PROVENANCE, STATUS
 from tests.reports.made_run import write_made_run
 from tests.statistics.made import made_predictions
 
@@ -52,9 +53,9 @@ def finished_run(
     metrics["config"] = {"name": "made", "seed": 42, **config}
     write_json(folder / "artifacts" / "cv_metrics.json", metrics)
     write_json(folder / "config.json", metrics["config"])
-    write_json(folder / "provenance.json", {"schema": 1, "git": {"commit": "c" * 40}})
+    write_json(folder / "provenance.json", PROVENANCE)
     sessions = [{"started": STARTED, "host": "a"}, {"started": ENDED, "host": "b"}]
-    write_json(folder / "status.json", {"sessions": sessions, "finished": ENDED})
+    write_json(folder / "status.json", STATUS | {"sessions": sessions, "finished": ENDED})
     write_text(folder / "reports" / "residual_diagnostics.md", "# made\n")
     write_text(folder / "views" / "cv_report.md", "# made\n")
     write_text(folder / "models" / "fold-0" / "job.json", "{}")

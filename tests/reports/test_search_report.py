@@ -30,6 +30,7 @@ from essay_scoring.reports.search_report import (
     write_search_reports,
 )
 from essay_scoring.reports.search_tables import FIGURES, search_tables
+from essay_scoring.statistics.comparison import Comparison, Delta
 from essay_scoring.statistics.summary import Summary
 from tests.reports.pages import Page
 
@@ -75,9 +76,35 @@ TRIALS = [
     trial(2, 0.5, True),
     trial(3, 0.3, None, "pruned"),
 ]
-DELTA = {"metric": "worst_prompt_qwk", "reference": 0.45, "candidate": 0.42, "estimate": -0.03}
-DELTAS = [DELTA | {"low": -0.1, "high": 0.05}]
-DELTAS.append(DELTAS[0] | {"metric": "mean_qwk", "reference": 0.61, "candidate": 0.62})
+
+
+def delta(metric: str, reference: float, candidate: float) -> Delta:
+    """Return a delta of -0.03, whatever the figures."""
+    return Delta(
+        metric=metric,
+        reference=reference,
+        candidate=candidate,
+        estimate=-0.03,
+        low=-0.1,
+        high=0.05,
+        n=300,
+        seeds={},
+    )
+
+
+COMPARED = Comparison(
+    deltas=(delta("worst_prompt_qwk", 0.45, 0.42), delta("mean_qwk", 0.61, 0.62)),
+    fold_test=None,
+    prompt_test=None,
+    worst_prompts={},
+    n=300,
+    n_prompts=10,
+    n_folds=5,
+    min_prompt_n=10,
+    bottom_k=3,
+    replicates=100,
+    seed=1,
+)
 SEARCH = SearchRecord(
     name="a <search>",
     mode="flat",
@@ -102,7 +129,7 @@ SEARCH = SearchRecord(
     reference=tried(-1, 0.45, 0.61),
     selected=tried(2, 0.5, 0.6),
     runner_up=tried(0, 0.4, 0.6),
-    against_reference={"deltas": DELTAS},
+    against_reference=COMPARED,
     winners_curse=WinnersCurse(
         apparent=figures(0.5, 0.6),
         drop=figures(0.06, 0.01),
@@ -185,7 +212,7 @@ def test_the_answer_names_the_luck_and_the_folds() -> None:
 
 def test_the_nested_answer_gives_both_scorers_on_untouched_folds() -> None:
     summary = Summary.model_construct()
-    nested = NestedResult(summary=summary, against_reference={"deltas": DELTAS}, chosen={})
+    nested = NestedResult(summary=summary, against_reference=COMPARED, chosen={})
     search = changed(nested=nested)
     said = search_answer(search)
     assert "gives worst prompt 0.420 and mean QWK 0.620" in said

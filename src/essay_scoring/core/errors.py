@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from typing import ClassVar
+
+_SHOWN = 80
+_LONG = re.compile(r"\S{1025,}")
+"""A word that no path, name or number is as long as: its beginning tells enough."""
 
 
 class EssayScoringError(Exception):
@@ -24,7 +29,11 @@ class EssayScoringError(Exception):
         """Return the whole message on one line: `where: what. Mend: mend`."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         text = f"{head}. To mend: {self.mend}" if self.mend else head
-        return visible(text)
+        return _LONG.sub(_clipped, visible(text))
+
+
+def _clipped(word: re.Match[str]) -> str:
+    return f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)"
 
 
 def visible(text: str) -> str:

@@ -13,7 +13,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.features import packed_attention
 from essay_scoring.features.backbone import Backbone, LayerSelection
 from essay_scoring.features.chunking import TokenIds
-from essay_scoring.features.encoder_loading import check_length, load_layers
+from essay_scoring.features.encoder_loading import check_length, encoder_files, load_layers
 from essay_scoring.features.encoders import EncoderFolder
 
 _TOLERANCE = 1e-3
@@ -40,6 +40,16 @@ def load_backbone(
     `above` and `below` are those over and under the first that learns: above needs states given,
     below returns those states first of all. Raises InputError where the encoder does not fit.
     """
+    with encoder_files(encoder.path):
+        return _loaded(settings, encoder, device, part)
+
+
+def _loaded(
+    settings: BackboneSettings,
+    encoder: EncoderFolder,
+    device: str,
+    part: Literal["whole", "above", "below"],
+) -> Backbone:
     first = settings.layers.first
     kept = LayerSelection(first + 1, first) if part == "below" else settings.layers
     model, stack = _model_for_training(settings, encoder, kept.depth)

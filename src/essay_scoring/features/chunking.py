@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.text import text_sha256
+from essay_scoring.features.encoder_loading import encoder_files
 from essay_scoring.features.encoders import EncoderFolder
 from essay_scoring.features.feature_settings import EncoderSettings
 from essay_scoring.features.plain_tokenizer import plain_tokenizer
@@ -97,6 +98,11 @@ def tokens_identity(encoder: EncoderFolder, settings: EncoderSettings) -> dict[s
 
 def load_tokenizer(folder: Path) -> Any:
     """Return the fast tokenizer of an encoder folder; raise InputError if it has none."""
+    with encoder_files(folder):
+        return _tokenizer(folder)
+
+
+def _tokenizer(folder: Path) -> Any:
     if (plain := plain_tokenizer(folder)) is not None:
         return plain
     try:

@@ -8,7 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.errors import EssayScoringError, InputError, MissingExtraError
+
+
+@contextlib.contextmanager
+def encoder_files(folder: Path) -> Iterator[None]:
+    """Make one line of whatever goes wrong over the files of an encoder, which others wrote."""
+    try:
+        yield
+    except (EssayScoringError, MemoryError):
+        raise
+    except Exception as error:  # tokenizers raises no narrower kind
+        raise InputError(
+            f"the encoder cannot be read ({type(error).__name__}: {str(error)[:200]})",
+            where=str(folder),
+            mend="restore its files, or use another encoder",
+        ) from error
 
 
 def load_model(

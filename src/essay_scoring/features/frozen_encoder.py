@@ -22,6 +22,7 @@ from essay_scoring.features.chunking import (
     chunk_texts,
     load_tokenizer,
 )
+from essay_scoring.features.encoder_loading import encoder_files
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
 from essay_scoring.features.precision import device_in_use, in_single_threads, resolve
@@ -40,17 +41,21 @@ _GPU_STEP = 64
 
 _SENTENCES_AT_A_TIME = 32
 
+_MOST = 10**7
+"""Layers times width beyond which no encoder goes."""
+
 _Chunk = tuple[TokenIds, Counted]
 
 
 def encoder_shape(folder: Path) -> tuple[int, int]:
     """Return (layers, width) from an encoder's config.json, without loading it."""
     config = read_json(folder / "config.json")
-    depth = next((config[k] for k in ("num_hidden_layers", "n_layers") if k in config), None)
-    width = next((config[k] for k in ("hidden_size", "dim", "d_model") if k in config), None)
-    if not isinstance(depth, int) or not isinstance(width, int):
+    told = config if isinstance(config, dict) else {}
+    depth = next((told[k] for k in ("num_hidden_layers", "n_layers") if k in told), None)
+    width = next((told[k] for k in ("hidden_size", "dim", "d_model") if k in told), None)
+    if not isinstance(depth, int) or not isinstance(width, int) or not 0 < depth * width < _MOST:
         raise InputError(
-            "config.json does not say how many layers there are or how wide they are",
+            "config.json does not say how many layers there are and how wide they are",
             where=str(folder),
             mend="use an encoder whose config has num_hidden_layers and hidden_size",
         )
@@ -102,6 +107,10 @@ class FrozenEncoder:
 
         Shapes (n, layers, width) and (n,). A text without a token has zeros.
         """
+        with encoder_files(self._folder.path):
+            return self._means(texts)
+
+    def _means(self, texts: Sequence[str]) -> tuple[LayerMeans, IntArray]:
         lengths = chunk_lengths(self.settings)
         essays = chunk_texts(self._tokenizer, texts, count_special=self._sentences, **lengths)
         chunks = [pair for essay in essays for pair in zip(essay.ids, essay.counted, strict=True)]

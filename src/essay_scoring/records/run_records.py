@@ -73,6 +73,13 @@ class DataSource(Record):
     n: int = Field(description="training essays")
 
 
+class BlockIdentity(Record):
+    """What decides the columns of a feature block."""
+
+    fingerprint: Sha256 = Field(description="of the identity")
+    identity: dict[str, Any] = Field(description="settings, packages and revisions of the block")
+
+
 class Provenance(Record):
     """provenance.json: all that a run comes from besides its config, as its first session saw it.
 
@@ -82,7 +89,7 @@ class Provenance(Record):
     schema_: Literal[2] = Field(default=2, alias="schema", description="version of this record")
     data: DataSource = Field(description="the essays")
     splits_sha256: Sha256 = Field(description="of who is held out when")
-    features: dict[str, Any] = Field(description="each feature block's fingerprint and identity")
+    features: dict[str, BlockIdentity] = Field(description="each feature block in use")
     environment: Environment = Field(description="where it was started")
     seeds: dict[str, int] = Field(description="of the run and of the splits")
 

@@ -13,6 +13,7 @@ from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.provenance import GitState, Machine
 from essay_scoring.records.search_settings import Mode, Objective, SearchSettings
+from essay_scoring.statistics.comparison import Comparison
 from essay_scoring.statistics.summary import Summary
 
 Figures = dict[str, float | None]
@@ -120,7 +121,7 @@ class NestedResult(Record):
     """Searching and selecting, judged on outer folds that took no part in it."""
 
     summary: Summary = Field(description="the figures over all outer folds")
-    against_reference: dict[str, Any] = Field(description="deltas and tests")
+    against_reference: Comparison = Field(description="deltas and tests")
     chosen: dict[str, TriedConfiguration] = Field(description="what each inner search selected")
 
 
@@ -154,7 +155,7 @@ class SearchRecord(Record):
     reference: TriedConfiguration = Field(description="the configuration that guards the tails")
     selected: TriedConfiguration | None = Field(description="the best that kept the guardrails")
     runner_up: TriedConfiguration | None = Field(description="the second")
-    against_reference: dict[str, Any] | None = Field(description="deltas and tests")
+    against_reference: Comparison | None = Field(description="deltas and tests")
     winners_curse: WinnersCurse | None = Field(description="how far the winner should fall")
     nested: NestedResult | None = Field(description="figures of folds that selected nothing")
     importances: dict[str, float] = Field(description="of parameters, shares of 1; {} if unknown")

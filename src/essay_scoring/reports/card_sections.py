@@ -108,7 +108,7 @@ def design(e: CardEvidence) -> Blocks:
     """Return how it was built and trained: every setting, and the packages."""
     config = {key: value for key, value in e.config.items() if key != "data"}
     features = e.provenance.features if e.provenance else {}
-    identities = [(f"features {name}", one["fingerprint"]) for name, one in features.items()]
+    identities = [(f"features {name}", one.fingerprint) for name, one in features.items()]
     mapping = e.metrics.mapping.name
     how = (
         f"Essays are scored by a model of the family `{e.metrics.family}`; raw predictions "

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from essay_scoring.core.files import read_json
-from essay_scoring.records.run_records import CvMetrics, FitRow
+from essay_scoring.core.errors import InputError
+from essay_scoring.core.record import read_record
+from essay_scoring.records.run_records import CvMetrics, FitRow, Status
 from essay_scoring.statistics.slices import FoldRow
 
 _LOSSES = ("train", "dev")
@@ -52,11 +53,18 @@ def folds_of(metrics: CvMetrics) -> list[FoldScalars]:
 
 def run_times(run: Path) -> tuple[float, float]:
     """Return when a finished run was first entered and when it ended, in seconds since 1970."""
-    status = read_json(run / "status.json")
-    first, last = (
-        datetime.datetime.fromisoformat(time).timestamp()
-        for time in (status["sessions"][0]["started"], status["finished"])
-    )
+    status = read_record(Status, run / "status.json")
+    try:
+        first, last = (
+            datetime.datetime.fromisoformat(time).timestamp()
+            for time in (status.sessions[0].started, str(status.finished))
+        )
+    except (IndexError, ValueError):
+        raise InputError(
+            "does not say when the run was started and finished",
+            where=str(run / "status.json"),
+            mend="restore the folder or run again",
+        ) from None
     return first, last
 
 

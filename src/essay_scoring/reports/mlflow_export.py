@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import InputError, MissingExtraError
-from essay_scoring.core.files import read_json
 from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.core.record import read_record
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import VIEWS
-from essay_scoring.records.run_records import CvMetrics
+from essay_scoring.records.provenance import GitState
+from essay_scoring.records.run_records import CvMetrics, Provenance
 from essay_scoring.reports.fold_scalars import FoldScalars, Scalar, folds_of, run_times
 from essay_scoring.statistics.summary import Summary
 
@@ -126,7 +127,7 @@ class _Export:
             "essay_scoring.family": metrics.family,
             "essay_scoring.code_revision": metrics.code_revision,
         }
-        return tags | ({"mlflow.source.git.commit": git["commit"]} if git.get("commit") else {})
+        return tags | ({"mlflow.source.git.commit": git.commit} if git and git.commit else {})
 
     def _create(self, name: str, tags: dict[str, str]) -> str:
         made = self._client.create_run(
@@ -196,7 +197,7 @@ def _children(run_id: str) -> str:
     return f"tags.mlflow.parentRunId = '{run_id}'"
 
 
-def _git(run: Path) -> dict[str, Any]:
+def _git(run: Path) -> GitState | None:
     """Return the commit that a run was started from; imported predictions have none."""
     path = run / "provenance.json"
-    return dict(read_json(path)["environment"]["git"]) if path.is_file() else {}
+    return read_record(Provenance, path).environment.git if path.is_file() else None

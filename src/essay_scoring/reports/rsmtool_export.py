@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import JsonValue
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_json, write_text
@@ -57,8 +58,10 @@ def export_rsmtool(
 
 def has_second_scores(run: Path) -> bool:
     """Tell whether a run's corpus names a column of second scores, which the run does not hold."""
-    corpus = read_json(run / "config.json").get("data", {}).get("corpus", {})
-    return bool(corpus.get("columns", {}).get("second_score"))
+    found: JsonValue = read_json(run / "config.json")
+    for key in ("data", "corpus", "columns", "second_score"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found is not None
 
 
 def _of_prompt(predictions: Predictions, prompt: str) -> Predictions:

@@ -20,6 +20,8 @@ from essay_scoring.records.search import (
     TriedConfiguration,
     WinnersCurse,
 )
+from essay_scoring.statistics.alignment import Side
+from essay_scoring.statistics.comparison import Comparison
 
 FIGURES = {
     "worst_prompt_qwk": "worst prompt",
@@ -117,25 +119,25 @@ def _answer(search: SearchRecord) -> SearchTable:
     return SearchTable("What the search found", CURSE_NOTE, ("", *FIGURES.values()), rows)
 
 
-def nested_figures(nested: NestedResult, arm: str = "candidate") -> Figures:
+def nested_figures(nested: NestedResult, arm: Side = "candidate") -> Figures:
     """Return an arm's figures of the comparison with the reference on the outer folds."""
-    return {delta["metric"]: delta[arm] for delta in nested.against_reference["deltas"]}
+    return {delta.metric: getattr(delta, arm) for delta in nested.against_reference.rows}
 
 
 def _expected_row(curse: WinnersCurse) -> list[str]:
     return ["selected, as expected elsewhere", *figure_cells(curse.expected)]
 
 
-def _against(comparison: Mapping[str, Any], who: str) -> SearchTable:
+def _against(comparison: Comparison, who: str) -> SearchTable:
     rows = [
         [
-            FIGURES.get(delta["metric"], delta["metric"]),
-            number(delta["reference"]),
-            number(delta["candidate"]),
-            with_interval(delta["estimate"], delta["low"], delta["high"], sign=True),
+            FIGURES[delta.metric],
+            number(delta.reference),
+            number(delta.candidate),
+            with_interval(delta.estimate, delta.low, delta.high, sign=True),
         ]
-        for delta in comparison["deltas"]
-        if delta["metric"] in FIGURES
+        for delta in comparison.rows
+        if delta.metric in FIGURES
     ]
     note = "Paired differences with 95% intervals; they do not know that anything was selected."
     header = ("figure", "reference", who, "difference [95%]")

@@ -34,7 +34,7 @@ from essay_scoring.records.config import (
     run_folder_name,
     run_identity,
 )
-from essay_scoring.records.run_records import DataSource, Provenance
+from essay_scoring.records.run_records import BlockIdentity, DataSource, Provenance
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import Design, Fitter, Origin
 
@@ -199,6 +199,7 @@ def device() -> tuple[str, str | None]:
 
 def provenance_of(run: Run) -> Provenance:
     """Return all that a result comes from besides the config."""
+    identities = run.columns.identities() if run.needs_columns else {}
     return Provenance(
         data=DataSource(
             kind=run.config.data.corpus.kind,
@@ -206,7 +207,7 @@ def provenance_of(run: Run) -> Provenance:
             n=len(run.prepared.train),
         ),
         splits_sha256=run.splits.sha256,
-        features=run.columns.identities() if run.needs_columns else {},
+        features={block: BlockIdentity.model_validate(told) for block, told in identities.items()},
         environment=provenance.environment(*device()),
         seeds={"run": run.config.seed, "splits": run.config.data.splits.seed},
     )

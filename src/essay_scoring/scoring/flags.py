@@ -11,10 +11,11 @@ import numpy as np
 from essay_scoring.core.contracts import Matrix
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.files import read_json, write_bytes, write_json
+from essay_scoring.core.files import write_bytes, write_json
 from essay_scoring.core.fingerprint import derive_seed
+from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import IntArray
-from essay_scoring.core.settings import Settings, build_settings
+from essay_scoring.core.settings import Settings
 from essay_scoring.core.text import word_count
 from essay_scoring.models.linear import Standardiser
 from essay_scoring.scoring.distance_flag import DistanceFlag, learn_distance
@@ -108,9 +109,14 @@ def write_flags(folder: Path, flags: Flags) -> None:
     write_bytes(folder / ARRAYS, data)
 
 
+def read_facts(folder: Path) -> FlagFacts:
+    """Return the limits and prompts of flags.json; raise InputError if it holds others."""
+    return read_record(FlagFacts, folder / FACTS)
+
+
 def read_flags(folder: Path) -> Flags:
     """Return what `write_flags` wrote; raise InputError if it does not fit together."""
-    facts = build_settings(FlagFacts, read_json(folder / FACTS), str(folder / FACTS))
+    facts = read_facts(folder)
     arrays = _arrays(folder / ARRAYS)
     words = WordFlags(arrays["known"], arrays["common"], facts.most_unknown, facts.fewest_common)
     standardiser = Standardiser(arrays["mean"], arrays["deviation"])

@@ -14,11 +14,10 @@ from pydantic import Field
 from essay_scoring.core.contracts import Columns, ColumnSource
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.files import read_json
 from essay_scoring.core.names import FolderName
-from essay_scoring.core.record import Sha256
+from essay_scoring.core.record import Sha256, read_record
 from essay_scoring.core.scale import ScoreScales
-from essay_scoring.core.settings import Settings, build_settings
+from essay_scoring.core.settings import Settings
 from essay_scoring.core.text import name_key
 from essay_scoring.core.worker_pool import in_this_process
 from essay_scoring.models.context import ScorerContext
@@ -102,10 +101,8 @@ class TrainedModel:
         require_safe(folder)
         self.folder = folder
         self.config: RunConfig = load_run_config(folder / CONFIG)
-        self.record = read_record(folder)
-        self.interval = build_settings(
-            PredictionInterval, read_json(folder / INTERVAL), str(folder / INTERVAL)
-        )
+        self.record = read_record(ModelRecord, folder / RECORD)
+        self.interval = read_record(PredictionInterval, folder / INTERVAL)
         self.flags: Flags = read_flags(folder)
         known = (*self.flags.facts.prompts, *self.record.scales.by_prompt)
         self._prompts = {name_key(name): name for name in known}
@@ -162,11 +159,6 @@ def _no_columns(_essays: Essays) -> Columns:
     raise TypeError("this scorer reads no feature columns")
 
 
-def read_record(folder: Path) -> ModelRecord:
-    """Return what a model folder says of itself; raise InputError if it is not as it should be."""
-    return build_settings(ModelRecord, read_json(folder / RECORD), str(folder / RECORD))
-
-
 def _check_cutpoints(record: ModelRecord, folder: Path) -> None:
     """Raise InputError unless cut-points fit the one scale that they are places on."""
     cuts, scale = record.cutpoints, record.scales.shared
@@ -182,11 +174,11 @@ def _check_cutpoints(record: ModelRecord, folder: Path) -> None:
 
 def _check_columns(folder: Path, now: Mapping[str, Any]) -> None:
     """Raise InputError if a block makes other columns than in training; warn of other packages."""
-    then = read_json(folder / PROVENANCE).get("features", {})
+    then = read_record(ModelProvenance, folder / PROVENANCE).features
     if then.keys() != now.keys():
         raise _other_columns(folder, "the blocks of feature columns")
     for block, told in then.items():
-        was, is_now = told["identity"], now[block]["identity"]
+        was, is_now = told.identity, now[block]["identity"]
         odd = [key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key)]
         if not odd:
             continue

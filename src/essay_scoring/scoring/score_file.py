@@ -14,20 +14,21 @@ from essay_scoring.core.errors import BusyError, InputError
 from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.record import read_record
 from essay_scoring.core.text import name_key
 from essay_scoring.data.data_settings import TableFormat
 from essay_scoring.data.prompt_names import listed, near_names
 from essay_scoring.data.rows import AUTO
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.records.provenance import code_revision
-from essay_scoring.scoring.flags import FACTS
+from essay_scoring.scoring.flags import read_facts
 from essay_scoring.scoring.input_table import (
     DEFAULT_COLUMNS,
     ColumnNames,
     InputTable,
     open_input,
 )
-from essay_scoring.scoring.model import COLUMNS, read_record
+from essay_scoring.scoring.model import COLUMNS, RECORD, ModelRecord
 from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
 from essay_scoring.scoring.scoring_pool import TablePart, score_parts
 from essay_scoring.scoring.verified_folder import require_safe
@@ -66,10 +67,10 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
     the same file.
     """
     require_safe(request.model)
-    record = read_record(request.model)
+    record = read_record(ModelRecord, request.model / RECORD)
     table = open_input(request.file, request.columns, record.scales, request.form)
     _check_output(request, table)
-    _tell_near_prompts(table, read_json(request.model / FACTS)["prompts"])
+    _tell_near_prompts(table, read_facts(request.model).prompts)
     work = request.out.with_name(f".{request.out.name}.parts")
     with try_lock(work / LOCK) as mine:
         if not mine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.progress import Progress
@@ -36,7 +35,7 @@ from essay_scoring.search.selection import best_first, report_outer
 from essay_scoring.search.trials import Trials
 from essay_scoring.search.winners_curse import Selection, winners_curse
 from essay_scoring.search.work import SearchPlace, open_search
-from essay_scoring.statistics.comparison import compare
+from essay_scoring.statistics.comparison import Comparison, compare
 from essay_scoring.statistics.predictions import Predictions
 
 STABILITY_SCHEME = "stratified_text"
@@ -182,7 +181,7 @@ class Ending:
             chosen={part.name: outcome.short() for part, outcome in chosen.items()},
         )
 
-    def _compared(self, candidate: Predictions) -> dict[str, Any]:
+    def _compared(self, candidate: Predictions) -> Comparison:
         """Return the comparison with the reference on the same essays and folds."""
         place, evaluation = self.place, self.place.search.base.evaluation
         return compare(
@@ -192,7 +191,7 @@ class Ending:
             bottom_k=evaluation.bottom_k,
             replicates=evaluation.replicates,
             seed=derive_seed(place.search.settings.seed, "comparison"),
-        ).model_dump(mode="json")
+        )
 
     def _stability(self) -> list[StabilityRow]:
         """Return the leading configurations' mean QWK under `stratified_text`.

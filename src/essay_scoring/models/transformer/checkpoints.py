@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -38,6 +39,9 @@ class Standing:
     def is_over(self, epochs: int, patience: int) -> bool:
         """Tell whether all epochs are done, or `patience` of them since the best."""
         return self.epochs >= epochs or self.epochs - self.best >= patience
+
+
+_STANDING = TypeAdapter(Standing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +75,12 @@ class Checkpoints:
                 log.info("left a checkpoint of other settings or data aside: %s", self._folder)
                 return None
             files = index["files"]
+            standing = _STANDING.validate_python(index["standing"])
             state, best = (self._tensors(files[name]) for name in ("state", "best"))
-        except (InputError, KeyError, TypeError, OSError):
+        except (InputError, KeyError, TypeError, ValueError, OSError):
             log.warning("a checkpoint is damaged, so training starts afresh: %s", self._folder)
             return None
-        return Checkpoint(Standing(**index["standing"]), state, best)
+        return Checkpoint(standing, state, best)
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint, and then drop the one before it."""
