@@ -10,6 +10,7 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import write_record
 from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.trait_results import TRAITS, TraitsRecord
 from tests.records.made import ENVIRONMENT, made_audit
 from tests.reports.made_run import hostile_run
 from tests.studies.made_study import made_section, made_study
@@ -105,3 +106,36 @@ def study_of(runs: Path) -> Path:
     path = runs / "studies" / "made-1" / "study.json"
     write_record(path, made_study(runs / "made"))
     return path
+
+
+def traits_of(runs: Path, *studies: str) -> Path:
+    """Write a finished table of traits, one proceeding and the others not, and return its path."""
+    outcomes = ("proceed", *["defer"] * (len(studies) - 1))
+    made = ENVIRONMENT
+    record = TraitsRecord.model_validate(
+        {
+            "folder": "t-1",
+            "name": "t",
+            "question": "which",
+            "scheme": "prompt_holdout",
+            "n_prompts": 9,
+            "studies": [
+                {
+                    "trait": study,
+                    "study": study,
+                    "manifest_sha256": "c" * 64,
+                    "outcome": outcome,
+                    "decided_arm": "a",
+                }
+                for study, outcome in zip(studies, outcomes, strict=True)
+            ],
+            "rows": [],
+            "judge_revision": "d" * 64,
+            "git": made["git"],
+            "machine": made["machine"],
+        }
+    )
+    folder = runs / "traits" / "t-1"
+    write_record(folder / TRAITS, record)
+    write_manifest(folder)
+    return folder

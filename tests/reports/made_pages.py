@@ -10,6 +10,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.records.audit_record import AuditSection
 from essay_scoring.records.finished_run import read_run, read_unsealed
+from essay_scoring.records.listed import change_note, edited
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.records.power_results import PowerRecord
 from essay_scoring.records.study_results import read_study
@@ -25,7 +26,7 @@ from essay_scoring.reports.search_report import write_search_reports
 from essay_scoring.reports.study_reports import study_page, write_study_reports
 from tests.conftest import ROOT
 from tests.records.made import made_audit, made_explanation
-from tests.reports.made_card import audit_of, finished_run, study_of
+from tests.reports.made_card import audit_of, finished_run, study_of, trained_model, traits_of
 from tests.reports.made_comparison import NAMES, made_comparison
 from tests.reports.made_run import hostile_run, write_made_run
 from tests.reports.test_search_report import SEARCH, folder_of
@@ -101,11 +102,13 @@ def cards(folder: Path, name: str) -> str:
 
 
 def listing(folder: Path) -> str:
-    """Return the index of a runs folder with a run, its audit and a study."""
-    finished_run(folder)
+    """Return the index of a runs folder with one of each kind, and a folder that is none."""
+    trained_model(folder / "models", finished_run(folder))
     audit_of(folder)
     write_manifest(study_of(folder).parent)
-    return index_page(folder)
+    traits_of(folder, "made-1")
+    change_note(folder, "r-1", lambda note: edited(note, add=["kept"], text=NAMES[0]))
+    return index_page(folder, folder / "models")
 
 
 PAGES: dict[str, Callable[[Path], str]] = {

@@ -51,16 +51,16 @@ def audit(
     written. Exits 0 whatever the verdicts are.
     """
     from essay_scoring.audits.audit import audit_run
+    from essay_scoring.cli.display import list_again
     from essay_scoring.records.finished_run import read_run
     from essay_scoring.reports.audit_report import audit_text, write_audit_reports
-    from essay_scoring.reports.runs_index import listed_again
 
     space = run_workspace(run, workspace(runs_dir, cache_dir, data_dir), data_dir)
     found = audit_run(run, space, progress_display(), attack_essays=attack_essays)
     folder = space.runs / "audits" / found.record.run.folder if out is None else out
     paths = write_audit_reports(found.record, folder, read_run(run))
     _say(audit_text(found.record, found.seconds), paths)
-    listed_again(space.runs)
+    list_again(space.runs)
 
 
 def explain(
@@ -83,8 +83,8 @@ def explain(
     each of the worst prompts. They name essays by id and hold no text.
     """
     from essay_scoring.audits.explanation import explain_run
+    from essay_scoring.cli.display import list_again
     from essay_scoring.reports.explain_report import explain_text, write_explain_reports
-    from essay_scoring.reports.runs_index import listed_again
 
     space = run_workspace(run, workspace(runs_dir, cache_dir, data_dir), data_dir)
     refit_seeds = seeds if drop_columns else 0
@@ -92,7 +92,7 @@ def explain(
     folder = space.runs / "audits" / record.run.folder if out is None else out
     paths = write_explain_reports(record, folder)
     _say(explain_text(record), paths)
-    listed_again(space.runs)
+    list_again(space.runs)
 
 
 def _say(text: str, paths: Sequence[Path]) -> None:

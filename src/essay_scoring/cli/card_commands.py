@@ -55,14 +55,14 @@ def card(
     What no artifact says stands as "To be completed by the provider". Exits 4 for a folder that is
     not complete or was changed since.
     """
+    from essay_scoring.cli.display import list_again
     from essay_scoring.records.manifest import require_outside
     from essay_scoring.reports.card_evidence import CardSources, read_evidence
     from essay_scoring.reports.model_card import write_cards
-    from essay_scoring.reports.runs_index import listed_again
 
     evidence = read_evidence(source, CardSources(runs_dir, audit, explain, study))
     folder = runs_dir / "cards" / evidence.name if out is None else out
     require_outside(source, folder)
     for path in write_cards(evidence, folder):
         typer.echo(str(path))
-    listed_again(runs_dir)
+    list_again(runs_dir)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from essay_scoring.cli.options import models_folder
 from essay_scoring.core.number_text import number, with_interval
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
 from essay_scoring.reports.traits_report import traits_table
+from essay_scoring.reports.words import size_on_disk
 from essay_scoring.statistics.slices import constant_prompts
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         IdentityDifference,
         Registration,
     )
+    from essay_scoring.records.listed import Listed
     from essay_scoring.records.study_results import StudyRecord
     from essay_scoring.records.trait_results import TraitsRecord
     from essay_scoring.statistics.comparison import Delta
@@ -209,3 +212,48 @@ def print_status(status: dict[str, Any]) -> None:
         typer.echo(f"{status['failure']['type']}: {status['failure']['message']}")
     if status["state"] in ("interrupted", "failed", "killed"):
         typer.echo(f"to resume: {status['resume']}")
+
+
+def list_again(runs: Path, models: Path | None = None) -> None:
+    """Write the index page of a runs folder anew, with the models where they lie."""
+    from essay_scoring.reports.runs_index import listed_again
+
+    listed_again(runs, models_folder() if models is None else models)
+
+
+def print_listing(entries: Sequence[Listed], runs: Path, models: Path) -> None:
+    """Print what lies in a runs folder and a models folder, one line each."""
+    from essay_scoring.reports.runs_index import mae, minute, qwk
+
+    if not entries:
+        typer.echo(f"nothing of that kind in {runs} or {models}")
+        return
+    rows = [
+        (
+            entry.kind,
+            entry.name,
+            minute(entry),
+            f"{entry.state}: {entry.stage}" if entry.stage else entry.state,
+            _what(entry),
+            qwk(entry),
+            mae(entry),
+            size_on_disk(entry.bytes),
+            ", ".join(entry.tags) or "-",
+            entry.note or "-",
+        )
+        for entry in entries
+    ]
+    header = ("kind", "name", "date", "state", "what", "QWK [95%]", "MAE", "size", "tags", "note")
+    typer.echo(plain_table(header, rows))
+    for entry in entries:
+        if entry.problem:
+            typer.echo(f"{entry.name}: {entry.problem}")
+
+
+def _what(entry: Listed) -> str:
+    """Return in short what an entry is: a decision, or a scorer and how essays were held out."""
+    if entry.kind == "study" and entry.outcome:
+        return f"{entry.outcome} for {entry.method}"
+    said = (entry.method, entry.scheme, entry.outcome, entry.about)
+    shown = said if entry.kind in ("search", "final-test", "model") else said[:3]
+    return ", ".join(filter(None, shown)) or "-"

@@ -219,15 +219,14 @@ def study(
 
 def _told(folder: Path, record: Path | None, results: Path | None) -> int:
     """Print a finished study, list it, write what was asked for; return the exit code."""
-    from essay_scoring.cli.display import print_study
+    from essay_scoring.cli.display import list_again, print_study
     from essay_scoring.core.files import write_text
     from essay_scoring.records.study_results import read_study
-    from essay_scoring.reports.runs_index import listed_again
     from essay_scoring.reports.study_figure import write_results
 
     decided = read_study(folder)
     print_study(folder, decided)
-    listed_again(folder.parent.parent)
+    list_again(folder.parent.parent)
     if record is not None:
         write_text(record, (folder / "decision.md").read_text(encoding="utf-8"))
     if results is not None:

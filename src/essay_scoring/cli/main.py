@@ -32,6 +32,7 @@ from essay_scoring.cli import (
     init_commands,
     judge_commands,
     launch_commands,
+    listing_commands,
     power_commands,
     run_commands,
     score_commands,
@@ -67,6 +68,7 @@ for commands in (
     card_commands,
 ):
     commands.add_to(app)
+app.add_typer(listing_commands.app, name="runs")
 app.add_typer(encoder_commands.app, name="encoder")
 app.add_typer(export_commands.app, name="export")
 app.add_typer(launch_commands.app, name="remote")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,10 @@ Overrides = Annotated[
 ]
 RunsFolder = Annotated[
     Path, typer.Option("--runs-dir", envvar="ESSAY_SCORING_RUNS", help="Where run folders lie.")
+]
+ModelsFolder = Annotated[
+    Path,
+    typer.Option("--models-dir", envvar="ESSAY_SCORING_MODELS", help="Where model folders lie."),
 ]
 CacheFolder = Annotated[
     Path,
@@ -81,6 +86,12 @@ QuotingOption = Annotated[
 
 RUNS = Path("runs")
 CACHE = Path("cache")
+MODELS = Path("models")
+
+
+def models_folder() -> Path:
+    """Return where model folders lie for commands that have no option for it."""
+    return Path(os.environ.get("ESSAY_SCORING_MODELS") or MODELS)
 
 
 def settings_given(flags: Mapping[str, object]) -> list[str]:
@@ -114,12 +125,15 @@ def workspace(runs: Path, cache: Path, data: Path | None) -> Workspace:
 def config_workspace(
     config: Path, corpus: Corpus, space: Workspace, data: Path | None
 ) -> Workspace:
-    """Return the folders of a command on a config: the corpus may lie beside it."""
+    """Return the folders of a command on a config: the corpus may lie beside it.
+
+    Of one that a run, a model or a search wrote, it may lie where it lay then.
+    """
     from essay_scoring.data.corpora import data_folder
     from essay_scoring.runs.session import remembered_data
 
-    places = (config.parent, remembered_data(config.parent))
-    return replace(space, data=data or data_folder(corpus, *places))
+    remembered = (remembered_data(folder) for folder in (config.parent, config.parent.parent))
+    return replace(space, data=data or data_folder(corpus, config.parent, *remembered))
 
 
 def run_workspace(run: Path, space: Workspace, data: Path | None) -> Workspace:

@@ -24,6 +24,7 @@ from essay_scoring.cli.options import (
     SchemeName,
     SeparatorOption,
     config_workspace,
+    models_folder,
     named_columns,
     resume_command,
     run_workspace,
@@ -108,15 +109,14 @@ def cv(
 
 def cross_validate(config: RunConfig, space: Workspace) -> None:
     """Do what is not done yet of a run, and print its figures."""
-    from essay_scoring.cli.display import print_run
+    from essay_scoring.cli.display import list_again, print_run
     from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.reports.runs_index import listed_again
     from essay_scoring.runs.cv import run_cv
     from essay_scoring.runs.run import open_run
 
     run = open_run(config, space, progress_display())
     print_run(run_cv(run, report=write_run_reports, resume=resume_command()))
-    listed_again(space.runs)
+    list_again(space.runs)
 
 
 def import_predictions(
@@ -154,9 +154,8 @@ def import_predictions(
     prompt, fold, y_true and y_pred_raw, y_pred or both, and may hold second_score, for human
     ceilings in `audit`. Writes the same run folder as cv, without models.
     """
-    from essay_scoring.cli.display import print_run
+    from essay_scoring.cli.display import list_again, print_run
     from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.reports.runs_index import listed_again
     from essay_scoring.runs import import_predictions as importing
 
     request = importing.ImportRequest(
@@ -177,7 +176,7 @@ def import_predictions(
         resume=resume_command(),
     )
     print_run(run)
-    listed_again(runs_dir)
+    list_again(runs_dir)
 
 
 def final_test(
@@ -227,7 +226,7 @@ def report(run: RunFolder) -> None:
     from essay_scoring.reports.study_reports import write_study_views
 
     if is_runs_folder(run):
-        typer.echo(str(write_index(run)))
+        typer.echo(str(write_index(run, models_folder())))
         return
     require_intact(run)
     writers = {

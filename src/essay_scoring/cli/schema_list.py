@@ -13,6 +13,7 @@ from essay_scoring.records.audit_record import AuditRecord, ExplainRecord
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
+from essay_scoring.records.listed import FolderNotes, Listing
 from essay_scoring.records.power_results import PowerRecord
 from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.search_settings import SearchSettings
@@ -44,6 +45,8 @@ SCHEMAS = (
     Schema("search_trials", "SEARCH/artifacts/optuna_trials.json", search.TrialsRecord),
     Schema("search_outcome", "SEARCH/trials/PART/CONFIGURATION.json", search.Outcome),
     Schema("grid_record", "SEARCH/artifacts/sweep.json", search.GridRecord),
+    Schema("notes", "RUNS/notes.json, MODELS/notes.json", FolderNotes),
+    Schema("listing", "runs --json", Listing),
     Schema("audit", "audit.json", AuditRecord),
     Schema("explain", "explain.json", ExplainRecord),
     Schema("comparison", "compare-cv-runs --out", CandidatesRecord),

@@ -10,12 +10,14 @@ import typer
 
 from essay_scoring.cli.options import (
     CACHE,
+    MODELS,
     RUNS,
     CacheFolder,
     ConfigFile,
     DataFolder,
     DecimalOption,
     EncodingOption,
+    ModelsFolder,
     Overrides,
     QuotingOption,
     RunsFolder,
@@ -30,7 +32,7 @@ from essay_scoring.cli.progress_display import progress_display
 if TYPE_CHECKING:
     from essay_scoring.scoring.input_table import ColumnNames
 
-MODELS, STANDARD_INPUT = Path("models"), Path("-")
+STANDARD_INPUT = Path("-")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,9 +47,7 @@ def train(
     coverage: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="The coverage of prediction intervals.")
     ] = 0.9,
-    models_dir: Annotated[
-        Path, typer.Option(envvar="ESSAY_SCORING_MODELS", help="Where model folders lie.")
-    ] = MODELS,
+    models_dir: ModelsFolder = MODELS,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
@@ -60,6 +60,7 @@ def train(
     interval.json (coverage asked for and measured), flags.json, flags.safetensors and, last,
     manifest.json. The same command resumes what was interrupted.
     """
+    from essay_scoring.cli.display import list_again
     from essay_scoring.core.files import read_json
     from essay_scoring.records.config import load_run_config
     from essay_scoring.reports.run_reports import write_run_reports
@@ -84,6 +85,7 @@ def train(
         f"{held['n_prompts']} prompts; mean width {held['mean_width']:.3f} of the scale"
     )
     typer.echo("\n".join([*parts, f"model: {folder}"]))
+    list_again(runs_dir, models_dir)
 
 
 def score(

@@ -14,11 +14,11 @@ from essay_scoring.core.record import AnyRecord, read_record
 from essay_scoring.records.audit_record import AuditRecord, ExplainRecord, read_audit
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import MANIFEST, require_intact
+from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.records.run_records import CvMetrics, Provenance, Status
 from essay_scoring.records.study_results import StudyRecord, read_study, verified_record
 from essay_scoring.scoring.conformal import PredictionInterval
 from essay_scoring.scoring.flags import FlagFacts
-from essay_scoring.scoring.model import ModelProvenance, ModelRecord
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
     not complete or was changed since it was.
     """
     require_intact(folder)
-    trained = folder if (folder / "model.json").is_file() else None
+    trained = folder if (folder / MODEL).is_file() else None
     run = folder if trained is None else _run_of(trained, beside.runs)
     record = read_run(run)
     metrics = record.metrics
@@ -83,7 +83,7 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
         ),
         record=record,
         status=_optional(Status, folder / "status.json"),
-        model=_optional(ModelRecord, folder / "model.json"),
+        model=_optional(ModelRecord, folder / MODEL),
         interval=_optional(PredictionInterval, folder / "interval.json"),
         flags=_optional(FlagFacts, folder / "flags.json"),
         audit=None if audit is None else read_audit(AuditRecord, audit, metrics.run.folder),
@@ -95,7 +95,7 @@ def read_evidence(folder: Path, beside: CardSources) -> CardEvidence:
 
 def _run_of(model: Path, runs: Path) -> Path:
     """Return the run that gave a model its figures, as it was when the model was trained."""
-    record = read_record(ModelRecord, model / "model.json")
+    record = read_record(ModelRecord, model / MODEL)
     run = runs / Path(record.cv_run).name
     if not run.is_dir():
         raise InputError(

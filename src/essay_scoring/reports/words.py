@@ -81,6 +81,16 @@ def score(value: float | None) -> str:
     return MISSING if value is None else f"{value:g}"
 
 
+def size_on_disk(count: int) -> str:
+    """Return a number of bytes in a unit that makes it short."""
+    value, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+
+
 def _worst(summary: Summary) -> str:
     """Return the clause about the worst prompt."""
     worst, least = summary.worst_prompt, summary.settings.min_prompt_n

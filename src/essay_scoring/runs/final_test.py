@@ -95,6 +95,7 @@ def run_final_test(
     folder, opening = enter(wish, workspace)
 
     def work(session: Session) -> Path:
+        session.remember(workspace.data)
         write_json(folder / CONFIG, config_values(arms["decided"].run.config))
         session.stage("training on all training essays")
         locked = open_locked(wish.prepared, workspace.data)

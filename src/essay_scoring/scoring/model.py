@@ -6,37 +6,28 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from essay_scoring.core.contracts import Columns, ColumnSource
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
-from essay_scoring.core.names import FolderName
-from essay_scoring.core.record import Sha256, read_record
+from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import ScoreScales
-from essay_scoring.core.settings import Settings
 from essay_scoring.core.text import name_key
 from essay_scoring.core.worker_pool import in_this_process
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.mapping import apply_cutpoints
-from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records.config import RunConfig, load_run_config
-from essay_scoring.records.run_records import Provenance
+from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.scoring.conformal import PredictionInterval
 from essay_scoring.scoring.flags import FLAGS, Flags, read_flags
 from essay_scoring.scoring.fresh_columns import FreshColumns
 from essay_scoring.scoring.single_essay import Reader, load_fresh, on_one_thread
 from essay_scoring.scoring.verified_folder import require_safe
 
-RECORD, INTERVAL, CONFIG, PROVENANCE = (
-    "model.json",
-    "interval.json",
-    "config.json",
-    "provenance.json",
-)
+INTERVAL, CONFIG, PROVENANCE = "interval.json", "config.json", "provenance.json"
 RAW_DIGITS = 4
 SCORER = Path("scorer") / "model"
 COLUMNS = ("predicted_band", "predicted_raw", "interval_low", "interval_high", *FLAGS)
@@ -46,24 +37,6 @@ _MACHINE_KEYS = frozenset({"packages", "torch", "transformers", "precision", "de
 """Parts of a block's identity that move a value by little more than rounding; others change it."""
 
 _log = logging.getLogger(__name__)
-
-
-class ModelRecord(Settings):
-    """What turns a scorer's raw predictions into scores.
-
-    `cutpoints` were fitted on all out-of-fold predictions of the run `cv_run`; None rounds.
-    """
-
-    schema_version: Literal[1] = 1
-    name: str
-    family: str
-    scales: ScoreScales
-    mapping: MappingName
-    cutpoints: tuple[float, ...] | None
-    n_essays: int
-    n_prompts: int
-    cv_run: FolderName
-    cv_manifest_sha256: str
 
 
 @dataclass(frozen=True)
@@ -82,13 +55,6 @@ class Scored:
         return [*map(repr, numbers), *("yes" if flag else "no" for flag in self.flags)]
 
 
-class ModelProvenance(Provenance):
-    """provenance.json of a model: as a run's, and the run that gave the model its figures."""
-
-    cv_run: FolderName = Field(description="the run's folder")
-    cv_manifest_sha256: Sha256 = Field(description="of its manifest.json")
-
-
 class TrainedModel:
     """A scorer that was fitted on all training essays, with all that its scores need."""
 
@@ -101,7 +67,7 @@ class TrainedModel:
         require_safe(folder)
         self.folder = folder
         self.config: RunConfig = load_run_config(folder / CONFIG)
-        self.record = read_record(ModelRecord, folder / RECORD)
+        self.record = read_record(ModelRecord, folder / MODEL)
         self.interval = read_record(PredictionInterval, folder / INTERVAL)
         self.flags: Flags = read_flags(folder)
         known = (*self.flags.facts.prompts, *self.record.scales.by_prompt)
@@ -167,7 +133,7 @@ def _check_cutpoints(record: ModelRecord, folder: Path) -> None:
     if scale is None or len(cuts) != scale.n_labels - 1 or list(cuts) != sorted(cuts):
         raise InputError(
             "the cut-points do not fit the score scale",
-            where=str(folder / RECORD),
+            where=str(folder / MODEL),
             mend="restore the file, or train the model again",
         )
 

@@ -20,6 +20,7 @@ from essay_scoring.data.data_settings import TableFormat
 from essay_scoring.data.prompt_names import listed, near_names
 from essay_scoring.data.rows import AUTO
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
+from essay_scoring.records.model_records import MODEL, ModelRecord
 from essay_scoring.records.provenance import code_revision
 from essay_scoring.scoring.flags import read_facts
 from essay_scoring.scoring.input_table import (
@@ -28,7 +29,7 @@ from essay_scoring.scoring.input_table import (
     InputTable,
     open_input,
 )
-from essay_scoring.scoring.model import COLUMNS, RECORD, ModelRecord
+from essay_scoring.scoring.model import COLUMNS
 from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
 from essay_scoring.scoring.scoring_pool import TablePart, score_parts
 from essay_scoring.scoring.verified_folder import require_safe
@@ -67,7 +68,7 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
     the same file.
     """
     require_safe(request.model)
-    record = read_record(ModelRecord, request.model / RECORD)
+    record = read_record(ModelRecord, request.model / MODEL)
     table = open_input(request.file, request.columns, record.scales, request.form)
     _check_output(request, table)
     _tell_near_prompts(table, read_facts(request.model).prompts)

@@ -20,6 +20,7 @@ from essay_scoring.models.scorer_settings import BlendSettings, TransformerSetti
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
 from essay_scoring.runs.full_fit import final_cutpoints, fit_everything
@@ -27,15 +28,7 @@ from essay_scoring.runs.run import Run, open_run, provenance_of
 from essay_scoring.runs.session import Session, finish
 from essay_scoring.scoring.conformal import fit_interval
 from essay_scoring.scoring.flags import learn_flags, reference_rows, write_flags
-from essay_scoring.scoring.model import (
-    CONFIG,
-    INTERVAL,
-    PROVENANCE,
-    RECORD,
-    SCORER,
-    ModelProvenance,
-    ModelRecord,
-)
+from essay_scoring.scoring.model import CONFIG, INTERVAL, PROVENANCE, SCORER
 from essay_scoring.scoring.single_essay import Reader, load_fresh
 
 VERSION = 2
@@ -72,6 +65,7 @@ def train_model(
 
     def work(session: Session) -> Path:
         session.plan(3)
+        session.remember(workspace.data)
         session.stage("predictions of held-out prompts")
         cv = run_cv(run, report=report, resume=resume)
         write_json(folder / CONFIG, config_values(config))
@@ -80,7 +74,7 @@ def train_model(
         session.stage("training on all training essays")
         fit_everything(run, folder / SCORER.parent, save=_save)
         session.stage("interval and flags")
-        write_json(folder / RECORD, _record(run, cv).model_dump(mode="json"))
+        write_json(folder / MODEL, _record(run, cv).model_dump(mode="json"))
         train = run.prepared.train
         groups = run.design.groups
         interval = fit_interval(cv.predictions, groups, order.coverage, train.writers)

@@ -92,6 +92,7 @@ def run_together(
     path = place.folder.path
 
     def lead(session: Session) -> Path:
+        session.remember(place.evaluator.base.workspace.data)
         write_json(place.folder.config, place.identity)
         write_record(place.folder.provenance, provenance_of(place.evaluator.base))
         # Columns are computed before helpers start, so that they find them stored.
