@@ -56,6 +56,13 @@ def test_names_that_are_counted_or_unlike_are_different_prompts(first: str, othe
     assert near_names([first, other]) == []
 
 
+def test_names_as_long_as_essays_are_compared_too() -> None:
+    long = "because " * 5000
+    other = f"b{long[1:-4]}usx "
+    assert near_names([long, other]) == [(long, other)]
+    assert near_names([long, long[:-5], "x" * 70_000]) == []
+
+
 def test_near_names_are_merged_as_a_group() -> None:
     prompts = ["school trips", *["school trip"] * 2, "shool trip"]
     names = merged(near_names(prompts), prompts)

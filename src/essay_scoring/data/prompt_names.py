@@ -66,7 +66,7 @@ def _of_like_letters(names: Sequence[str]) -> Iterator[tuple[int, int]]:
     if len(names) > _MOST_NAMES:
         return
     letters = {letter: at for at, letter in enumerate(sorted(set("".join(names))))}
-    counts = np.zeros((len(names), len(letters) + 1), dtype=np.int16)
+    counts = np.zeros((len(names), len(letters) + 1), dtype=np.int32)
     for row, name in enumerate(names):
         for letter, n in Counter(name).items():
             counts[row, letters[letter]] = n
@@ -96,17 +96,24 @@ def _counted(first: str, other: str) -> bool:
 
 
 def _distance(first: str, other: str) -> int:
-    """Return how many letters are added, left out, changed, or swapped with the next."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
+    """Return how many letters are added, left out, changed, or swapped with the next.
+
+    Only up to `_MOST_EDITS`: places further apart than that are left out, which keeps long names
+    cheap.
+    """
+    far = _MOST_EDITS + 1
+    before: dict[int, int] = {}
+    row = {j: j for j in range(far)}
     for i, mark in enumerate(first, start=1):
-        earlier, before, row = before, row, [i]
-        for j, its in enumerate(other, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (mark != its))
+        earlier, before, row = before, row, {}
+        for j in range(max(0, i - _MOST_EDITS), min(len(other), i + _MOST_EDITS) + 1):
+            its = other[j - 1] if j else ""
+            cost = min(before.get(j, far) + 1, row.get(j - 1, far) + 1)
+            cost = min(cost, before.get(j - 1, far) + (mark != its))
             if i > 1 and j > 1 and mark == other[j - 2] and first[i - 2] == its:
-                cost = min(cost, earlier[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+                cost = min(cost, earlier.get(j - 2, far) + 1)
+            row[j] = cost
+    return row.get(len(other), far)
 
 
 def merged(pairs: Iterable[tuple[str, str]], prompts: Sequence[str]) -> dict[str, str]:

@@ -2,14 +2,16 @@
 
 Either may be several runs that differ by their seed alone. Each figure is then computed for each
 run and averaged over the seeds, in every resample anew. Intervals come from swapping whole prompts
-between the two (`intervals`), cut-points fitted again (`reweighted`); those of the worst prompt
-also from drawing prompts and essays anew (`bootstrap`).
+between the two (`intervals`), cut-points fitted again (`reweighted`); those of plain differences
+also from leaving each prompt out, and those of the worst prompt from drawing prompts and essays
+anew (`bootstrap`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -53,6 +55,9 @@ from essay_scoring.statistics.intervals import (
     drawn_interval,
     effective_prompts,
     hull,
+    is_plain,
+    jackknife_interval,
+    left_out,
     prompt_swaps,
     swap_error,
     swap_interval,
@@ -209,6 +214,35 @@ class _Support(NamedTuple):
     units: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """The rows of all runs of both arms, which runs are whose, and how figures are made of them."""
+
+    tables: Tables
+    arms: tuple[slice, slice]
+    large: c.Mask
+    bottom_k: int
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many runs each arm has."""
+        first = int(self.arms[0].stop)
+        return first, self.tables.moments.shape[1] - first
+
+    def figures(self, sums: Sums) -> dict[str, FloatArray]:
+        """Return the figures of DELTAS of a block of resamples, each (R, runs)."""
+        return figures_of(sums, self.large, self.bottom_k, strict=False)
+
+
+class _Resampled(NamedTuple):
+    """A difference under swaps (R,), over draws (R,) where they count, and without prompts (G,)."""
+
+    swapped: FloatArray
+    drawn: FloatArray | None
+    without: FloatArray
+    peers: FloatArray | None
+
+
 def compare(
     reference: Arm,
     candidate: Arm,
@@ -232,23 +266,12 @@ def compare(
     large = layout.sizes >= min_prompt_n
     sums = sums_of(tables, observed(tables))
     point = figures_of(sums, large, bottom_k, strict=True)
-    reweighted = Reweighted(runs, tables)
-    swaps = prompt_swaps(len(layout.prompts), replicates, seed)
-    blocks = [
-        [
-            _difference(_arm_means(values, (slice(1), slice(1, None))))
-            for values in figures_of(part, large, bottom_k, strict=False).values()
-        ]
-        for part in _swapped(reweighted, swaps, len(first), len(second))
-    ]
-    n_pairs = math.lcm(len(first), len(second))
-    swapped = np.concatenate([np.empty((len(DELTAS), 0)), *map(np.array, blocks)], axis=1)
-    swapped = swapped.reshape(len(DELTAS), n_pairs, -1).mean(axis=1)
+    pair = _Pair(tables, arms, large, bottom_k)
+    resampled = _resampled(pair, Reweighted(runs, tables), replicates, seed)
     support = _support(tables, large)
-    drawn = _lowest_drawn(tables, large, arms, min(replicates, LOWEST_DRAWS), seed)
     deltas = [
-        _delta(name, [point[name][0, arm] for arm in arms], row, support[name], drawn.get(name))
-        for name, row in zip(DELTAS, swapped, strict=True)
+        _delta(name, [point[name][0, arm] for arm in arms], resampled[name], support[name])
+        for name in DELTAS
     ]
     by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
     by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
@@ -265,6 +288,37 @@ def compare(
         replicates=replicates,
         seed=seed,
     )
+
+
+def _resampled(
+    pair: _Pair, reweighted: Reweighted, replicates: int, seed: int
+) -> dict[str, _Resampled]:
+    """Return every figure's differences under swaps, draws and without each prompt."""
+    layout, sizes = pair.tables.layout, pair.sizes
+    swaps = prompt_swaps(len(layout.prompts), replicates, seed)
+    blocks = [
+        [
+            _difference(_arm_means(values, (slice(1), slice(1, None))))
+            for values in pair.figures(part).values()
+        ]
+        for part in _swapped(reweighted, swaps, *sizes)
+    ]
+    n_pairs = math.lcm(*sizes)
+    swapped = np.concatenate([np.empty((len(DELTAS), 0)), *map(np.array, blocks)], axis=1)
+    swapped = swapped.reshape(len(DELTAS), n_pairs, -1).mean(axis=1)
+    drawn = _lowest_drawn(pair, min(replicates, LOWEST_DRAWS), seed)
+    weights = left_out(len(layout.prompts), seed)
+    parts = [pair.figures(part) for part in reweighted.fixed(weights)]
+    peers = {"mean_qwk": layout.peers(len(weights))}
+    return {
+        name: _Resampled(
+            row,
+            drawn.get(name),
+            _difference(_arm_means(np.concatenate([part[name] for part in parts]), pair.arms)),
+            peers.get(name),
+        )
+        for name, row in zip(DELTAS, swapped, strict=True)
+    }
 
 
 def figures_of(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[str, FloatArray]:
@@ -319,15 +373,13 @@ def _difference(arm_means: FloatArray) -> FloatArray:
     return np.asarray(arm_means[1] - arm_means[0])
 
 
-def _lowest_drawn(
-    tables: Tables, large: c.Mask, arms: tuple[slice, slice], replicates: int, seed: int
-) -> dict[str, FloatArray]:
+def _lowest_drawn(pair: _Pair, replicates: int, seed: int) -> dict[str, FloatArray]:
     """Return deltas of the figures of LOWEST over prompts and essays drawn anew, (R,) each."""
     blocks: dict[str, list[FloatArray]] = {name: [] for name in LOWEST}
-    for draws in resample(tables, replicates, seed, "prompts"):
-        figures = lowest_figures(sums_of(tables, draws), large, bottom_k=1)
+    for draws in resample(pair.tables, replicates, seed, "prompts"):
+        figures = lowest_figures(sums_of(pair.tables, draws), pair.large, bottom_k=1)
         for name, parts in blocks.items():
-            parts.append(_difference(_arm_means(figures[name], arms)))
+            parts.append(_difference(_arm_means(figures[name], pair.arms)))
     return {name: np.concatenate(parts) for name, parts in blocks.items() if parts}
 
 
@@ -342,25 +394,15 @@ def _swapped(
         yield from reweighted.swapped(swaps, pair % n_reference, n_reference + pair % n_candidate)
 
 
-def _delta(
-    name: str,
-    values: list[FloatArray],
-    swapped: FloatArray,
-    support: _Support,
-    drawn: FloatArray | None,
-) -> Delta:
-    """Return one delta from each arm's figures by seed and the differences under swaps (R,).
-
-    `drawn` are the differences over prompts and essays drawn anew, where they count too.
-    """
+def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: _Support) -> Delta:
+    """Return one delta from each arm's figures by seed and the resampled differences."""
     reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
     estimate = None if reference is None or candidate is None else candidate - reference
-    ends = None
+    ends, swapped = None, resampled.swapped
     if estimate is not None and len(swapped) and support.present >= FEWEST_PROMPTS:
         swapped = np.concatenate([[estimate], swapped[1:]])  # The first swaps none: no binning.
-        ends = swap_interval(estimate, swapped, support.units, SeedNoise.of(*values))
-        if drawn is not None and ends is not None:
-            ends = hull(ends, drawn_interval(estimate, drawn, support.units))
+        resampled = resampled._replace(swapped=swapped)
+        ends = _ends(estimate, resampled, support.units, SeedNoise.of(*values))
     delta = Delta(
         metric=name,
         reference=reference,
@@ -374,6 +416,19 @@ def _delta(
         swapped=swapped,
     )
     return delta.model_copy(update={"share_at_least_zero": delta.share_at_least(0.0)})
+
+
+def _ends(
+    estimate: float, resampled: _Resampled, units: float, seeds: SeedNoise
+) -> tuple[float, float] | None:
+    """Return the interval of a difference, None where it has none."""
+    swapped, drawn, without, peers = resampled
+    ends = swap_interval(estimate, swapped, units, seeds)
+    if ends is not None and is_plain(estimate, swapped, units):
+        ends = hull(ends, jackknife_interval(estimate, without, units - 1, seeds.variance, peers))
+    if ends is not None and drawn is not None:
+        ends = hull(ends, drawn_interval(estimate, drawn, units))
+    return ends
 
 
 def _spread(seeds: FloatArray) -> Spread:

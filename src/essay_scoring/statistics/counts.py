@@ -57,6 +57,15 @@ class Layout:
         """Whether every prompt lies in one fold, as in `prompt_holdout`."""
         return len(self.cell_fold) == len(self.prompts)
 
+    def peers(self, groups: int) -> FloatArray | None:
+        """Return how many prompts lie in the fold of each, (P,), for `jackknife_error`.
+
+        None where folds share prompts, or where these are left out in fewer groups than there are.
+        """
+        if not self.nested or groups < len(self.prompts):
+            return None
+        return np.bincount(self.cell_fold)[self.cell_fold].astype(np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class Tables:

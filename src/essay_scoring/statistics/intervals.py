@@ -8,8 +8,9 @@ degrees of freedom as equal prompts would leave.
 Of two runs (`swap_interval`): where they are equal, each prompt's predictions could as well have
 been the other run's (Fisher 1935). Swapping whole prompts, cut-points fitted again, shows how far
 figures of equal runs lie apart, for any figure and however few prompts. The interval is the set of
-shifts that such a test does not refuse. Of the worst prompt it is widened to what drawing prompts
-and essays anew gives (`drawn_interval`).
+shifts that such a test does not refuse. Where the difference is plain (`is_plain`) the interval is
+widened to the jackknife's, and of the worst prompt to what drawing prompts and essays anew gives
+(`drawn_interval`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ FEWEST_PROMPTS = 6
 """With fewer prompts no outcome of a swap test has a two-sided p below 5%: 2 / 2^5 is 6%."""
 
 LEVEL = 0.95
+
+MOST = 0.8
+"""The share of the variance under swaps beyond which a difference itself is most of it."""
 
 MOST_GROUPS = 200
 """Beyond so many prompts they are left out by groups (Kott 2001), which costs no accuracy."""
@@ -153,6 +157,15 @@ def swap_interval(
     if abs(estimate) <= bound:
         reach = max(reach, abs(estimate))  # Not to lose 0 by rounding.
     return estimate - reach, estimate + reach
+
+
+def is_plain(estimate: float, swapped: FloatArray, units: float) -> bool:
+    """Tell whether a difference makes up most of what its swapped ones (R,) show.
+
+    What is left of them once it is taken out (`swap_error`) is then too little to be its error.
+    """
+    known = swapped[np.isfinite(swapped)]
+    return bool(len(known)) and estimate**2 > MOST * units * float((known**2).mean())
 
 
 def drawn_interval(estimate: float, drawn: FloatArray, units: float) -> tuple[float, float] | None:

@@ -135,7 +135,6 @@ def jackknifed_figures(
     without = _figures(reweighted.fixed(weights), large, bottom_k) | ranked
     more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
     freedom = _freedom(tables, large, bottom_k)
-    in_fold = _prompts_of_fold(layout) if len(weights) == len(layout.prompts) else None
     values = {name: (row.estimate, row.n) for name, row in overall_of(with_raw).items()}
     n_large = int(layout.sizes[large].sum())
     strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
@@ -149,7 +148,7 @@ def jackknifed_figures(
             without=without[name],
             freedom=freedom[name],
             more=more.get(_RANKS_OF_FINAL.get(name, name), 0.0),
-            peers=in_fold if name == "mean_qwk" else None,
+            peers=layout.peers(len(weights)) if name == "mean_qwk" else None,
             is_share=name in SHARES,
         )
         for name, (estimate, n) in values.items()
@@ -167,13 +166,6 @@ def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
     n_large = int(large.sum())
     out["bottom_k_mean"] = min(bottom_k, n_large) - 1.0 if n_large > 1 else 0.0
     return out
-
-
-def _prompts_of_fold(layout: Layout) -> FloatArray | None:
-    """Return how many prompts lie in the fold of each prompt, (P,); None where folds share them."""
-    if not layout.nested:
-        return None
-    return np.bincount(layout.cell_fold)[layout.cell_fold].astype(np.float64)
 
 
 def _of_cutpoints(
