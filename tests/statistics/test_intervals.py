@@ -10,14 +10,17 @@ from scipy.stats import ttest_1samp
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics.intervals import (
-    SeedNoise,
+    AddedNoise,
     effective_prompts,
+    is_plain,
     jackknife_error,
     jackknife_interval,
+    kappa_interval,
     left_out,
     prompt_swaps,
     swap_interval,
 )
+from essay_scoring.statistics.student import t_quantile
 
 
 def swapped_means(differences: FloatArray, most: int = 20_000) -> FloatArray:
@@ -72,7 +75,7 @@ def test_seeds_make_an_interval_wider_by_their_variance() -> None:
     differences = np.random.default_rng(1).normal(size=40)
     swapped, estimate = swapped_means(differences), float(differences.mean())
     plain = swap_interval(estimate, swapped, 40)
-    noise = SeedNoise.of(np.array([0.0, 0.1, 0.2]), np.array([0.5]))
+    noise = AddedNoise.of_seeds(np.array([0.0, 0.1, 0.2]), np.array([0.5]))
     assert (noise.variance, noise.freedom) == pytest.approx((0.01 / 3, 2))
     wider = swap_interval(estimate, swapped, 40, noise)
     assert plain is not None
@@ -82,7 +85,7 @@ def test_seeds_make_an_interval_wider_by_their_variance() -> None:
 
 
 def test_a_single_seed_shows_no_noise() -> None:
-    assert SeedNoise.of(np.array([0.3])) == SeedNoise(0.0, math.inf)
+    assert AddedNoise.of_seeds(np.array([0.3])) == AddedNoise(0.0, math.inf)
 
 
 def test_the_jackknife_of_a_mean_is_its_t_interval() -> None:
@@ -95,10 +98,50 @@ def test_the_jackknife_of_a_mean_is_its_t_interval() -> None:
 
 def test_more_variance_makes_the_jackknife_wider() -> None:
     without = np.array([0.9, 1.0, 1.1])
-    narrow, wide = (jackknife_interval(1.0, without, 2, more) for more in (0.0, 0.04 / 3))
+    noises = (AddedNoise(), AddedNoise(0.04 / 3, 2))
+    narrow, wide = (jackknife_interval(1.0, without, 2, more) for more in noises)
     assert narrow is not None
     assert wide is not None
-    assert wide[1] - 1 == pytest.approx(math.sqrt(2) * (narrow[1] - 1))
+    # Both parts are as large, each known with two degrees of freedom.
+    wider = math.sqrt(2) * t_quantile(4) / t_quantile(2)
+    assert wide[1] - 1 == pytest.approx(wider * (narrow[1] - 1))
+
+
+def test_an_interval_of_agreement_is_symmetric_in_fishers_z() -> None:
+    without = np.array([0.80, 0.86, 0.90, 0.91])
+    low, high = given_ends(kappa_interval(0.87, without, 3))
+    assert math.atanh(high) - math.atanh(0.87) == pytest.approx(math.atanh(0.87) - math.atanh(low))
+    error = jackknife_error(math.atanh(0.87), np.arctanh(without))
+    assert math.atanh(high) == pytest.approx(math.atanh(0.87) + t_quantile(3) * error)
+    plain_low, plain_high = given_ends(jackknife_interval(0.87, without, 3))
+    assert plain_low > low
+    assert plain_high > 1 > high
+    assert kappa_interval(1.0, np.ones(4), 3) == (1.0, 1.0)
+
+
+def test_noise_known_well_leaves_more_degrees_of_freedom() -> None:
+    without = np.array([0.9, 1.0, 1.1])
+    known, guessed = (
+        given_ends(jackknife_interval(1.0, without, 2, AddedNoise(0.04 / 3, freedom)))
+        for freedom in (math.inf, 2)
+    )
+    assert known[1] < guessed[1]
+
+
+def test_a_plain_difference_is_as_uncertain_as_the_jackknife_says() -> None:
+    """Once a difference is taken out of what swaps show, next to nothing is left as its error."""
+    rng = np.random.default_rng(3)
+    differences = 0.05 + 0.01 * rng.normal(size=8)
+    swapped, estimate = swapped_means(differences), float(differences.mean())
+    assert is_plain(estimate, swapped, 8)
+    assert not is_plain(0.0, swapped, 8)
+    noise = 0.01 * rng.normal(size=8)
+    assert not is_plain(float(noise.mean()), swapped_means(noise), 8)
+
+
+def given_ends(ends: tuple[float, float] | None) -> tuple[float, float]:
+    assert ends is not None
+    return ends
 
 
 def test_no_jackknife_without_freedom_or_a_figure() -> None:

@@ -19,6 +19,7 @@ from essay_scoring.statistics.counts import Layout, Mask, tabulate
 from essay_scoring.statistics.intervals import (
     effective_prompts,
     jackknife_interval,
+    kappa_interval,
     left_out,
     prompt_freedom,
     share_interval,
@@ -28,6 +29,10 @@ from essay_scoring.statistics.predictions import Predictions
 
 Statistic = Callable[[FloatArray], FloatArray]
 """From the weights of essays in resamples, (R, n), to a figure of each, (R,)."""
+
+
+AGREEMENT = ("QWK", "r")
+"""The figures whose intervals stay within -1 and 1, beside those named (Pearson)."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,9 @@ class Resamples:
         low, high = (None, None)
         if estimate is not None:
             freedom = prompt_freedom(self.units(members))
-            low, high = jackknife_interval(estimate, found.resampled, freedom) or (None, None)
+            of_agreement = name in AGREEMENT or name.endswith("(Pearson)")
+            interval = kappa_interval if of_agreement else jackknife_interval
+            low, high = interval(estimate, found.resampled, freedom) or (None, None)
         figure = Figure(name, group, estimate, int(members.sum()), low, high)
         return figure if limit is None else judged(figure, limit)
 

@@ -51,7 +51,7 @@ from essay_scoring.statistics.hypothesis_tests import (
 )
 from essay_scoring.statistics.intervals import (
     FEWEST_PROMPTS,
-    SeedNoise,
+    AddedNoise,
     drawn_interval,
     effective_prompts,
     hull,
@@ -402,7 +402,7 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
     if estimate is not None and len(swapped) and support.present >= FEWEST_PROMPTS:
         swapped = np.concatenate([[estimate], swapped[1:]])  # The first swaps none: no binning.
         resampled = resampled._replace(swapped=swapped)
-        ends = _ends(estimate, resampled, support.units, SeedNoise.of(*values))
+        ends = _ends(estimate, resampled, support.units, AddedNoise.of_seeds(*values))
     delta = Delta(
         metric=name,
         reference=reference,
@@ -419,13 +419,13 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
 
 
 def _ends(
-    estimate: float, resampled: _Resampled, units: float, seeds: SeedNoise
+    estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise
 ) -> tuple[float, float] | None:
     """Return the interval of a difference, None where it has none."""
     swapped, drawn, without, peers = resampled
     ends = swap_interval(estimate, swapped, units, seeds)
     if ends is not None and is_plain(estimate, swapped, units):
-        ends = hull(ends, jackknife_interval(estimate, without, units - 1, seeds.variance, peers))
+        ends = hull(ends, jackknife_interval(estimate, without, units - 1, seeds, peers))
     if ends is not None and drawn is not None:
         ends = hull(ends, drawn_interval(estimate, drawn, units))
     return ends

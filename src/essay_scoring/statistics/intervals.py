@@ -38,14 +38,14 @@ MOST_GROUPS = 200
 
 
 @dataclass(frozen=True)
-class SeedNoise:
-    """The variance that a mean over seeds has from its seeds, and its degrees of freedom."""
+class AddedNoise:
+    """Variance that prompts do not show, of seeds or of cut-points, and its degrees of freedom."""
 
     variance: float = 0.0
     freedom: float = math.inf
 
     @classmethod
-    def of(cls, *arms: FloatArray) -> SeedNoise:
+    def of_seeds(cls, *arms: FloatArray) -> AddedNoise:
         """Return the noise of arms' figures by seed, each (S,); of a single seed none is known.
 
         Bouthillier et al. (2021): a mean over S seeds varies by their variance over S. Degrees of
@@ -133,7 +133,7 @@ def swap_error(values: FloatArray | float, variance: float, units: float) -> Flo
 
 
 def swap_interval(
-    estimate: float, swapped: FloatArray, units: float, seeds: SeedNoise | None = None
+    estimate: float, swapped: FloatArray, units: float, seeds: AddedNoise | None = None
 ) -> tuple[float, float] | None:
     """Return the interval of a difference whose value under each swap is `swapped` (R,).
 
@@ -153,7 +153,7 @@ def swap_interval(
         return None
     t = bound * math.sqrt((units - 1) / room)
     error = float(swap_error(estimate, variance, units))
-    reach = _with_seeds(t, error, units - 1, seeds or SeedNoise())
+    reach = _with_seeds(t, error, units - 1, seeds or AddedNoise())
     if abs(estimate) <= bound:
         reach = max(reach, abs(estimate))  # Not to lose 0 by rounding.
     return estimate - reach, estimate + reach
@@ -190,30 +190,50 @@ def jackknife_interval(
     estimate: float,
     without: FloatArray,
     freedom: float,
-    more: float = 0.0,
+    more: AddedNoise | None = None,
     peers: FloatArray | None = None,
 ) -> tuple[float, float] | None:
     """Return the interval of a figure from its values without each prompt or group, (G,).
 
-    `more` is variance that leaving out does not show; `peers` as in `jackknife_error`. None without
-    a degree of freedom, or where the figure is undefined without some prompt.
+    `more` is noise that leaving out does not show; `peers` as in `jackknife_error`. None without a
+    degree of freedom, or where the figure is undefined without some prompt.
     """
-    n = len(without)
-    if n < 2 or freedom < 1 or not np.isfinite(without).all() or not math.isfinite(more):
+    if len(without) < 2 or freedom < 1 or not np.isfinite(without).all():
         return None
-    error = jackknife_error(estimate, without, peers)
-    reach = t_quantile(freedom) * math.sqrt(error**2 + more)
+    variance = jackknife_error(estimate, without, peers) ** 2
+    total, of_all = _joined(variance, freedom, more or AddedNoise())
+    reach = t_quantile(of_all) * math.sqrt(total)
     return estimate - reach, estimate + reach
 
 
+def kappa_interval(
+    estimate: float,
+    without: FloatArray,
+    freedom: float,
+    more: AddedNoise | None = None,
+    peers: FloatArray | None = None,
+) -> tuple[float, float] | None:
+    """Return `jackknife_interval` of a kappa or correlation, on the scale of Fisher's z (1921).
+
+    There it is more nearly normal, and its ends stay within -1 and 1. Plain where one is 1 or -1.
+    """
+    if not (np.abs(np.append(without, estimate)) < 1).all():
+        return jackknife_interval(estimate, without, freedom, more, peers)
+    steep = 1 / (1 - estimate**2)
+    noise = more and AddedNoise(more.variance * steep**2, more.freedom)
+    ends = jackknife_interval(math.atanh(estimate), np.arctanh(without), freedom, noise, peers)
+    return ends and (math.tanh(ends[0]), math.tanh(ends[1]))
+
+
 def share_interval(
-    share: float, without: FloatArray, n: float, freedom: float, more: float = 0.0
+    share: float, without: FloatArray, n: float, freedom: float, more: AddedNoise | None = None
 ) -> tuple[float, float] | None:
     """Return `jackknife_interval` of a share of `n` essays, by Wilson's formula."""
     if jackknife_interval(share, without, freedom, more) is None:
         return None
-    error = math.sqrt(jackknife_error(share, without) ** 2 + more)
-    return wilson_of_error(share, error, n, freedom)
+    variance = jackknife_error(share, without) ** 2
+    total, of_all = _joined(variance, freedom, more or AddedNoise())
+    return wilson_of_error(share, math.sqrt(total), n, of_all)
 
 
 def jackknife_error(estimate: float, without: FloatArray, peers: FloatArray | None = None) -> float:
@@ -227,12 +247,17 @@ def jackknife_error(estimate: float, without: FloatArray, peers: FloatArray | No
     return math.sqrt(float(((n - 1) / n * (without - estimate) ** 2).sum()))
 
 
-def _with_seeds(t: float, error: float, freedom: float, seeds: SeedNoise) -> float:
+def _with_seeds(t: float, error: float, freedom: float, seeds: AddedNoise) -> float:
     """Return half an interval: `t` errors of prompts, wider by what seeds add."""
     if not seeds.variance:
         return t * error
-    parts = (error**2, freedom), (seeds.variance, seeds.freedom)
-    total = sum(variance for variance, _ in parts)
-    both = total**2 / sum(variance**2 / of for variance, of in parts)
+    total, both = _joined(error**2, freedom, seeds)
     wider = max(1.0, t_quantile(both) / t_quantile(freedom))
     return t * wider * math.sqrt(total)
+
+
+def _joined(variance: float, freedom: float, more: AddedNoise) -> tuple[float, float]:
+    """Return a variance with noise added, and its degrees of freedom (Satterthwaite 1946)."""
+    total = variance + more.variance
+    spread = variance**2 / freedom + more.variance**2 / more.freedom
+    return total, total**2 / spread if spread else math.inf

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -29,8 +30,10 @@ from essay_scoring.statistics.counts import (
 )
 from essay_scoring.statistics.figures import rank_figures
 from essay_scoring.statistics.intervals import (
+    AddedNoise,
     effective_prompts,
     jackknife_interval,
+    kappa_interval,
     left_out,
     prompt_freedom,
     share_interval,
@@ -44,6 +47,17 @@ SLICES = ("mean_qwk", "worst_prompt_qwk", "bottom_k_mean")
 SHARES = ("exact", "adjacent", "low_tail_adjacent", "high_tail_adjacent")
 """Figures that are shares of essays: their intervals stay within 0 and 1."""
 
+KAPPAS = (
+    "qwk",
+    "mean_qwk",
+    "bottom_k_mean",
+    "pearson",
+    "spearman",
+    "pearson_raw",
+    "spearman_raw",
+)
+"""Figures of agreement: their intervals stay within -1 and 1."""
+
 REFITS = 200
 """How often cut-points are fitted anew: their variance is then known to a tenth."""
 
@@ -54,14 +68,21 @@ _RANKS_OF_FINAL = {"spearman": "pearson"}
 """Cut-points move both correlations of final scores alike."""
 
 
+Kind = Literal["plain", "share", "kappa"]
+
+
+def kind_of(name: str) -> Kind:
+    """Return which interval a figure has."""
+    return "share" if name in SHARES else "kappa" if name in KAPPAS else "plain"
+
+
 @dataclass(frozen=True, eq=False)
 class Jackknifed:
     """A figure of one run, or a mean of several runs', with what its interval rests on.
 
     `without` (G,) are its values without each prompt or group, `peers` how many prompts the one
     left out is averaged with (see `jackknife_error`), `more` the variance that comes from where
-    cut-points fell, and `n` the essays. Without a degree of `freedom` there is no interval; that of
-    a share of the essays stays within 0 and 1.
+    cut-points fell, and `n` the essays. Without a degree of `freedom` there is no interval.
     """
 
     estimate: float | None
@@ -70,7 +91,7 @@ class Jackknifed:
     freedom: float = 0.0
     more: float = 0.0
     peers: FloatArray | None = None
-    is_share: bool = False
+    kind: Kind = "plain"
 
     def with_interval(self) -> Estimate:
         """Return the figure with its interval, where it has one."""
@@ -81,9 +102,11 @@ class Jackknifed:
         return Estimate(estimate=self.estimate, low=low, high=high, n=self.n)
 
     def _ends(self, estimate: float, without: FloatArray) -> tuple[float, float] | None:
-        if self.is_share:
-            return share_interval(estimate, without, self.n, self.freedom, self.more)
-        return jackknife_interval(estimate, without, self.freedom, self.more, self.peers)
+        more = AddedNoise(self.more)
+        if self.kind == "share":
+            return share_interval(estimate, without, self.n, self.freedom, more)
+        interval = kappa_interval if self.kind == "kappa" else jackknife_interval
+        return interval(estimate, without, self.freedom, more, self.peers)
 
 
 def run_figures(
@@ -117,7 +140,7 @@ def mean_over_runs(figures: Sequence[Jackknifed]) -> Estimate:
         freedom=min(figure.freedom for figure in figures),
         more=more,
         peers=figures[0].peers,
-        is_share=figures[0].is_share,
+        kind=figures[0].kind,
     ).with_interval()
 
 
@@ -133,11 +156,14 @@ def jackknifed_figures(
     with_raw = tabulate([predictions], with_raw=True)
     ranked = rank_figures(with_raw, whole_prompts(with_raw, weights.astype(np.int64)))
     without = _figures(reweighted.fixed(weights), large, bottom_k) | ranked
+    strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
+    # Without a prompt the k worst of the rest do better or as well: that is bias, no noise.
+    lowest = without["bottom_k_mean"]
+    without["bottom_k_mean"] = lowest - lowest.mean() + strict["bottom_k_mean"][0, 0]
     more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
     freedom = _freedom(tables, large, bottom_k)
     values = {name: (row.estimate, row.n) for name, row in overall_of(with_raw).items()}
     n_large = int(layout.sizes[large].sum())
-    strict = figures_of(c.sums_of(tables, c.observed(tables)), large, bottom_k, strict=True)
     for name in SLICES:
         n = len(predictions) if name == "mean_qwk" else n_large
         values[name] = finite_or_none(float(strict[name][0, 0])), n
@@ -149,7 +175,7 @@ def jackknifed_figures(
             freedom=freedom[name],
             more=more.get(_RANKS_OF_FINAL.get(name, name), 0.0),
             peers=layout.peers(len(weights)) if name == "mean_qwk" else None,
-            is_share=name in SHARES,
+            kind=kind_of(name),
         )
         for name, (estimate, n) in values.items()
     }
