@@ -19,6 +19,7 @@ from essay_scoring.statistics.slices import constant_prompts
 
 if TYPE_CHECKING:
     from essay_scoring.judging.compare_runs import Judgement
+    from essay_scoring.judging.timestamps import Timestamp
     from essay_scoring.records.finished_run import RunRecord
     from essay_scoring.records.judgements import (
         CandidatesRecord,
@@ -101,6 +102,15 @@ def print_registration(registration: Registration) -> None:
     if registration.amends is not None:
         said = {True: "yes", False: "no", None: "not said"}[registration.results_seen]
         typer.echo(f"amends {registration.amends[:12]}; results had been seen: {said}")
+
+
+def print_timestamp(stamp: Timestamp) -> None:
+    """Print when an authority saw the line of a registration, and how others can check that."""
+    typer.echo(
+        f"timestamp: {stamp.time:%Y-%m-%d %H:%M:%S} UTC, {stamp.path}\n"
+        f"to check it: openssl ts -verify -digest {stamp.digest} -in {stamp.path} "
+        "-CAfile THE_AUTHORITY.pem"
+    )
 
 
 def print_comparison(record: CandidatesRecord) -> None:

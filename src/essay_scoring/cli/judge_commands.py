@@ -63,6 +63,10 @@ def register(
         Path | None,
         typer.Option(help="A folder for PRML manifests of the plan, one for each check."),
     ] = None,
+    timestamp: Annotated[
+        str | None,
+        typer.Option(help="A timestamp server's address (RFC 3161), which is sent a hash."),
+    ] = None,
     runs_dir: RunsFolder = RUNS,
 ) -> None:
     """Write a gate plan down before its candidates run.
@@ -70,13 +74,15 @@ def register(
     Appends plan hash, plan, data and split hashes (the reference's), code revision, git state and
     time to RUNS/plan_register.jsonl, unless the plan stands there for them already. Each line
     holds the hash of the one before; plan_register.head holds the last one's. With --prml it also
-    writes PRML/NAME.METRIC-KIND.prml.yaml (application/vnd.prml+yaml), in canonical bytes.
+    writes PRML/NAME.METRIC-KIND.prml.yaml (application/vnd.prml+yaml), in canonical bytes; with
+    --timestamp plan_register.ENTRY.tsr, an authority's word on when the line was there.
     """
-    from essay_scoring.cli.display import print_registration
+    from essay_scoring.cli.display import print_registration, print_timestamp
     from essay_scoring.core.files import write_text
     from essay_scoring.judging.judgement import register_with_runs
     from essay_scoring.judging.plans import load_plan
     from essay_scoring.judging.prml import prml_manifests
+    from essay_scoring.judging.timestamps import timestamped
     from essay_scoring.records.ledger import Ledger
 
     space = workspace(runs_dir, CACHE, None)
@@ -87,6 +93,8 @@ def register(
         for name, text in prml_manifests(found, Ledger(space.register)).items():
             write_text(prml / name, text)
             typer.echo(f"{hashlib.sha256(text.encode()).hexdigest()}  {prml / name}")
+    if timestamp is not None:
+        print_timestamp(timestamped(found, Ledger(space.register), timestamp))
 
 
 def judge(

@@ -41,6 +41,10 @@ class Ledger:
         """Return every entry, oldest first; raise EvidenceError if any line was tampered with."""
         return [json.loads(line) for line in self._lines()]
 
+    def line(self, entry: int) -> str:
+        """Return the line of an entry, counted from 1, as it stands in the file."""
+        return self._lines()[entry - 1]
+
     @contextlib.contextmanager
     def held(self) -> Iterator[list[dict[str, Any]]]:
         """Yield the entries while no other process may append; BusyError after five seconds."""
