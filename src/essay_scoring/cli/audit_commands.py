@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     RUNS,
@@ -30,8 +31,8 @@ OutFolder = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("audit")(audit)
-    app.command("explain")(explain)
+    app.command("audit", cls=PlainCommand, rich_help_panel=Panel.INSPECT)(audit)
+    app.command("explain", cls=PlainCommand, rich_help_panel=Panel.INSPECT)(explain)
 
 
 def audit(

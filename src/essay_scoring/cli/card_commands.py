@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import RUNS, RunsFolder
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("card")(card)
+    app.command("card", cls=PlainCommand, rich_help_panel=Panel.USE)(card)
 
 
 def card(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, ConfigFile, DataFolder, Overrides
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("validate")(validate)
-    app.command("prepare-dataset")(prepare_dataset)
-    app.command("make-splits")(make_splits)
+    app.command("validate", cls=PlainCommand, rich_help_panel=Panel.DATA)(validate)
+    app.command("prepare-dataset", cls=PlainCommand, rich_help_panel=Panel.DATA)(prepare_dataset)
+    app.command("make-splits", cls=PlainCommand, rich_help_panel=Panel.DATA)(make_splits)
 
 
 def validate(config: ConfigFile, overrides: Overrides = None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, DataFolder, RunsFolder
 
 BROKEN = 2
@@ -18,7 +19,7 @@ _SLOW = {"system": " (long training is faster with LD_PRELOAD set to tcmalloc or
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command("doctor")(doctor)
+    app.command("doctor", cls=PlainCommand, rich_help_panel=Panel.INSPECT)(doctor)
 
 
 def doctor(

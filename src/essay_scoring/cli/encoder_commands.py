@@ -6,14 +6,19 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import GroupedCommands, PlainCommand
 from essay_scoring.cli.options import CACHE, CacheFolder
 
-app = typer.Typer(help="Frozen encoders: which are known, here and intact.", no_args_is_help=True)
+app = typer.Typer(
+    cls=GroupedCommands,
+    help="Frozen encoders: which are known, here and intact.",
+    no_args_is_help=True,
+)
 
 EncoderName = Annotated[str, typer.Argument(help="A name that `encoder list` shows.")]
 
 
-@app.command("list")
+@app.command("list", cls=PlainCommand)
 def list_all(cache_dir: CacheFolder = CACHE) -> None:
     """Show every known encoder, where it comes from and whether it is here. Writes nothing."""
     from essay_scoring.features.encoders import list_encoders
@@ -25,7 +30,7 @@ def list_all(cache_dir: CacheFolder = CACHE) -> None:
         )
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def fetch(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
     """Bring an encoder into CACHE/encoders/ and check its hash."""
     from essay_scoring.cli.progress_display import progress_display
@@ -34,7 +39,7 @@ def fetch(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
     typer.echo(f"encoder: {fetch_encoder(name, cache_dir / 'encoders', progress_display())}")
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def verify(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
     """Check an encoder's weights against the pinned sha256; exit 2 where they differ."""
     from essay_scoring.features.encoders import verify_encoder

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import GroupedCommands, PlainCommand
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, DataFolder
 
 app = typer.Typer(
+    cls=GroupedCommands,
     help="Finished runs for other programs: rsmtool, mlflow, tensorboard, adapter; and schemas.",
     no_args_is_help=True,
 )
@@ -26,7 +28,7 @@ class SystemScore(StrEnum):
     FINAL = "final"
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def rsmtool(
     run: RunFolder,
     out: Annotated[Path, typer.Option("--out", "-o", help="The CSV file to write.")],
@@ -55,7 +57,7 @@ def rsmtool(
         typer.echo(str(path))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def mlflow(
     run: RunFolder,
     uri: Annotated[
@@ -75,7 +77,7 @@ def mlflow(
     typer.echo(f"mlflow run: {exported.run_id}{' (stood there)' if exported.stood else ''}")
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def tensorboard(run: RunFolder, out: OutFolder) -> None:
     """Write the curves of each fold as TensorBoard's event files.
 
@@ -89,7 +91,7 @@ def tensorboard(run: RunFolder, out: OutFolder) -> None:
         typer.echo(str(folder))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def adapter(
     run: RunFolder,
     fold: Annotated[int, typer.Option(min=0, help="The fold that the model never saw.")],
@@ -106,7 +108,7 @@ def adapter(
         typer.echo(str(path))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def schemas(out: OutFolder) -> None:
     """Write the JSON schemas of all files that have one, and fields.md, their fields as tables."""
     from essay_scoring.cli.schema_list import SCHEMAS

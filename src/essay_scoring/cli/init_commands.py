@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     RUNS,
@@ -29,7 +30,7 @@ _SHOWN = 12
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command("init")(init)
+    app.command("init", cls=PlainCommand, rich_help_panel=Panel.DATA)(init)
 
 
 def init(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     RUNS,
@@ -42,11 +43,11 @@ _OUTCOME_CODES = {"proceed": 0, "defer": 3, "inconclusive": 4}
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("register")(register)
-    app.command("judge")(judge)
-    app.command("compare-cv-runs")(compare_cv_runs)
-    app.command("study")(study)
-    app.command("tables")(tables)
+    app.command("register", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(register)
+    app.command("judge", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(judge)
+    app.command("compare-cv-runs", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(compare_cv_runs)
+    app.command("study", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(study)
+    app.command("tables", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(tables)
 
 
 def register(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import GroupedCommands, Panel, PlainCommand
 from essay_scoring.cli.options import RUNS, Overrides, RunsFolder
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from essay_scoring.launch.scripts import Order
 
 app = typer.Typer(
+    cls=GroupedCommands,
     help="Launched runs: status, logs, cancel, fetch; and run, for any command on the host.",
     no_args_is_help=True,
 )
@@ -30,7 +32,7 @@ RunName = Annotated[str, typer.Argument(help="The run folder's name, as launch p
 
 def add_to(app: typer.Typer) -> None:
     """Add the command that is not one of `remote`."""
-    app.command("launch")(launch)
+    app.command("launch", cls=PlainCommand, rich_help_panel=Panel.ELSEWHERE)(launch)
 
 
 def launch(
@@ -94,7 +96,7 @@ def _ordered(
     return order, {plan.name: plan.sha256 for plan in study.distinct_plans}
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def status(run: RunName, profile: ProfileFile) -> None:
     """Say how a launched run stands, from the scheduler or what its driver recorded.
 
@@ -114,7 +116,7 @@ def status(run: RunName, profile: ProfileFile) -> None:
             typer.echo("  ".join(cells).rstrip())
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def logs(
     run: RunName,
     profile: ProfileFile,
@@ -142,13 +144,13 @@ def logs(
     return 0
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def cancel(run: RunName, profile: ProfileFile) -> None:
     """End a launched run and wait until it has ended. What it finished is kept, to resume from."""
     typer.echo(f"{run}: {_remote(profile, run).cancel()}")
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def fetch(run: RunName, profile: ProfileFile, runs_dir: RunsFolder = RUNS) -> None:
     """Copy a finished run folder here and verify its manifest: RUNS/<run>/, whole or not at all.
 
@@ -161,7 +163,7 @@ def fetch(run: RunName, profile: ProfileFile, runs_dir: RunsFolder = RUNS) -> No
     typer.echo(f"run: {fetch_run(_remote(profile, run), runs_dir)}")
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(cls=PlainCommand, context_settings={"ignore_unknown_options": True})
 def run(
     profile: ProfileFile,
     command: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import GroupedCommands, PlainCommand
 from essay_scoring.cli.options import (
     MODELS,
     RUNS,
@@ -21,7 +22,9 @@ from essay_scoring.core.errors import InputError
 if TYPE_CHECKING:
     from essay_scoring.runs.removal import Removal
 
-app = typer.Typer(help="All runs, studies, searches and models: list, tag, note, rm.")
+app = typer.Typer(
+    cls=GroupedCommands, help="All runs, studies, searches and models: list, tag, note, rm."
+)
 
 FolderNamed = Annotated[
     str, typer.Argument(metavar="NAME", help="The name of a folder, as `runs` lists it.")
@@ -97,7 +100,7 @@ def runs(
         print_listing(entries, runs_dir, models_dir)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def tag(
     name: FolderNamed,
     tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="Words to find it by.")],
@@ -110,7 +113,7 @@ def tag(
     _edit(name, runs_dir, models_dir, add=added, drop=dropped)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def note(
     name: FolderNamed,
     text: Annotated[str, typer.Argument(metavar="TEXT", help='One line; "" takes it away.')],
@@ -121,7 +124,7 @@ def note(
     _edit(name, runs_dir, models_dir, text=text)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def rm(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Names of folders, as `runs` lists them.")

@@ -15,13 +15,14 @@ import sys
 import traceback
 from io import TextIOWrapper
 from types import FrameType
-from typing import Any, TextIO, cast
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
 # Typer carries its own copy of Click and exports no base class of its usage errors.
 from typer._click.exceptions import ClickException, UsageError
 
+from essay_scoring import __version__
 from essay_scoring.cli import (
     audit_commands,
     card_commands,
@@ -39,14 +40,15 @@ from essay_scoring.cli import (
     search_commands,
     transformer_commands,
 )
+from essay_scoring.cli.help_pages import GroupedCommands, Panel
 from essay_scoring.cli.options import resume_command
 from essay_scoring.core import interrupts
 from essay_scoring.core.errors import EssayScoringError, InputError, Interrupted, visible
 from essay_scoring.core.text import without_controls
 
 app = typer.Typer(
+    cls=GroupedCommands,
     name="essay-scoring",
-    help="Train essay scorers, hold whole prompts out, and judge what holds up.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     # Plain help wraps long options; tables cut their names off in a narrow window.
@@ -56,22 +58,44 @@ app = typer.Typer(
 for commands in (
     init_commands,
     data_commands,
-    run_commands,
-    transformer_commands,
     judge_commands,
     power_commands,
+    run_commands,
+    transformer_commands,
     search_commands,
+    score_commands,
+    card_commands,
     launch_commands,
     audit_commands,
-    score_commands,
     doctor_commands,
-    card_commands,
 ):
     commands.add_to(app)
-app.add_typer(listing_commands.app, name="runs")
-app.add_typer(encoder_commands.app, name="encoder")
-app.add_typer(export_commands.app, name="export")
-app.add_typer(launch_commands.app, name="remote")
+app.add_typer(listing_commands.app, name="runs", rich_help_panel=Panel.INSPECT)
+app.add_typer(encoder_commands.app, name="encoder", rich_help_panel=Panel.DATA)
+app.add_typer(export_commands.app, name="export", rich_help_panel=Panel.USE)
+app.add_typer(launch_commands.app, name="remote", rich_help_panel=Panel.ELSEWHERE)
+
+
+def _say_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"essay-scoring {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda asked: _say_version(asked=asked),
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Train essay scorers, hold whole prompts out, and judge what holds up."""
+
 
 _BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import CACHE, CacheFolder
 from essay_scoring.cli.progress_display import progress_display
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("power")(power)
+    app.command("power", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(power)
 
 
 def power(

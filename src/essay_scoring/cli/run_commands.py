@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     RUNS,
@@ -59,11 +60,13 @@ class SimilarPrompts(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("cv")(cv)
-    app.command("import-predictions")(import_predictions)
-    app.command("final-test")(final_test)
-    app.command("report")(report)
-    app.command("status")(status)
+    app.command("cv", cls=PlainCommand, rich_help_panel=Panel.RUN)(cv)
+    app.command("import-predictions", cls=PlainCommand, rich_help_panel=Panel.RUN)(
+        import_predictions
+    )
+    app.command("final-test", cls=PlainCommand, rich_help_panel=Panel.JUDGE)(final_test)
+    app.command("report", cls=PlainCommand, rich_help_panel=Panel.INSPECT)(report)
+    app.command("status", cls=PlainCommand, rich_help_panel=Panel.INSPECT)(status)
 
 
 def cv(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     MODELS,
@@ -37,8 +38,8 @@ STANDARD_INPUT = Path("-")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("train")(train)
-    app.command("score")(score)
+    app.command("train", cls=PlainCommand, rich_help_panel=Panel.USE)(train)
+    app.command("score", cls=PlainCommand, rich_help_panel=Panel.USE)(score)
 
 
 def train(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     RUNS,
@@ -46,8 +47,8 @@ Workers = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("xgb-sweep")(xgb_sweep)
-    app.command("optuna-sweep")(optuna_sweep)
+    app.command("xgb-sweep", cls=PlainCommand, rich_help_panel=Panel.RUN)(xgb_sweep)
+    app.command("optuna-sweep", cls=PlainCommand, rich_help_panel=Panel.RUN)(optuna_sweep)
 
 
 def xgb_sweep(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
     RUNS,
@@ -67,7 +68,9 @@ Canary = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command("transformer-finetune")(transformer_finetune)
+    app.command("transformer-finetune", cls=PlainCommand, rich_help_panel=Panel.RUN)(
+        transformer_finetune
+    )
 
 
 def transformer_finetune(
