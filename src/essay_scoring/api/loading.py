@@ -12,6 +12,7 @@ from essay_scoring.api.notebook import NotebookTable, fragment
 from essay_scoring.core.number_text import with_interval
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.judgements import Decision
+from essay_scoring.records.kinds import require_kind
 from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.reports.comparison_tables import DELTA_NAMES
 from essay_scoring.reports.study_table import CHECK_HEADER, check_row
@@ -142,9 +143,11 @@ class LoadedStudy:
 
 def load_run(folder: str | Path) -> LoadedRun:
     """Return a finished run; raise EvidenceError unless it is complete and untouched."""
+    require_kind(Path(folder), "run")
     return LoadedRun(read_run(Path(folder)))
 
 
 def load_study(folder: str | Path) -> LoadedStudy:
     """Return the study of a folder, or of a study.json; EvidenceError where it was changed."""
+    require_kind(Path(folder), "study-folder", "record")
     return LoadedStudy(read_study(Path(folder)), Path(folder))

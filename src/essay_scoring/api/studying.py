@@ -12,6 +12,7 @@ from essay_scoring.data.corpora import data_folder
 from essay_scoring.judging.study import Outside, StudyRunner
 from essay_scoring.judging.study_plan import Study
 from essay_scoring.judging.study_plan import load_study as load_study_file
+from essay_scoring.records.kinds import require_kind
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
@@ -40,6 +41,7 @@ def run_study(
     finished one was changed.
     """
     heard = Progress() if progress is None else Progress(progress)
+    require_kind(Path(file), "study")
     study = load_study_file(Path(file), tuple(overrides))
     found = data_folder(study.corpus, Path(file).parent) if data is None else Path(data)
     space = Workspace(Path(runs), Path(cache), found)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -36,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def audit(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    run: Annotated[Path, typer.Argument(callback=expects("run"), help="A finished run folder.")],
     out: OutFolder = None,
     attack_essays: Annotated[
         int, typer.Option(min=1, help="How many essays are spoilt and scored again.")
@@ -65,7 +66,10 @@ def audit(
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A finished run folder of trees or ridge.")],
+    run: Annotated[
+        Path,
+        typer.Argument(callback=expects("run"), help="A finished run folder of trees or ridge."),
+    ],
     out: OutFolder = None,
     drop_columns: Annotated[
         bool, typer.Option(help="Also fit the run again without each construct.")

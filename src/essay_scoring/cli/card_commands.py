@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import RUNS, RunsFolder
 
@@ -20,7 +21,9 @@ def card(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL_OR_RUN", help="A model folder of train, or a finished run folder."
+            metavar="MODEL_OR_RUN",
+            callback=expects("model", "run"),
+            help="A model folder of train, or a finished run folder.",
         ),
     ],
     audit: Annotated[
@@ -37,7 +40,11 @@ def card(
         ),
     ] = None,
     study: Annotated[
-        Path | None, typer.Option(help="The study, or its study.json, that ran the run.")
+        Path | None,
+        typer.Option(
+            callback=expects("study-folder", "record"),
+            help="The study, or its study.json, that ran the run.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, ConfigFile, DataFolder, Overrides
 
@@ -29,7 +30,12 @@ def validate(config: ConfigFile, overrides: Overrides = None) -> None:
 
 
 def prepare_dataset(
-    config: ConfigFile,
+    config: Annotated[
+        Path,
+        typer.Argument(
+            callback=expects("data", "config"), help="A TOML file with a [data] table: any config."
+        ),
+    ],
     overrides: Overrides = None,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
@@ -62,7 +68,9 @@ def prepare_dataset(
 
 
 def make_splits(
-    prepared_folder: Annotated[Path, typer.Argument(help="A folder made by prepare-dataset.")],
+    prepared_folder: Annotated[
+        Path, typer.Argument(callback=expects("prepared"), help="A folder made by prepare-dataset.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The splits.json to write.")],
     n_splits: Annotated[int, typer.Option(min=2, max=50, help="How many folds.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the shuffle.")] = 42,

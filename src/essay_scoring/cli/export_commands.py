@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import GroupedCommands, PlainCommand
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, DataFolder
 
@@ -17,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-RunFolder = Annotated[Path, typer.Argument(help="A finished run folder.")]
+RunFolder = Annotated[Path, typer.Argument(callback=expects("run"), help="A finished run folder.")]
 OutFolder = Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")]
 
 

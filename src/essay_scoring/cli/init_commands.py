@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -34,7 +35,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="A table of scored essays, one row per essay.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            callback=expects("table"), help="A table of scored essays, one row per essay."
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help="The folder to write.", show_default="a folder named like the file"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -30,9 +31,14 @@ if TYPE_CHECKING:
     from essay_scoring.judging.study_plan import Study
     from essay_scoring.records.workspace import Workspace
 
-PlanFile = Annotated[Path, typer.Argument(help="A gate plan under configs/gates/.")]
+PlanFile = Annotated[
+    Path, typer.Argument(callback=expects("plan"), help="A gate plan under configs/gates/.")
+]
 ReferenceRuns = Annotated[
-    list[Path], typer.Option(help="The reference's run folder; repeat it for several seeds.")
+    list[Path],
+    typer.Option(
+        callback=expects("run"), help="The reference's run folder; repeat it for several seeds."
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(help="Also write the judgement as JSON.")]
 
@@ -103,7 +109,9 @@ def judge(
     reference: ReferenceRuns,
     candidate: Annotated[
         list[Path],
-        typer.Option(help="The candidate's run folder; repeat it for several seeds."),
+        typer.Option(
+            callback=expects("run"), help="The candidate's run folder; repeat it for several seeds."
+        ),
     ],
     out: Out = None,
     runs_dir: RunsFolder = RUNS,
@@ -130,9 +138,15 @@ def judge(
 
 
 def compare_cv_runs(
-    reference: Annotated[Path, typer.Argument(help="The reference's run folder.")],
-    candidates: Annotated[list[Path], typer.Argument(help="Run folders of candidates.")],
-    plan: Annotated[Path, typer.Option(help="A gate plan under configs/gates/.")],
+    reference: Annotated[
+        Path, typer.Argument(callback=expects("run"), help="The reference's run folder.")
+    ],
+    candidates: Annotated[
+        list[Path], typer.Argument(callback=expects("run"), help="Run folders of candidates.")
+    ],
+    plan: Annotated[
+        Path, typer.Option(callback=expects("plan"), help="A gate plan under configs/gates/.")
+    ],
     out: Out = None,
     report: Annotated[
         Path | None, typer.Option(help="A folder for comparison.md and comparison.html.")
@@ -165,7 +179,9 @@ def compare_cv_runs(
 
 
 def study(
-    file: Annotated[Path, typer.Argument(help="A study under configs/studies/.")],
+    file: Annotated[
+        Path, typer.Argument(callback=expects("study"), help="A study under configs/studies/.")
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -299,7 +315,10 @@ def _study_of_traits(
 def tables(
     source: Annotated[
         Path,
-        typer.Argument(help="A study folder, or what judge or compare-cv-runs wrote with --out."),
+        typer.Argument(
+            callback=expects("study-folder", "record"),
+            help="A study folder, or what judge or compare-cv-runs wrote with --out.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="A folder for the tables.")],
 ) -> None:

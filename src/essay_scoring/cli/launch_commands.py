@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import GroupedCommands, Panel, PlainCommand
 from essay_scoring.cli.options import RUNS, Overrides, RunsFolder
 
@@ -24,7 +25,10 @@ app = typer.Typer(
 ProfileFile = Annotated[
     Path,
     typer.Option(
-        "--profile", envvar="ESSAY_SCORING_PROFILE", help="A host profile: configs/profiles/*.toml."
+        "--profile",
+        callback=expects("profile"),
+        envvar="ESSAY_SCORING_PROFILE",
+        help="A host profile: configs/profiles/*.toml.",
     ),
 ]
 RunName = Annotated[str, typer.Argument(help="The run folder's name, as launch printed it.")]
@@ -38,13 +42,19 @@ def add_to(app: typer.Typer) -> None:
 def launch(
     config: Annotated[
         Path,
-        typer.Argument(help="A TOML run config, a config.json, or a study of configs/studies/."),
+        typer.Argument(
+            callback=expects("config", "study"),
+            help="A TOML run config, a config.json, or a study of configs/studies/.",
+        ),
     ],
     profile: ProfileFile,
     overrides: Overrides = None,
     plan: Annotated[
         list[Path] | None,
-        typer.Option(help="A gate plan whose hash goes into the receipt. Repeatable."),
+        typer.Option(
+            callback=expects("plan"),
+            help="A gate plan whose hash goes into the receipt. Repeatable.",
+        ),
     ] = None,
     array: Annotated[
         bool,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
+
 if TYPE_CHECKING:
     from essay_scoring.data.data_settings import Corpus, TableFormat
     from essay_scoring.records.workspace import Workspace
@@ -27,7 +29,10 @@ class SchemeName(StrEnum):
 
 
 ConfigFile = Annotated[
-    Path, typer.Argument(help="A TOML run config, or the config.json of an earlier run.")
+    Path,
+    typer.Argument(
+        callback=expects("config"), help="A TOML run config, or the config.json of an earlier run."
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

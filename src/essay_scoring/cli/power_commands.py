@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import CACHE, CacheFolder
 from essay_scoring.cli.progress_display import progress_display
@@ -18,8 +19,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def power(
-    plan: Annotated[Path, typer.Argument(help="A gate plan under configs/gates/.")],
-    reference: Annotated[Path, typer.Option(help="The reference's run folder.")],
+    plan: Annotated[
+        Path, typer.Argument(callback=expects("plan"), help="A gate plan under configs/gates/.")
+    ],
+    reference: Annotated[
+        Path, typer.Option(callback=expects("run"), help="The reference's run folder.")
+    ],
     simulations: Annotated[
         int | None,
         typer.Option(
@@ -35,7 +40,10 @@ def power(
         ),
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(help="Estimate the correlation from this run instead.")
+        Path | None,
+        typer.Option(
+            callback=expects("run"), help="Estimate the correlation from this run instead."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is simulated.", min=0)] = 0,
     out: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -38,9 +39,26 @@ from essay_scoring.cli.progress_display import progress_display
 if TYPE_CHECKING:
     from essay_scoring.core.scale import ScoreScales
     from essay_scoring.records.config import RunConfig
+    from essay_scoring.records.kinds import PathKind
     from essay_scoring.records.workspace import Workspace
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+WORK: tuple[PathKind, ...] = ("run", "study-folder", "traits-folder", "search-folder")
+"""The kinds of folder that a command worked in, with pages to look at."""
+
+PageFolder = Annotated[
+    Path,
+    typer.Argument(
+        callback=expects(*WORK, "runs-folder"),
+        help="A finished run, study or search, or a folder of runs.",
+    ),
+]
+WorkFolder = Annotated[
+    Path,
+    typer.Argument(
+        callback=expects(*WORK, "model", "final-test"),
+        help="The folder of a run, or of other work.",
+    ),
+]
 
 
 class RawMapping(StrEnum):
@@ -76,7 +94,10 @@ def cv(
     run_name: Annotated[str | None, typer.Option(help="Override the run's name.")] = None,
     splits_path: Annotated[
         Path | None,
-        typer.Option(help="Use these splits: a splits.json, or a table of id and fold."),
+        typer.Option(
+            callback=expects("splits", "table"),
+            help="Use these splits: a splits.json, or a table of id and fold.",
+        ),
     ] = None,
     part: Annotated[
         int | None,
@@ -123,7 +144,9 @@ def cross_validate(config: RunConfig, space: Workspace) -> None:
 
 
 def import_predictions(
-    file: Annotated[Path, typer.Argument(help="A table, one row per essay.")],
+    file: Annotated[
+        Path, typer.Argument(callback=expects("table"), help="A table, one row per essay.")
+    ],
     run_name: Annotated[str, typer.Option(help="The name of the run.")],
     scheme: Annotated[SchemeName, typer.Option(help="How essays were held out.")] = (
         SchemeName.PROMPT_HOLDOUT
@@ -183,8 +206,13 @@ def import_predictions(
 
 
 def final_test(
-    run: RunFolder,
-    decision: Annotated[Path, typer.Option(help="The study folder that decided for the run.")],
+    run: Annotated[Path, typer.Argument(callback=expects("run"), help="A finished run folder.")],
+    decision: Annotated[
+        Path,
+        typer.Option(
+            callback=expects("study-folder"), help="The study folder that decided for the run."
+        ),
+    ],
     again: Annotated[
         str | None, typer.Option(help="Why the locked test is opened once more.", metavar="REASON")
     ] = None,
@@ -215,18 +243,21 @@ def final_test(
     print_final(folder)
 
 
-def report(run: RunFolder) -> None:
+def report(run: PageFolder) -> None:
     """Make the pages of a finished run, study or search again, or the index of a runs folder.
 
     Writes views/ of the folder (of a run report.html and cv_report.md, else report.html) and
     nothing else: a folder whose evidence was changed since it ended is refused. Of a runs folder
     writes index.html, which lists what it holds; cv, study, audit, explain and card write it too.
     """
+    from essay_scoring.core.record import read_record
     from essay_scoring.records.manifest import require_intact
+    from essay_scoring.records.trait_results import TRAITS, TraitsRecord
     from essay_scoring.reports.run_reports import write_run_views
     from essay_scoring.reports.runs_index import is_runs_folder, write_index
     from essay_scoring.reports.search_report import write_grid_views, write_search_views
     from essay_scoring.reports.study_reports import write_study_views
+    from essay_scoring.reports.traits_report import write_traits_views
 
     if is_runs_folder(run):
         typer.echo(str(write_index(run, models_folder())))
@@ -236,13 +267,16 @@ def report(run: RunFolder) -> None:
         "study.json": write_study_views,
         "artifacts/search.json": write_search_views,
         "artifacts/sweep.json": write_grid_views,
+        TRAITS: lambda folder: write_traits_views(
+            folder, read_record(TraitsRecord, folder / TRAITS)
+        ),
     }
     kinds = (write for name, write in writers.items() if (run / name).is_file())
     for path in next(kinds, write_run_views)(run):
         typer.echo(str(path))
 
 
-def status(run: RunFolder) -> None:
+def status(run: WorkFolder) -> None:
     """Say how a run stands: complete, running, interrupted, failed or killed.
 
     Writes nothing.

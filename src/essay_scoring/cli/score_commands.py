@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -90,8 +91,15 @@ def train(
 
 
 def score(
-    model: Annotated[Path, typer.Argument(help="A model folder that train wrote.")],
-    file: Annotated[Path, typer.Argument(help="A table, one row per essay; - for standard input.")],
+    model: Annotated[
+        Path, typer.Argument(callback=expects("model"), help="A model folder that train wrote.")
+    ],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            callback=expects("table"), help="A table, one row per essay; - for standard input."
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -55,7 +56,11 @@ def xgb_sweep(
     config: ConfigFile,
     grid: Annotated[
         Path | None,
-        typer.Option(help="A TOML file with a table [grid] of lists.", show_default="54 cells"),
+        typer.Option(
+            callback=expects("grid"),
+            help="A TOML file with a table [grid] of lists.",
+            show_default="54 cells",
+        ),
     ] = None,
     objective: Annotated[
         ObjectiveName, typer.Option(help="What cells are ranked by.")
@@ -92,7 +97,9 @@ def xgb_sweep(
 
 
 def optuna_sweep(
-    search: Annotated[Path, typer.Argument(help="A search under configs/search/.")],
+    search: Annotated[
+        Path, typer.Argument(callback=expects("search"), help="A search under configs/search/.")
+    ],
     overrides: Overrides = None,
     flat: Annotated[
         bool, typer.Option("--flat", help="Report the folds that select, and say so.")

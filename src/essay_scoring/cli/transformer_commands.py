@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import Panel, PlainCommand
 from essay_scoring.cli.options import (
     CACHE,
@@ -77,7 +78,9 @@ def transformer_finetune(
     config: ConfigFile,
     overrides: Overrides = None,
     scheme: Annotated[SchemeName | None, typer.Option(help="Override the scheme.")] = None,
-    splits_path: Annotated[Path | None, typer.Option(help="Use these splits.")] = None,
+    splits_path: Annotated[
+        Path | None, typer.Option(callback=expects("splits", "table"), help="Use these splits.")
+    ] = None,
     model_name: ModelName = None,
     max_length: MaxLength = None,
     chunk_overlap_tokens: Overlap = None,

@@ -51,34 +51,14 @@ class RunConfig(Settings):
 
 
 def load_run_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """Return the config of a TOML file, a preset or a saved config.json, `a.b=value` laid over it.
+    """Return the config of a TOML file, a preset or a saved config.json.
 
-    A file that holds something else is refused by the command that would take it.
+    Each `a.b=value` of `overrides` is laid over it.
     """
     values = read_json(path) if path.suffix == ".json" else read_extended_toml(path)
     if not isinstance(values, dict):
         raise InputError("holds no table of settings", where=str(path), mend="check the file")
-    _refuse_other_kinds(values, path)
     return build_settings(RunConfig, apply_overrides(values, overrides), str(path))
-
-
-_OTHER_KINDS = {
-    "candidates": ("a study", "essay-scoring study {}"),
-    "checks": ("a gate plan", "name it in a study, or: essay-scoring power {} --reference RUN"),
-    "space": ("a search", "essay-scoring optuna-sweep {}"),
-}
-"""What a settings file is that has a certain key, and the command that takes it."""
-
-
-def _refuse_other_kinds(values: Mapping[str, Any], path: Path) -> None:
-    """Raise InputError for a study, a plan or a search where a run config was meant."""
-    for key, (kind, command) in _OTHER_KINDS.items():
-        if key in values and "scorer" not in values:
-            raise InputError(
-                f"this is {kind}, not the config of a run",
-                where=str(path),
-                mend=command.format(path),
-            )
 
 
 def read_extended_toml(path: Path) -> dict[str, Any]:

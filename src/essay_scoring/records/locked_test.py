@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,9 @@ from essay_scoring.records.more_records import LedgerEntry
 from essay_scoring.records.provenance import GitState, Machine
 from essay_scoring.statistics.comparison import Comparison
 from essay_scoring.statistics.summary import Summary
+
+OPENING = "opening.json"
+FINAL_TEST = Path("artifacts", "final_test.json")
 
 
 class Opening(Record):

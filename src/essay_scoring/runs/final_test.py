@@ -15,7 +15,7 @@ from essay_scoring.data.locked import open_locked
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values, load_run_config
 from essay_scoring.records.finished_run import RunRecord, read_run
-from essay_scoring.records.locked_test import FinalTest, LockedRun, Opening
+from essay_scoring.records.locked_test import FINAL_TEST, FinalTest, LockedRun, Opening
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.residuals import write_residuals
 from essay_scoring.records.study_results import StudyRecord, StudyRun, read_study
@@ -29,7 +29,6 @@ from essay_scoring.statistics.comparison import Comparison, compare
 from essay_scoring.statistics.predictions import Predictions
 
 CONFIG = "config.json"
-FINAL_TEST = Path("artifacts", "final_test.json")
 STEMS = {"decided": "residuals_locked", "reference": "residuals_locked_reference"}
 
 

@@ -25,15 +25,13 @@ from essay_scoring.records.listed import (
     ListedState,
     read_notes,
 )
-from essay_scoring.records.locked_test import FinalTest
+from essay_scoring.records.locked_test import FINAL_TEST, OPENING, FinalTest
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.model_records import MODEL, ModelRecord
 from essay_scoring.records.run_records import CvMetrics, ProgressRecord
 from essay_scoring.records.search import RULES, SearchFolder
 from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.records.trait_results import TRAITS, TraitsRecord
-from essay_scoring.runs.final_test import FINAL_TEST
-from essay_scoring.runs.openings import OPENING
 from essay_scoring.runs.session import read_status, stated
 from essay_scoring.statistics.summary import Summary
 

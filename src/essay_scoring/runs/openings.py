@@ -19,11 +19,10 @@ from essay_scoring.core.text import text_hash
 from essay_scoring.data.prepared import LOCKED, PreparedData, read_essays
 from essay_scoring.records import provenance
 from essay_scoring.records.ledger import Ledger, now
-from essay_scoring.records.locked_test import Opening, OpeningEntry
+from essay_scoring.records.locked_test import FINAL_TEST, OPENING, Opening, OpeningEntry
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.workspace import LOCKED_LEDGER, Workspace
 
-OPENING = "opening.json"
 FIRST = "the decided run"
 """The reason of an opening that needs none."""
 
@@ -161,7 +160,7 @@ def _unlisted(
     """
     out: list[tuple[Path, Opening | None]] = []
     for folder in sorted(runs.glob("*-final-*")):
-        if not any((folder / name).exists() for name in (OPENING, "artifacts/final_test.json")):
+        if not any((folder / name).exists() for name in (OPENING, FINAL_TEST)):
             continue
         opening = _opening_in(folder)
         if opening is None or (opening not in listed and set(opening.locked) & set(texts)):

@@ -20,7 +20,7 @@ from essay_scoring.core.files import try_lock
 from essay_scoring.core.record import read_record
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.listed import NOTES, FolderNote, ListedKind, change_note
-from essay_scoring.records.locked_test import Opening
+from essay_scoring.records.locked_test import OPENING, Opening
 from essay_scoring.records.manifest import LOCK, is_complete
 from essay_scoring.records.model_records import MODEL, ModelRecord
 from essay_scoring.records.search import SearchFolder
@@ -28,7 +28,6 @@ from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.records.trait_results import TRAITS, TraitsRecord
 from essay_scoring.records.workspace import LOCKED_LEDGER, Workspace
 from essay_scoring.runs.folder_listing import ListedFolder, places
-from essay_scoring.runs.openings import OPENING
 from essay_scoring.runs.session import LOOK_SECONDS, remembered_data
 
 _REMOVED = ".removed"
