@@ -102,8 +102,10 @@ def test_what_was_changed_or_is_no_study_is_refused(study: LoadedStudy, tmp_path
     (copy / "study.json").write_text("{}", encoding="utf-8")
     with pytest.raises(EvidenceError):
         load_study(copy)
-    with pytest.raises(EvidenceError, match="To mend"):
+    with pytest.raises(InputError, match="a folder of runs, not a run"):
         load_run(tmp_path)
+    with pytest.raises(InputError, match="the folder of a study, not a run"):
+        load_run(study.folder)
     with pytest.raises(InputError, match=r"study\.toml"):
         run_study(tmp_path / "study.toml")
 

@@ -14,6 +14,7 @@ from typer.core import TyperArgument, TyperGroup
 
 from essay_scoring.cli.main import app
 from essay_scoring.cli.main import run as command
+from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_json, write_text
 from essay_scoring.core.record import write_record
 from essay_scoring.records.kinds import PathKind, kind_of
@@ -25,6 +26,8 @@ from tests.reports.test_search_report import SEARCH, folder_of
 from tests.runs.test_removal import OPENING
 
 CONFIGS = ROOT / "configs"
+ROOT_COMMAND = typer.main.get_command(app)
+"""Built once: there are hundreds of lines to try."""
 
 
 @dataclass(frozen=True)
@@ -149,14 +152,14 @@ def test_another_kind_is_named_with_what_takes_it(
     given: dict[PathKind, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for kind, path in given.items():
         if kind not in slot.takes:
-            assert command(slot.words(str(path), given)) == 2
-            [line] = capsys.readouterr().err.splitlines()
-            assert line.startswith(f"error: {path}: this is "), line
+            with pytest.raises(InputError) as refused:
+                ROOT_COMMAND.main(slot.words(str(path), given), standalone_mode=False)
+            line = refused.value.line()
+            assert line.startswith(f"{path}: this is "), line
             assert " not a " in line or " not the " in line
             assert ". To mend: " in line
     assert list(tmp_path.iterdir()) == []
@@ -164,11 +167,10 @@ def test_another_kind_is_named_with_what_takes_it(
 
 def test_every_command_that_takes_a_path_is_tried() -> None:
     tried = {slot.words("", dict.fromkeys(get_args(PathKind), Path()))[0] for slot in SLOTS}
-    root = typer.main.get_command(app)
-    assert isinstance(root, TyperGroup)
+    assert isinstance(ROOT_COMMAND, TyperGroup)
     takes_path = {
         name
-        for name, one in root.commands.items()
+        for name, one in ROOT_COMMAND.commands.items()
         for parameter in one.params
         if isinstance(parameter, TyperArgument) and parameter.type_descriptor.is_path
     }

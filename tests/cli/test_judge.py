@@ -174,4 +174,4 @@ def test_tables_are_written_of_what_was_judged_and_compared(
         names = {path.name for path in out.iterdir()}
         assert {"checks.csv", "checks.tex", "deltas-prompt_holdout.csv"} <= names
     assert run(["tables", candidate, "--out", str(tmp_path / "none")]) == 2
-    assert "no such file" in capsys.readouterr().err
+    assert "this is a run, not the folder of a study" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from essay_scoring.data.data_settings import DataSettings
 from essay_scoring.judging.plans import load_plan
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.records.config import load_run_config, read_extended_toml
+from essay_scoring.records.kinds import require_kind
 from essay_scoring.records.presets import preset_names, settings_file, shown_name
 
 SYNTHETIC = '[data.corpus]\nkind = "synthetic"\n'
@@ -49,6 +50,6 @@ def test_a_preset_that_there_is_not_is_said_with_the_nearest() -> None:
 
 def test_a_study_a_plan_and_a_search_are_no_config_of_a_run() -> None:
     with pytest.raises(InputError, match=r"essay-scoring study preset:asap/study"):
-        load_run_config(Path("preset:asap/study"))
+        require_kind(Path("preset:asap/study"), "config")
     with pytest.raises(InputError, match=r"essay-scoring power preset:gates/own"):
-        load_run_config(Path("preset:gates/own"))
+        require_kind(Path("preset:gates/own"), "config")

@@ -65,15 +65,21 @@ class GroupedCommands(TyperGroup):
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands, group by group; in one list where none has a group."""
         width = max(map(len, self.commands), default=0)
-        for title in (*Panel, None):
+        for title in (*Panel, "Commands"):
             rows = [
                 (name.ljust(width), command.get_short_help_str(_WHOLE))
                 for name, command in self.commands.items()
-                if getattr(command, "rich_help_panel", None) == title
+                if _panel(command) == title
             ]
             if rows:
-                with formatter.section(title or "Commands"):
+                with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+def _panel(command: object) -> str:
+    """Return the group of a command, `Commands` where it has none."""
+    panel = getattr(command, "rich_help_panel", None)
+    return panel if isinstance(panel, str) else "Commands"
 
 
 def _name_values(parameters: Iterable[Parameter]) -> None:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 PlanFile = Annotated[
     Path, typer.Argument(callback=expects("plan"), help="A gate plan under configs/gates/.")
 ]
+StudyFile = Annotated[
+    Path, typer.Argument(callback=expects("study"), help="A study under configs/studies/.")
+]
 ReferenceRuns = Annotated[
     list[Path],
     typer.Option(
@@ -179,9 +182,7 @@ def compare_cv_runs(
 
 
 def study(
-    file: Annotated[
-        Path, typer.Argument(callback=expects("study"), help="A study under configs/studies/.")
-    ],
+    file: StudyFile,
     overrides: Annotated[
         list[str] | None,
         typer.Option(

@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 STANDARD_INPUT = Path("-")
 
 
+ModelFolder = Annotated[
+    Path, typer.Argument(callback=expects("model"), help="A model folder that train wrote.")
+]
+EssayTable = Annotated[
+    Path,
+    typer.Argument(
+        callback=expects("table"), help="A table, one row per essay; - for standard input."
+    ),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("train", cls=PlainCommand, rich_help_panel=Panel.USE)(train)
@@ -91,15 +102,8 @@ def train(
 
 
 def score(
-    model: Annotated[
-        Path, typer.Argument(callback=expects("model"), help="A model folder that train wrote.")
-    ],
-    file: Annotated[
-        Path,
-        typer.Argument(
-            callback=expects("table"), help="A table, one row per essay; - for standard input."
-        ),
-    ],
+    model: ModelFolder,
+    file: EssayTable,
     out: Annotated[
         Path | None,
         typer.Option(
