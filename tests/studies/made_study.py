@@ -97,6 +97,16 @@ def made_study(folder: Path) -> StudyRecord:
         "n": 40,
         "n_prompts": 3,
     }
+    luck = {
+        "apparent": {"mean_qwk": 0.5},
+        "drop": {"mean_qwk": 0.0123},
+        "expected": {"mean_qwk": 0.4877},
+        "reselected": 0.4,
+        "selected": 2,
+        "candidates": 3,
+        "replicates": 500,
+        "seed": 1,
+    }
     machine = {"host": "made", "system": "made", "processor": "made", "threads": 2}
     return StudyRecord.model_validate(
         {
@@ -118,6 +128,8 @@ def made_study(folder: Path) -> StudyRecord:
             "runs": [run],
             "gates": [*gates, invalid],
             "comparisons": compared.comparisons,
+            "luck": luck,
+            "tied": [[HOSTILE, "reference"], ["alone"]],
             "attempts": [attempt],
             "checklist": [
                 {"item": "one", "met": True, "evidence": HOSTILE},

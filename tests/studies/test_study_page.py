@@ -41,6 +41,17 @@ def test_the_page_needs_no_network_and_no_script_of_others(study: StudyRecord) -
     assert "<script" not in without_script(page)
 
 
+def test_ties_and_luck_are_told_on_page_and_record(study: StudyRecord) -> None:
+    for text in (Page(study_page(study)).text, decision_record(study)):
+        assert "Not told apart in pooled QWK" in text
+        assert "'reference'" in text
+        assert "'alone'" not in text
+        assert "as the best of 3 by mean QWK, 0.012 of its 0.500 would be luck" in text
+    unlucky = study.model_copy(update={"luck": None, "tied": ()})
+    assert "would be luck" not in study_page(unlucky)
+    assert "Not told apart" not in decision_record(unlucky)
+
+
 def test_the_page_links_to_every_run_and_every_attempt(study: StudyRecord) -> None:
     links = Page(study_page(study)).values("href")
     assert "../../../r-1/views/report.html" in links

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from essay_scoring.judging.arm_standing import luck_of, tied_arms
 from essay_scoring.judging.checklist import checklist
 from essay_scoring.judging.comparison_record import comparison_record
 from essay_scoring.judging.study_arms import ArmRunner
@@ -46,6 +47,12 @@ def study_record(
         comparison_record(reference, arms.runs[reference, scheme], compared)
         for scheme, compared in keeper.compared.items()
     )
+    candidates = {
+        name: arms.runs[name, main]
+        for name, arm in state.ended.items()
+        if arm.role == "candidate" and (name, main) in arms.runs
+    }
+    plan = next(plan for plan in study.distinct_plans if plan.scheme == main)
     return StudyRecord(
         folder=folder,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -62,6 +69,8 @@ def study_record(
         runs=tuple(arms.rows),
         gates=tuple(keeper.gates),
         comparisons=comparisons,
+        luck=luck_of(conclusion.arm, candidates, plan),
+        tied=tied_arms({reference: arms.runs[reference, main], **candidates}, plan),
         attempts=keeper.attempts(study.distinct_plans, [reference, *state.ended]),
         checklist=_checklist(study, arms, comparisons, conclusion),
         code_revision=provenance.code_revision(),

@@ -13,7 +13,7 @@ from essay_scoring.records.judgements import Decision, Gate, Registration, Role,
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.provenance import GitState, Machine
 from essay_scoring.records.run_records import MetricsData
-from essay_scoring.records.search import TuningRecord
+from essay_scoring.records.search import TuningRecord, WinnersCurse
 from essay_scoring.statistics.agreement import Estimate
 from essay_scoring.statistics.summary import OverFolds, WorstPrompt
 
@@ -117,6 +117,15 @@ class StudyRecord(Record):
     gates: tuple[Gate, ...] = Field(description="each verdict")
     comparisons: tuple[SchemeComparison, ...] = Field(description="deltas and tests by scheme")
     attempts: tuple[RefusedAttempt, ...] = Field(description="runs that were no evidence")
+    luck: WinnersCurse | None = Field(
+        default=None,
+        description="what the candidate decided for would lose elsewhere had it been selected as "
+        "the best by mean QWK; null for fewer than two candidates, or where the reference stays",
+    )
+    tied: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="largest groups of arms no two of which are told apart in pooled QWK",
+    )
     checklist: tuple[ChecklistItem, ...] = Field(description="the review checklist")
     code_revision: Sha256 = Field(description="of the sources that a fit runs")
     judge_revision: Sha256 | None = Field(

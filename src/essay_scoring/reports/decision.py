@@ -36,6 +36,7 @@ def decision_record(study: StudyRecord) -> str:
     parts += ["## Question", study.question, "## Evidence", *_evidence(study)]
     parts += ["## Verdicts", *table_blocks([order_table(study)], level=3)]
     parts += [_verdict(gate) for gate in study.gates]
+    parts += standing_lines(study)
     parts += ["## What was invalid, and why", *_invalid(study)]
     parts += ["## Power", *(_power(plan) for plan in study.plans)]
     if study.tuning:
@@ -79,6 +80,26 @@ def tuning_line(tuning: TuningRecord) -> str:
         f"{number(tuning.expected_drop)} its {tuning.figure} is expected to fall on prompts "
         "that did not select it."
     )
+
+
+def standing_lines(study: StudyRecord) -> list[str]:
+    """Return which arms are not told apart, and what the one decided for owes to luck."""
+    lines = []
+    groups = [group for group in study.tied if len(group) > 1]
+    if groups:
+        named = "; ".join(", ".join(f"'{name}'" for name in group) for group in groups)
+        lines.append(
+            f"Not told apart in pooled QWK, pair by pair and without a correction: {named}."
+        )
+    luck = study.luck
+    if luck and luck.drop["mean_qwk"] is not None and luck.expected["mean_qwk"] is not None:
+        lines.append(
+            f"Had '{study.decided_arm}' been selected as the best of {luck.candidates} by mean "
+            f"QWK, {number(luck.drop['mean_qwk'])} of its {number(luck.apparent['mean_qwk'])} "
+            f"would be luck: {number(luck.expected['mean_qwk'])} is expected elsewhere, and "
+            f"{luck.reselected:.0%} of resamples select it again."
+        )
+    return lines
 
 
 def order_table(study: StudyRecord) -> ReportTable:

@@ -16,6 +16,7 @@ from essay_scoring.reports.decision import (
     consequence,
     decision_record,
     order_table,
+    standing_lines,
     tuning_line,
     verdict,
 )
@@ -77,6 +78,7 @@ def study_page(study: StudyRecord, beside: Beside = INLINE) -> str:
         verdict=verdict(study),
         consequence=consequence(study),
         order=order_table(study),
+        standing=standing_lines(study),
         tuning=tuning_line(study.tuning) if study.tuning else None,
         forests=[arms_forest(one) for one in shown],
         decision=_decision(study),
