@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from essay_scoring.records.manifest import require_intact
-from tests.attacks.commands import SMALL, refusal, run_command, the_run, words
+from tests.attacks.commands import PROGRAM, SMALL, refusal, run_command, the_run, words
 from tests.attacks.edited import edit
 from tests.studies.made import gate_file
 
@@ -46,7 +46,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def command(name: str, *folders: Path) -> subprocess.CompletedProcess[str]:
-    return run_command([sys.executable, "-m", "essay_scoring.cli.main", name, *map(str, folders)])
+    return run_command([*PROGRAM, name, *map(str, folders)])
 
 
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:

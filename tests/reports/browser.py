@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +16,13 @@ import pytest
 Look = Literal["light", "dark", "print"]
 
 # A browser window cannot be as narrow as a telephone; a frame in it can.
-PROBE = """<!doctype html><meta charset="utf-8"><body style="margin:0"><iframe srcdoc="{page}"
-style="width:{width}px;height:{height}px;border:0"></iframe><p id="found"></p><script>
-onload = () => {{
-  const page = document.querySelector("iframe").contentDocument, root = page.documentElement;
-  const edge = root.clientWidth + 1, inside = "{inside}";
+FRAME = """<iframe data-inside="{inside}" srcdoc="{page}"
+style="width:{width}px;height:900px;border:0;display:block"></iframe>"""
+PROBE = """<!doctype html><meta charset="utf-8"><body style="margin:0">{frames}
+<p id="found"></p><script>
+const measured = frame => {{
+  const page = frame.contentDocument, root = page.documentElement;
+  const edge = root.clientWidth + 1, inside = frame.dataset.inside;
   const every = [...page.querySelectorAll("body *")].filter(
     one => !one.closest(inside) && one.checkVisibility({{contentVisibilityAuto: true}}));
   const out = every.filter(one => one.getBoundingClientRect().right > edge);
@@ -43,11 +46,14 @@ onload = () => {{
     one => one.scrollWidth > one.clientWidth + 1).length;
   const made = page.querySelectorAll("script, img, iframe, object").length;
   const name = one => one.tagName.toLowerCase() + (one.className ? "." + one.className : "");
-  found.textContent = JSON.stringify({{scroll: root.scrollWidth, client: root.clientWidth,
+  return {{scroll: root.scrollWidth, client: root.clientWidth,
     outside: out.length, over: over.slice(0, 5).map(name),
     split: split.map(one => one.textContent), made: made,
     ran: "ran" in window, scrolls: scrolls, folded: folded.length,
-    sorts: page.querySelectorAll("thead button").length}});
+    sorts: page.querySelectorAll("thead button").length}};
+}};
+onload = () => {{
+  found.textContent = JSON.stringify([...document.querySelectorAll("iframe")].map(measured));
 }};
 </script>"""
 
@@ -79,19 +85,23 @@ def themed(look: Look) -> str:
     return f"--blink-settings=preferredColorScheme={int(look != 'dark')}"
 
 
-def probed(page: str, folder: Path, width: int, look: Look = "light") -> dict[str, Any]:
-    """Return what a page of HTML measures in a frame, and whether anything in it ran.
+def probed(
+    page: str, folder: Path, widths: Sequence[int], look: Look = "light"
+) -> list[dict[str, Any]]:
+    """Return what a page of HTML measures in a frame of each width, and whether anything in it ran.
 
     `print` lays it out by the rules for paper.
     """
     probe = folder / "probe.html"
     laid = page.replace("@media print", "@media all") if look == "print" else page
-    shown: dict[str, Any] = {"page": html.escape(laid), "width": width, "height": 900}
     # On paper nothing scrolls, so that what scrolls elsewhere has to fit as well.
-    shown["inside"] = "svg, .unseen" if look == "print" else "svg, .wide *, pre, .unseen"
-    probe.write_text(PROBE.format(**shown), encoding="utf-8")
+    inside = "svg, .unseen" if look == "print" else "svg, .wide *, pre, .unseen"
+    shown = html.escape(laid)
+    frames = [FRAME.format(inside=inside, page=shown, width=width) for width in widths]
+    probe.write_text(PROBE.format(frames="\n".join(frames)), encoding="utf-8")
     dom = chromium(folder, themed(look), "--dump-dom", probe.as_uri())
-    found = re.search(r'<p id="found">(\{.*?\})</p>', dom)
+    found = re.search(r'<p id="found">(\[.*?\])</p>', dom)
     assert found is not None
-    measured: dict[str, Any] = json.loads(html.unescape(found[1]))
+    measured: list[dict[str, Any]] = json.loads(html.unescape(found[1]))
+    assert len(measured) == len(widths)
     return measured

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -219,6 +220,7 @@ def _in_its_direction(value: Any) -> Any:
     return value.translate(TURNING) if isinstance(value, str) else value
 
 
+@cache
 def environment() -> Environment:
     """Return templates that escape whatever they are given, and refuse names they are not given.
 
