@@ -208,8 +208,9 @@ def test_the_hint_fits_the_command(
 def test_what_is_not_plain_is_left_to_the_command(tmp_path: Path) -> None:
     write_text(tmp_path / "odd.toml", "a = [")
     write_text(tmp_path / "odd.json", "[]")
+    write_json(tmp_path / "judged.json", {"checks": [], "candidates": [], "study": "s"})
     (tmp_path / "empty").mkdir()
-    for name in ("odd.toml", "odd.json", "empty", "nowhere"):
+    for name in ("odd.toml", "odd.json", "judged.json", "empty", "nowhere"):
         assert kind_of(tmp_path / name) is None
     assert kind_of(Path("preset:asap/study")) == "study"
     assert kind_of(Path("preset:none")) is None
@@ -218,7 +219,7 @@ def test_what_is_not_plain_is_left_to_the_command(tmp_path: Path) -> None:
 def test_unfinished_work_is_told_by_its_config(tmp_path: Path) -> None:
     for name, config in {
         "run": {"scorer": {}},
-        "study-folder": {"study": {"candidates": []}},
+        "study-folder": {"study": {"candidates": []}, "configs": {}},
     }.items():
         write_json(tmp_path / name / "status.json", {})
         write_json(tmp_path / name / "config.json", config)

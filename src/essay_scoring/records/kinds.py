@@ -171,8 +171,9 @@ def _of_json(values: object) -> PathKind | None:
         return "record"
     if "splits_sha256" in values and "n_splits" in values:
         return "splits"
-    inner = next((values[key] for key in ("study", "search") if key in values), None)
-    return _of_values(inner if isinstance(inner, Mapping) else values)
+    if isinstance(values.get("study"), Mapping) and "configs" in values:
+        return "study"
+    return "config" if "scorer" in values else None
 
 
 def _of_values(values: Mapping[str, object]) -> PathKind | None:
