@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -99,18 +100,16 @@ def test_a_table_of_eight_prompts_with_their_scales_comes_to_a_study(
     assert WORD not in "".join(file.read_text() for file in (place / "essays").glob("*"))
 
 
-def test_a_german_export_of_a_spreadsheet_is_read(place: Path, told: Told) -> None:
-    german = " Wir führen Schüler größer über Straßen, schön für Äpfel"
+def german(path: Path) -> Path:
+    """Write what a German spreadsheet exports: semicolons, decimal commas, cp1252."""
+    words = " Wir führen Schüler größer über Straßen, schön für Äpfel"
     notes = [f"{1 + i / 2:.1f}".replace(".", ",") for i in range(9)]
-    rows = [(i, essay(i) + german, f"Thema {i % 7}", notes[i % 9]) for i in range(70)]
-    write(place / "Aufsätze 2024.csv", ("Kennung", "Aufsatz", "Aufgabe", "Note"), rows, ";")
-    said = told("Aufsätze 2024.csv", "--yes", "--out", "mine")
-    assert "cp1252, cells apart by ';'" in said
-    assert corpus_of(place / "mine").scales.of("Thema 1").span == "1 to 5 by 0.5"
-    assert load_run_config(place / "mine" / "reference.toml").name == "mine-reference"
+    rows = [(i, essay(i) + words, f"Thema {i % 7}", notes[i % 9]) for i in range(70)]
+    return write(path, ("Kennung", "Aufsatz", "Aufgabe", "Note"), rows, ";")
 
 
-def test_a_workbook_of_two_raters_is_read(place: Path, told: Told) -> None:
+def workbook(path: Path) -> Path:
+    """Write a workbook of essays with two raters; skip where no workbook can be written."""
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     book.active.append(["ID", "Response", "Prompt", "Rater 1", "Rater 2", "Gender"])
@@ -118,7 +117,36 @@ def test_a_workbook_of_two_raters_is_read(place: Path, told: Told) -> None:
         book.active.append(
             [f"e{i}", essay(i), f"P{i % 7}", 1 + i % 4, 1 + (i + i % 2) % 5, "fm"[i % 2]]
         )
-    book.save(place / "rated.xlsx")
+    book.save(path)
+    return path
+
+
+def kaggle(path: Path) -> Path:
+    """Write essays with scores and no prompts."""
+    rows = [(f"a{i}", essay(i), 1 + i % 6) for i in range(30)]
+    return write(path, ("essay_id", "full_text", "score"), rows, ",")
+
+
+def rsmtool(path: Path, *, whole: bool) -> Path:
+    """Write predictions as RSMTool does, with folds of whole prompts or across them."""
+    rows = [
+        (f"R_{i}", 1 + i % 4, round(1.2 + i % 4 + (i % 3) / 9, 6), 1 + (i + i % 2) % 4, i % 3, fold)
+        for i in range(60)
+        for fold in [i % 3 if whole else i % 2]
+    ]
+    return write(path, ("ID", "human", "system", "human2", "prompt", "fold"), rows, ",")
+
+
+def test_a_german_export_of_a_spreadsheet_is_read(place: Path, told: Told) -> None:
+    german(place / "Aufsätze 2024.csv")
+    said = told("Aufsätze 2024.csv", "--yes", "--out", "mine")
+    assert "cp1252, cells apart by ';'" in said
+    assert corpus_of(place / "mine").scales.of("Thema 1").span == "1 to 5 by 0.5"
+    assert load_run_config(place / "mine" / "reference.toml").name == "mine-reference"
+
+
+def test_a_workbook_of_two_raters_is_read(place: Path, told: Told) -> None:
+    workbook(place / "rated.xlsx")
     assert "second score  Rater 2" in told("rated.xlsx", "--yes")
     corpus = corpus_of(place / "rated")
     assert (corpus.columns.score, corpus.columns.second_score) == ("Rater 1", "Rater 2")
@@ -127,8 +155,7 @@ def test_a_workbook_of_two_raters_is_read(place: Path, told: Told) -> None:
 
 
 def test_essays_without_prompts_are_refused_and_can_be_scored(place: Path, told: Told) -> None:
-    rows = [(f"a{i}", essay(i), 1 + i % 6) for i in range(30)]
-    write(place / "train.csv", ("essay_id", "full_text", "score"), rows, ",")
+    kaggle(place / "train.csv")
     said = told("train.csv", "--yes", code=2)
     assert "whole prompts are held out" in said
     assert (
@@ -145,6 +172,17 @@ def test_predictions_are_sent_to_the_command_that_takes_them(
     said = told("predictions.csv", code=2)
     command = said.split("To mend: essay-scoring ")[1].split()
     assert command[0] == "import-predictions"
+    assert run(command) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_predictions_are_sent_with_the_scheme_that_their_folds_have(
+    place: Path, told: Told, capsys: pytest.CaptureFixture[str], *, whole: bool
+) -> None:
+    rsmtool(place / "my predictions.csv", whole=whole)
+    said = told("my predictions.csv", "--yes", code=2)
+    command = shlex.split(said.split("To mend: essay-scoring ")[1])
+    assert ("stratified_text" not in command) == whole
     assert run(command) == 0, capsys.readouterr().err
 
 

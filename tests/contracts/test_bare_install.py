@@ -46,6 +46,16 @@ def base_distributions() -> set[str]:
     return seen
 
 
+def link_distribution(name: str, folder: Path) -> None:
+    """Link all that a distribution installed into a folder; PackageNotFoundError for none."""
+    distribution = metadata.distribution(name)
+    tops = {file.parts[0] for file in distribution.files or []}
+    for top in tops - {"..", "__pycache__"}:
+        link = folder / top
+        if not link.exists():
+            link.symlink_to(Path(str(distribution.locate_file(top))))
+
+
 @dataclass(frozen=True)
 class BareEnvironment:
     """A folder of links to the base install's packages and to nothing else."""
@@ -70,12 +80,7 @@ class BareEnvironment:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
     folder = tmp_path_factory.mktemp("bare")
     for name in base_distributions():
-        distribution = metadata.distribution(name)
-        tops = {file.parts[0] for file in distribution.files or []}
-        for top in tops - {"..", "__pycache__"}:
-            link = folder / top
-            if not link.exists():
-                link.symlink_to(Path(str(distribution.locate_file(top))))
+        link_distribution(name, folder)
     return BareEnvironment(folder)
 
 
@@ -129,7 +134,7 @@ def test_a_missing_extra_names_its_install_line(
     folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(tmp_path / "cache")]
     done = bare.python(MAIN, "cv", str(SMOKE / f"{family}.toml"), *folders)
     assert done.returncode == 2
-    assert "pip install 'essay-scoring[" in done.stderr
+    assert f"pip install -e '{ROOT}[" in done.stderr
     assert done.stderr.count("\n") <= 4
     assert "Traceback" not in done.stderr
 
@@ -143,7 +148,7 @@ def test_fine_tuning_without_torch_names_its_install_line(
     done = bare.python(MAIN, command, *config, *folders)
     assert done.returncode == 2, done.stderr
     assert "'torch' is not installed" in done.stderr
-    assert "pip install 'essay-scoring[transformer]'" in done.stderr
+    assert f"pip install -e '{ROOT}[transformer]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -153,7 +158,7 @@ def test_doctor_says_what_each_extra_would_enable(bare: BareEnvironment, tmp_pat
     assert done.returncode == 0, done.stderr
     for extra in ("boosted", "language", "transformer", "search", "statistics", "tracking"):
         assert f"[ ] {extra}: " in done.stdout
-        assert f"pip install 'essay-scoring[{extra}]'" in done.stdout
+        assert f"pip install -e '{ROOT}[{extra}]'" in done.stdout
     assert "GPU: none (torch is not installed)" in done.stdout
     assert list(tmp_path.iterdir()) == []
 

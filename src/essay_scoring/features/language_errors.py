@@ -15,6 +15,7 @@ import numpy as np
 from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.essays import Essays
+from essay_scoring.core.installing import install_line
 from essay_scoring.core.text import word_count
 from essay_scoring.core.worker_pool import thread_count
 from essay_scoring.features.annotation import unify
@@ -130,7 +131,7 @@ def kind_of(match: Mapping[str, Any]) -> Kind | None:
         raise InputError(
             f"the language checker names an unknown category of error, {category!r}",
             where=f"rule {rule!r}",
-            mend="install the pinned versions: pip install 'essay-scoring[language]'",
+            mend=f"install the pinned versions: {install_line('language')}",
         )
     return None if rule in IGNORED_RULES else KIND_OF_CATEGORY[str(category)]
 

@@ -55,7 +55,7 @@ def comparison_record(
         base = [run.predictions for run in reference]
         effects = [arm_effect(base, [run.predictions for run in arm.runs]) for arm in arms]
     except MissingExtraError as error:
-        missing = error.line()
+        missing = error.anywhere
         covariates, effects = [None] * (1 + len(arms)), [None] * len(arms)
     judged = [arm for arm in arms if arm.role != "context"]
     by_prompt = holm({arm.name: _p(arm.comparison.prompt_test) for arm in judged})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_text
+from essay_scoring.core.installing import install_line
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.settings import build_settings
@@ -126,14 +127,13 @@ class Starter:
                 f"the folds of column '{self.survey.folds}' divide prompts, so others are drawn"
             )
         if self.models.without:
-            extras = ",".join(self.models.without)
             names = [
                 n.removeprefix("preset:") for n in (self.models.reference, self.models.candidate)
             ]
             told.append(
                 f"not installed here: {', '.join(self.models.without)}; the study compares "
                 f"{' and '.join(names)} on what is. For the reference with embeddings, handcrafted "
-                f"columns and trees: pip install 'essay-scoring[{extras}]', then init again"
+                f"columns and trees: {install_line(*self.models.without)}, then init again"
             )
         return told
 

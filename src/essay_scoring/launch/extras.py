@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from essay_scoring.core.installing import install_line
+
 BASE = (
     "datasketch",
     "jinja2",
@@ -35,7 +37,7 @@ class Extra:
     @property
     def install(self) -> str:
         """The command that installs it."""
-        return f"pip install 'essay-scoring[{self.name}]'"
+        return install_line(self.name)
 
 
 EXTRAS = (

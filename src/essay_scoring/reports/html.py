@@ -181,7 +181,7 @@ def drawings(wanted: dict[str, Drawing]) -> Row:
             for name, (draw, text) in wanted.items()
         } | {"missing": None}
     except MissingExtraError as error:
-        return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
+        return dict.fromkeys(wanted) | {"missing": f"figures need: {error.install}"}
 
 
 def shown(cell: object, title: str = "") -> str:

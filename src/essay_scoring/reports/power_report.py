@@ -213,7 +213,7 @@ def _drawings(record: PowerRecord) -> Row:
             for name, (draw, text) in wanted.items()
         } | {"missing": None}
     except MissingExtraError as error:
-        return dict.fromkeys(wanted) | {"missing": f"figures need: {error.mend}"}
+        return dict.fromkeys(wanted) | {"missing": f"figures need: {error.install}"}
 
 
 def _rate(row: Rate) -> str:

@@ -213,5 +213,5 @@ def _drawings(search: SearchRecord, trials: list[TrialRow]) -> _Drawings:
             if draw is not None
         }
     except MissingExtraError as error:
-        return _Drawings(f"figures need: {error.mend}")
+        return _Drawings(f"figures need: {error.install}")
     return _Drawings(made=made)

@@ -220,7 +220,7 @@ def _study(entry: Listed, folder: Path) -> Listed:
     decided = next((run for run in study.runs if run.run == study.decided_run), None)
     return _updated(
         entry,
-        date=study.date,
+        date=entry.date or study.date,
         about=study.question,
         outcome=study.outcome,
         method=study.decided_arm,
