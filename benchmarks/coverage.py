@@ -7,8 +7,8 @@ somewhat and much in how well and how generously they are scored; scores rounded
 fitted on the other folds; and prompts with scales of their own. Both scorers are equal, so that the
 true delta is 0; in further cells the candidate errs a tenth less. The truth of one run, and of that
 candidate's delta, is the mean over all corpora. Resumable: a cell that stands in the file with as
-many simulations is not simulated again. An hour of processor time for 800 simulations. Writes the
-table into docs/statistics.md with --page.
+many simulations is not simulated again. An hour of processor time for 800 simulations.
+`benchmarks/statistics_page.py` writes the table into docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.core.files import read_json, write_json, write_text
+from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.records.provenance import git_state, machine, package_versions
@@ -40,11 +40,6 @@ SWAPS = 500
 
 BETTER = 0.9
 """What the errors of the better candidate are worth."""
-
-BEGIN, END = (
-    "<!-- coverage: made by python benchmarks/coverage.py -->",
-    "<!-- coverage ends -->",
-)
 
 Cell = tuple[int, str, str, str]
 """Prompts, how far they differ, `rounded`, `cut-points` or `own scales`; `equal` or `better`."""
@@ -150,7 +145,6 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=800)
     parser.add_argument("--out", type=Path, default=Path("docs/results/coverage.json"))
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--page", type=Path)
     asked = parser.parse_args()
     known: dict[str, Any] = read_json(asked.out)["cells"] if asked.out.is_file() else {}
     with ProcessPoolExecutor(asked.workers) as pool:
@@ -167,23 +161,6 @@ def main() -> None:
                 }
                 write_json(asked.out, _artifact(known))
             print_cell(name, known[name]["figures"])
-    if asked.page is not None:
-        text = asked.page.read_text(encoding="utf-8")
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
-        write_text(asked.page, f"{before}{BEGIN}\n\n{table(known)}\n\n{END}{after}")
-
-
-def table(known: Mapping[str, Any]) -> str:
-    """Return the coverage of every figure in every cell as a Markdown table."""
-    names = [*(f"delta {name}" for name in DELTAS), *(f"run {name}" for name in SINGLE)]
-    rows = [["prompts, how far they differ, scores", "n", *names]]
-    for cell, row in known.items():
-        values = (row["figures"][name]["coverage"] for name in names)
-        told = ("refused" if value is None else f"{value:.3f}" for value in values)
-        rows.append([cell, str(row["simulations"]), *told])
-    rows.insert(1, ["---"] * len(rows[0]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def print_cell(name: str, figures: Mapping[str, Any]) -> None:

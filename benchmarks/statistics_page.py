@@ -1,0 +1,76 @@
+"""Write the tables of docs/statistics.md from the artifacts of coverage.py and nulls.py.
+
+python benchmarks/statistics_page.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from essay_scoring.core.files import read_json, write_text
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "statistics.md"
+
+
+def page(text: str, coverage: Mapping[str, Any], nulls: Mapping[str, Any]) -> str:
+    """Return the page with the tables of these artifacts."""
+    text = _between(text, "coverage", coverage_table(coverage["cells"]))
+    return _between(text, "nulls", f"{figures_table(nulls)}\n\n{gates_table(nulls)}")
+
+
+def coverage_table(cells: Mapping[str, Any]) -> str:
+    """Return the coverage of every figure in every cell."""
+    names = list(next(iter(cells.values()))["figures"])
+    rows = [["prompts, how far they differ, scores", "n", *names]]
+    for cell, row in cells.items():
+        values = (row["figures"][name]["coverage"] for name in names)
+        told = ("refused" if value is None else f"{value:.3f}" for value in values)
+        rows.append([cell, str(row["simulations"]), *told])
+    return _table(rows)
+
+
+def figures_table(nulls: Mapping[str, Any]) -> str:
+    """Return how often each figure's interval leaves 0 out between runs made equal."""
+    rows = [["figure", "interval leaves 0 out", "swaps"]]
+    rows += [[name, _rate(row), str(row["n"])] for name, row in nulls["figures"].items()]
+    return _table(rows)
+
+
+def gates_table(nulls: Mapping[str, Any]) -> str:
+    """Return how often each plan passes a run made equal, and what `power` says of it."""
+    rows = [["plan", "passes", "`power` says", "pairs drawn"]]
+    rows += [
+        [f"`{name}`", _rate(row["nulls"]), f"{row['power']:.3f}", str(row["n"])]
+        for name, row in nulls["gates"].items()
+    ]
+    return _table(rows)
+
+
+def _rate(row: Mapping[str, float]) -> str:
+    return f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _table(rows: list[list[str]]) -> str:
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _between(text: str, name: str, made: str) -> str:
+    """Return text with what stands between the marks of `name` replaced."""
+    begin = f"<!-- {name}: made by python benchmarks/statistics_page.py -->"
+    before, rest = text.split(begin)
+    _, end, after = rest.partition(f"<!-- {name} ends -->")
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+
+
+def written() -> str:
+    """Return the page as its artifacts have it."""
+    artifacts = [read_json(DOCS / "results" / f"{name}.json") for name in ("coverage", "nulls")]
+    return page(PAGE.read_text(encoding="utf-8"), *artifacts)
+
+
+if __name__ == "__main__":
+    write_text(PAGE, written())
