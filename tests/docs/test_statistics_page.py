@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.statistics_page import PAGE, coverage_table, page, written
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.study_plan import load_study
-from essay_scoring.launch.launching import Launched, launch, order_of, study_order_of
+from essay_scoring.launch.launching import (
+    Launched,
+    launch,
+    order_of,
+    search_order_of,
+    study_order_of,
+)
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.remote import Remote
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.more_records import Receipt
+from essay_scoring.records.search_settings import load_search
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
@@ -87,6 +95,11 @@ class Site:
         plans = {plan.name: plan.sha256 for plan in study.distinct_plans}
         return launch(study_order_of(study, (), self.profile()), plans)
 
+    def launch_search(self, path: Path, overrides: Sequence[str], workers: int) -> Launched:
+        """Launch a search on the host."""
+        search = load_search(path, overrides)
+        return launch(search_order_of(search, overrides, self.profile(), workers), {})
+
     def remote(self, launched: Launched) -> Remote:
         """Return a launched run."""
         return Remote(self.profile(), launched.run)
@@ -101,7 +114,7 @@ def finish(remote: Remote) -> str:
     log: list[bytes] = []
     state = remote.follow(log.append, poll=0.5, patience=PATIENCE)
     text = b"".join(log).decode("utf-8")
-    assert state.line() == "complete", text
+    assert state.line() == "complete", f"{state.line()}\n{text}"
     return text
 
 

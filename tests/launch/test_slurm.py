@@ -18,6 +18,8 @@ from essay_scoring.launch.invocation import LAUNCHES
 from essay_scoring.launch.launch_state import graph_rows
 from essay_scoring.launch.transport import UnreachableError
 from essay_scoring.records.manifest import require_intact
+from essay_scoring.records.search import SearchFolder
+from essay_scoring.records.search_settings import load_search
 from essay_scoring.records.workspace import Workspace
 from tests.conftest import await_that
 from tests.launch import slurm_cluster
@@ -32,6 +34,7 @@ from tests.launch.launches import (
     transformer_config,
 )
 from tests.launch.slurm_cluster import Cluster
+from tests.search.made import SMOKE_SEARCH, finished_search
 from tests.studies.made import run_study
 from tests.studies.quick_studies import predictions, three_arms, use_quick_columns, verdicts
 
@@ -362,4 +365,42 @@ def test_a_study_is_one_graph_whose_end_is_that_of_the_study_in_one_go(
     assert there.name == here.name
     assert verdicts(there) == verdicts(here)
     assert len(predictions(here.parents[1])) == 3
+    assert predictions(there.parents[1]) == predictions(here.parents[1])
+
+
+def test_a_search_is_workers_on_one_storage_whose_end_is_that_of_the_search_here(
+    site: Site, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its trials are drawn at random: they are the same however many share them."""
+    log, asked = tmp_path / "computed", ['mode="flat"', 'sampler="random"', "trials=5"]
+    site.read_quick_columns(log)
+    site.gate.touch()
+    launched = site.launch_search(SMOKE_SEARCH, asked, workers=2)
+    remote = site.remote(launched)
+    worker = site.runs / LAUNCHES / launched.run / "steps" / "trials" / "0"
+    await_that((worker / "pid").exists)
+    with pytest.raises(BusyError, match=r"of smoke-\w+ is queued or running"):
+        site.launch_search(SMOKE_SEARCH, asked, workers=2)
+    os.kill(int((worker / "pid").read_text("ascii")), signal.SIGKILL)
+    site.gate.unlink()
+    # What the dead worker had claimed is tried by the other, or by the last step.
+    finish(remote)
+    rows = {row[0]: row for row in graph_rows(remote.observed())[1:]}
+    assert [*rows] == ["columns", "trials", "end"]
+    assert rows["trials"][1] == "1/2"
+    assert (rows["end"][1], rows["end"][3]) == ("1/1", "trials")
+    assert site.launch_search(SMOKE_SEARCH, asked, workers=2).jobs is None
+
+    there = fetch(remote, tmp_path / "fetched")
+    require_intact(there)
+    in_one_go = log.read_text("ascii").split()
+    assert len(set(in_one_go)) == len(in_one_go)
+    use_quick_columns(monkeypatch, tmp_path / "computed here")
+    space = Workspace(tmp_path / "runs", tmp_path / "cache", tmp_path)
+    here = finished_search(space, load_search(SMOKE_SEARCH, asked))
+    assert there.name == here.name
+    ours, theirs = (SearchFolder(folder).read_search() for folder in (here, there))
+    for name in ("selected", "runner_up", "reference"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        assert (one.params, one.figures) == (other.params, other.figures)
     assert predictions(there.parents[1]) == predictions(here.parents[1])

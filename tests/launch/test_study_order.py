@@ -15,19 +15,21 @@ from essay_scoring.core.files import write_text
 from essay_scoring.judging.study_plan import is_study, load_study
 from essay_scoring.launch import scripts
 from essay_scoring.launch.checks import asked_of
-from essay_scoring.launch.launching import dry_run, study_order_of
+from essay_scoring.launch.launching import dry_run, search_order_of, study_order_of
 from essay_scoring.launch.preflight import Findings, Preflight
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.receipt import encoded, receipts_of
 from essay_scoring.launch.scripts import Order
-from essay_scoring.launch.study_order import graph_lines, ranges
+from essay_scoring.launch.study_order import graph_lines, ranges, sent_search
 from essay_scoring.records.more_records import Receipt
+from essay_scoring.records.search_settings import load_search
 from essay_scoring.records.study_results import StudyStep
 from tests.conftest import ROOT, SMOKE
 from tests.launch.test_scripts import shellcheck
 from tests.studies.made import arm, gates, study_file
 
-STUDIES = ROOT / "configs" / "studies"
+STUDIES, SEARCHES = ROOT / "configs" / "studies", ROOT / "configs" / "search"
+LOCAL = Profile.model_validate({"backend": "local", "folder": "/x"})
 SLURM = Profile.model_validate({"backend": "slurm", "folder": "/x", "slurm": {}})
 STEPS = [
     StudyStep(name="columns", after=(), tasks=("a", "b"), is_done=True),
@@ -50,14 +52,27 @@ def order(name: str = "quickstart", *overrides: str) -> Order:
 
 @pytest.mark.parametrize("name", [path.stem for path in STUDIES.glob("*.toml")])
 def test_a_study_that_was_sent_reads_as_the_one_here(name: str, tmp_path: Path) -> None:
-    sent = order(name).study
+    sent = order(name).graph
     assert sent is not None
     script = scripts.submit_script(order(name), asked_of(SLURM))
     writer = script[script.index("write_study() {") : script.index("write_driver() {")]
     write_text(tmp_path / "write.sh", f'{writer}\nwrite_study "$1"\n')
     subprocess.run(["bash", str(tmp_path / "write.sh"), str(tmp_path / "study")], check=True)
     there = load_study(tmp_path / "study" / sent.path)
-    assert there.sha256 == sent.study.sha256
+    assert there.sha256 == sent.sha256
+
+
+@pytest.mark.parametrize("name", [path.stem for path in SEARCHES.glob("*.toml")])
+def test_a_search_that_was_sent_reads_as_the_one_here(name: str, tmp_path: Path) -> None:
+    search = load_search(SEARCHES / f"{name}.toml")
+    sent = sent_search(search, (), 3)
+    assert (sent.sha256, sent.command, sent.group) == (search.sha256, "optuna-sweep", "searches")
+    for file, text in sent.texts.items():
+        write_text(tmp_path / file, text)
+    assert load_search(tmp_path / sent.path).sha256 == search.sha256
+    assert load_search(SEARCHES / f"{name}.toml", ["seed=7"]).sha256 != search.sha256
+    with pytest.raises(InputError, match="backend 'local' has no scheduler"):
+        search_order_of(search, (), LOCAL, 3)
 
 
 def test_a_file_outside_of_the_studys_tree_is_refused(tmp_path: Path) -> None:
@@ -70,9 +85,8 @@ def test_a_file_outside_of_the_studys_tree_is_refused(tmp_path: Path) -> None:
 
 
 def test_only_slurm_takes_a_graph() -> None:
-    profile = Profile.model_validate({"backend": "local", "folder": "/x"})
     with pytest.raises(InputError, match="backend 'local' has no scheduler"):
-        study_order_of(load_study(STUDIES / "quickstart.toml"), (), profile)
+        study_order_of(load_study(STUDIES / "quickstart.toml"), (), LOCAL)
 
 
 def test_the_graph_holds_what_is_left() -> None:
@@ -82,6 +96,11 @@ def test_the_graph_holds_what_is_left() -> None:
         "join:a:s fits:a:s job 0 1",
         "join:b:s columns done 1 1",
     ]
+    trials = StudyStep(
+        name="trials", after=("columns",), tasks=("a",), missing=(0,), may_fail=True, is_done=False
+    )
+    end = StudyStep(name="end", after=("trials",), is_done=False)
+    assert graph_lines([trials, end]).splitlines()[1] == "end trials? job 0 1"
     assert [ranges([]), ranges([4]), ranges([1, 2, 4])] == ["", "4", "1-2,4"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -43,8 +43,8 @@ def launch(
     config: Annotated[
         Path,
         typer.Argument(
-            callback=expects("config", "study"),
-            help="A TOML run config, a config.json, or a study of configs/studies/.",
+            callback=expects("config", "study", "search"),
+            help="A TOML run config, a config.json, a study or a search.",
         ),
     ],
     profile: ProfileFile,
@@ -60,6 +60,9 @@ def launch(
         bool,
         typer.Option("--array/--no-array", help="Slurm: a job for each fold, seed and baseline."),
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Slurm: jobs that share the trials of a search.")
+    ] = 4,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print exactly what would run there, and do nothing.")
     ] = False,
@@ -67,12 +70,14 @@ def launch(
     """Start a run on another machine, detached, once every check of the preflight holds there.
 
     Prints the run's name. The host gets RUNS/<run>/ with receipt.json. A study becomes one graph
-    of Slurm jobs: columns, fits, joins, and the judgement. Exits 2 when a check failed, 5 when the
+    of Slurm jobs: columns, fits, joins, and the judgement; a search columns, and workers on one
+    storage. Exits 2 when a check failed, 5 when the
     run is live there. The same command resumes what crashed, doing only what is not done.
     """
     from essay_scoring.launch import launching
 
-    order, plans = _ordered(config, profile, overrides or [], plan or [], array=array)
+    asked = _Asked(config, overrides or [], plan or [], array, workers)
+    order, plans = _ordered(asked, profile)
     if dry_run:
         typer.echo(launching.dry_run(order), nl=False)
         return
@@ -84,23 +89,39 @@ def launch(
     typer.echo(f"next: essay-scoring remote fetch {launched.run} --profile {profile}")
 
 
-def _ordered(
-    config: Path, profile: Path, overrides: list[str], plans: list[Path], *, array: bool
-) -> tuple[Order, dict[str, str]]:
-    """Return what a config or a study asks for, and the hashes of the gate plans by name."""
+class _Asked(NamedTuple):
+    """What a launch is asked to start."""
+
+    config: Path
+    overrides: list[str]
+    plans: list[Path]
+    array: bool
+    workers: int
+
+
+def _ordered(asked: _Asked, profile: Path) -> tuple[Order, dict[str, str]]:
+    """Return what a config, study or search asks for, and the hashes of the gate plans by name."""
     from essay_scoring.core.errors import InputError
     from essay_scoring.judging.plans import load_plan
     from essay_scoring.judging.study_plan import is_study, load_study
     from essay_scoring.launch import launching
     from essay_scoring.launch.profile import load_profile
     from essay_scoring.records.config import load_run_config
+    from essay_scoring.records.search_settings import is_search, load_search
 
-    host = load_profile(profile)
-    if not is_study(config):
+    host, (config, overrides, plans, array, workers) = load_profile(profile), asked
+    if is_search(config) and not plans:
+        search = load_search(config, overrides)
+        return launching.search_order_of(search, overrides, host, workers), {}
+    if not is_study(config) and not is_search(config):
         order = launching.order_of(load_run_config(config, overrides), host, array=array)
         return order, {each.name: each.sha256 for each in map(load_plan, plans)}
     if plans:
-        raise InputError("a study names its plans itself", where="--plan", mend="leave it out")
+        raise InputError(
+            "a study names its plans itself, and a search has none",
+            where="--plan",
+            mend="leave it out",
+        )
     study = load_study(config, overrides)
     order = launching.study_order_of(study, overrides, host)
     return order, {plan.name: plan.sha256 for plan in study.distinct_plans}

@@ -38,6 +38,13 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override one setting, a.b=value. Repeatable.", metavar="A.B=VALUE"),
 ]
+Step = Annotated[
+    str | None,
+    typer.Option("--step", help="Do only this step, as a launch does: docs/launching.md."),
+]
+StepPart = Annotated[
+    int | None, typer.Option("--part", help="Do only this task of the step.", metavar="N")
+]
 RunsFolder = Annotated[
     Path, typer.Option("--runs-dir", envvar="ESSAY_SCORING_RUNS", help="Where run folders lie.")
 ]

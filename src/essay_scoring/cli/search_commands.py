@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,11 +19,18 @@ from essay_scoring.cli.options import (
     DataFolder,
     Overrides,
     RunsFolder,
+    Step,
+    StepPart,
     config_workspace,
     resume_command,
     workspace,
 )
 from essay_scoring.cli.progress_display import progress_display
+
+if TYPE_CHECKING:
+    from essay_scoring.records.search_settings import Search
+    from essay_scoring.records.workspace import Workspace
+    from essay_scoring.search.search_workers import Team
 
 NONE_FEASIBLE = 3
 """The exit code of a search in which no trial kept the guardrails: as of a failed gate."""
@@ -116,6 +123,9 @@ def optuna_sweep(
         typer.Option(help="URL of a database for the trials.", show_default="a journal file"),
     ] = None,
     workers: Workers = 1,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 once it is done.")] = False,
+    step: Step = None,
+    part: StepPart = None,
     runs_dir: RunsFolder = RUNS,
     cache_dir: CacheFolder = CACHE,
     data_dir: DataFolder = None,
@@ -131,10 +141,8 @@ def optuna_sweep(
     """
     from essay_scoring.records.search import SearchFolder
     from essay_scoring.records.search_settings import load_search
-    from essay_scoring.reports.run_reports import write_run_reports
-    from essay_scoring.reports.search_report import search_summary, write_search_reports
-    from essay_scoring.runs.reporters import Reporters
-    from essay_scoring.search.runner import run_search
+    from essay_scoring.reports.search_report import search_summary
+    from essay_scoring.search.search_steps import is_trials, search_steps
     from essay_scoring.search.search_workers import Team
 
     wanted = load_search(
@@ -144,17 +152,31 @@ def optuna_sweep(
         beyond_cap=trials_beyond_cap,
     )
     space = workspace(runs_dir, cache_dir, data_dir)
-    folder = run_search(
-        wanted,
-        config_workspace(search, wanted.base.data.corpus, space, data_dir),
+    space = config_workspace(search, wanted.base.data.corpus, space, data_dir)
+    if step is not None and not is_trials(step):
+        search_steps(wanted, space, workers).compute_columns(part)
+        return 0
+    folder = _searched(wanted, space, Team(workers, storage))
+    if not _print(folder, search_summary) or exit_zero or step is not None:
+        return 0
+    return 0 if SearchFolder(folder).read_search().selected else NONE_FEASIBLE
+
+
+def _searched(search: Search, space: Workspace, team: Team) -> Path:
+    """Run a search and return its folder, which another process may still lead."""
+    from essay_scoring.reports.run_reports import write_run_reports
+    from essay_scoring.reports.search_report import write_search_reports
+    from essay_scoring.runs.reporters import Reporters
+    from essay_scoring.search.runner import run_search
+
+    return run_search(
+        search,
+        space,
         progress_display(),
-        team=Team(workers, storage),
+        team=team,
         reporters=Reporters(write_run_reports, write_search_reports),
         resume=resume_command(),
     )
-    if not _print(folder, search_summary):
-        return 0
-    return 0 if SearchFolder(folder).read_search().selected else NONE_FEASIBLE
 
 
 def _print(folder: Path, summary: Callable[[Path], str]) -> bool:

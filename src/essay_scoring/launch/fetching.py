@@ -5,60 +5,82 @@ from __future__ import annotations
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from essay_scoring.core.errors import BusyError, EvidenceError, InputError
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.judging.evidence import RECEIPT
-from essay_scoring.launch.launch_state import State, state_of
+from essay_scoring.launch.launch_state import Observed, State, state_of
 from essay_scoring.launch.remote import Remote
 from essay_scoring.launch.transport import exec_script
 from essay_scoring.records.manifest import MANIFEST, is_complete, require_intact
-from essay_scoring.records.study_results import read_study
+from essay_scoring.records.search import SearchFolder, StabilityRow
+from essay_scoring.records.study_results import StudyRun, read_study
 
-STUDIES = "studies"
+GROUPS = ("studies", "searches")
+"""The folders below the runs that studies and searches lie in."""
 
 
 def fetch(remote: Remote, runs: Path) -> Path:
     """Return the run folder below `runs`, as the host holds it and intact.
 
-    Of a study it is the study's, below `runs`/studies, after all the runs that it rests on. Raises
-    BusyError while the run goes on, EvidenceError for one that did not end well or whose copy is
-    not what its manifest says. Nothing is left behind then.
+    Of a study or search it is that one's, below `runs`/studies or `runs`/searches, after all the
+    runs that it rests on. Raises BusyError while the run goes on, EvidenceError for one that did
+    not end well or whose copy is not what its manifest says. Nothing is left behind then.
     """
-    for target in (runs / remote.run, runs / STUDIES / remote.run):
+    for target in (runs / remote.run, *(runs / group / remote.run for group in GROUPS)):
         if is_complete(target):
             require_intact(target)
             return target
     _require_free(runs / remote.run)
     seen = remote.observed()
     _require_success(remote, state_of(seen, remote.profile.where))
-    name = f"{STUDIES}/{remote.run}" if seen.steps else remote.run
+    name = _named(remote, seen)
     _require_free(runs / name)
     runs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{remote.run}.", dir=runs) as partial:
         _fetch_folder(remote, name, Path(partial))
         wanted = _runs_of(Path(partial) / name, runs) if seen.steps else []
         for run in wanted:
-            _fetch_folder(remote, run, Path(partial))
+            # What a search runs at its end is known only then.
+            _fetch_folder(remote, run, Path(partial), launched=not name.startswith(GROUPS[1]))
         for folder in (*wanted, name):
             (runs / folder).parent.mkdir(exist_ok=True)
             (Path(partial) / folder).rename(runs / folder)
     return runs / name
 
 
-def _runs_of(study: Path, runs: Path) -> list[str]:
-    """Return the runs that a study rests on and that are not here, none of another content."""
+def _named(remote: Remote, seen: Observed) -> str:
+    """Return which folder below the host's runs is the finished one."""
+    named = seen.facts.get("manifest", remote.run)
+    known = (remote.run, *(f"{group}/{remote.run}" for group in GROUPS))
+    if named not in known:
+        raise EvidenceError(
+            "the host names another folder", where=remote.run, mend="ask for its status"
+        )
+    return named
+
+
+def _rests_on(folder: Path) -> Sequence[StudyRun | StabilityRow]:
+    """Return the runs that a study or a search rests on."""
+    if folder.parent.name == GROUPS[0]:
+        return read_study(folder).runs
+    return SearchFolder(folder).read_search().stability
+
+
+def _runs_of(folder: Path, runs: Path) -> list[str]:
+    """Return the runs that a folder rests on and that are not here, none of another content."""
     wanted = []
-    for run in read_study(study).runs:
-        folder = runs / run.run
-        if not is_complete(folder):
-            _require_free(folder)
+    for run in _rests_on(folder):
+        own = runs / run.run
+        if not is_complete(own):
+            _require_free(own)
             wanted.append(run.run)
-        elif file_sha256(require_intact(folder) / MANIFEST) != run.manifest_sha256:
+        elif file_sha256(require_intact(own) / MANIFEST) != run.manifest_sha256:
             raise InputError(
-                "the run that lies here is not the one that the study rests on",
-                where=str(folder),
+                "the run that lies here is not the one that it rests on",
+                where=str(own),
                 mend="move it away",
             )
     return wanted
@@ -71,11 +93,11 @@ def _require_free(target: Path) -> None:
         )
 
 
-def _fetch_folder(remote: Remote, name: str, partial: Path) -> None:
-    """Copy a folder below the host's runs; it must be intact and hold its receipt."""
+def _fetch_folder(remote: Remote, name: str, partial: Path, *, launched: bool = True) -> None:
+    """Copy a folder below the host's runs; it must be intact and, `launched`, hold its receipt."""
     _copy(remote, name, partial)
     copied = require_intact(partial / name)
-    if not (copied / RECEIPT).is_file():
+    if launched and not (copied / RECEIPT).is_file():
         raise EvidenceError(
             "the run holds no receipt", where=name, mend="launch it on the host again"
         )

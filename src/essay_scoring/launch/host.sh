@@ -41,7 +41,7 @@ who_lives() { # say what holds the run named $1, if anything does
         echo "job ${jobs//$'\n'/, } of $1 is queued or running"
     elif held "$runs/$launches/$1/lock"; then
         echo "a launch of $1 is running"
-    elif held "$runs/$1/.lock" || held "$runs/studies/$1/.lock"; then
+    elif held "$runs/$1/.lock" || held "$runs/studies/$1/.lock" || held "$runs/searches/$1/.lock"; then
         echo "another process is doing $1"
     fi
 }

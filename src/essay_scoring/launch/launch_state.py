@@ -25,8 +25,6 @@ _STOPPED = {
     "NODE_FAIL": "its node failed",
     "BOOT_FAIL": "its node did not start",
 }
-_LAST = "judge"
-"""The step whose driver is that of the launch: its exit code is the launch's."""
 _SEEN = re.compile(r"^SEEN (\S+)(?: (.*))?$")
 _STEP = re.compile(r"^\S+ (?P<after>\S+) \S+ (?P<done>\d+) (?P<of>\d+)$")
 _TASK = re.compile(r"^\S+ (?:(?P<task>\d+) )?(?P<code>\d+)$")
@@ -229,12 +227,14 @@ def graph_rows(seen: Observed) -> list[tuple[str, ...]]:
     the exit codes that its tasks recorded.
     """
     rows: list[tuple[str, ...]] = [("step", "done", "Slurm", "after")]
+    last = next(reversed(seen.steps), None)
     for step in seen.steps.values():
         codes = seen.tasks.get(step.name, {})
-        if step.name == _LAST and (code := seen.number("code")) is not None:
+        # The driver of the last step is that of the launch: its exit code is the launch's.
+        if step.name == last and (code := seen.number("code")) is not None:
             codes = {"": code}
         done = step.done + sum(code == 0 for code in codes.values())
-        after = ", ".join(name for name in step.after if name != "-")
+        after = ", ".join(name.removesuffix("?") for name in step.after if name != "-")
         rows.append((step.name, f"{done}/{step.of}", _of_slurm(step, codes, seen), after))
     return rows
 

@@ -14,9 +14,16 @@ from essay_scoring.launch.preflight import Preflight, preflight
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.receipt import encoded, receipts_of
 from essay_scoring.launch.scripts import Order, checks_of, preflight_script, submit_script
-from essay_scoring.launch.study_order import graph_lines, read_steps, sent_study
+from essay_scoring.launch.study_order import (
+    SentGraph,
+    graph_lines,
+    read_steps,
+    sent_search,
+    sent_study,
+)
 from essay_scoring.launch.transport import Done, Transport, bash, transport_of
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.search_settings import Search
 
 _ANSWER = re.compile(r"^(LAUNCHED|REFUSED) (.*)$", re.MULTILINE)
 
@@ -47,10 +54,26 @@ def study_order_of(study: Study, overrides: Sequence[str], profile: Profile) -> 
             where=str(study.path),
             mend="name a profile of backend 'slurm', or run `study` there with: remote run",
         )
-    sent = sent_study(study, overrides)
+    return _graph_order(sent_study(study, overrides), profile)
+
+
+def search_order_of(
+    search: Search, overrides: Sequence[str], profile: Profile, workers: int
+) -> Order:
+    """Return what is to be launched of a search; InputError where a profile cannot run it."""
+    if profile.backend != "slurm":
+        raise InputError(
+            f"a search is a graph of jobs, and backend '{profile.backend}' has no scheduler",
+            where=str(search.path),
+            mend="name a profile of backend 'slurm', or run `optuna-sweep` there with: remote run",
+        )
+    return _graph_order(sent_search(search, overrides, workers), profile)
+
+
+def _graph_order(sent: SentGraph, profile: Profile) -> Order:
     for config in sent.configs:
         _require_precision(config, profile)
-    return Order(profile, sent.configs[0], array=True, study=sent)
+    return Order(profile, sent.configs[0], array=True, graph=sent)
 
 
 def _require_precision(config: RunConfig, profile: Profile) -> None:
@@ -124,7 +147,7 @@ def _submit(order: Order, found: Preflight, plans: Mapping[str, str], transport:
 
 def _parts(order: Order, facts: dict[str, Any]) -> str:
     """Return what is left to do as the plain word that the host is told."""
-    if order.study is not None:
+    if order.graph is not None:
         graph = graph_lines(read_steps(facts["steps"]))
         return base64.b64encode(graph.encode("ascii")).decode("ascii")
     missing = ",".join(str(number) for number in facts["missing"])

@@ -40,7 +40,9 @@ main() {
             echo "SEEN worker held"
         fi
     fi
-    if [[ -f $runs/$run/manifest.json || -f $runs/studies/$run/manifest.json ]]; then echo "SEEN manifest there"; fi
+    for part in "" studies/ searches/; do
+        if [[ -f $runs/$part$run/manifest.json ]]; then echo "SEEN manifest $part$run"; fi
+    done
     if [[ -f $launch/jobs || $backend = slurm ]]; then
         if [[ -f $launch/jobs ]]; then
             while read -r name job; do

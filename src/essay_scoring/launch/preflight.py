@@ -61,7 +61,7 @@ def preflight(order: Order, transport: Transport) -> Preflight:
     started = now()
     done = transport.script(preflight_script(order, checks), seconds=profile.preflight_minutes * 60)
     findings = read_markers(done.out)
-    facts = FACTS if order.study is None else STUDY_FACTS
+    facts = FACTS if order.graph is None else STUDY_FACTS
     require_all(findings, checks, done, profile, facts)
     return Preflight(findings, done.host_key, started, now())
 

@@ -83,8 +83,8 @@ def check_run(request: Request) -> str:
     from essay_scoring.records.manifest import is_complete
     from essay_scoring.runs.parts import missing_parts, parts_of
 
-    if request["study"] is not None:
-        return _study(request)
+    if request["graph"] is not None:
+        return _graph(request)
     run = _run(request, request["config"])
     folder = run.workspace.runs / run.folder_name
     _tell("run", run.folder_name)
@@ -266,31 +266,42 @@ def _of_version(what: str, found: str, prefix: str) -> str:
     return found
 
 
-def _study(request: Request) -> str:
-    """Read the study that was sent, and say which it is and what is left of each of its steps."""
-    from essay_scoring.core.progress import Progress
-    from essay_scoring.judging.study_plan import load_study
-    from essay_scoring.judging.study_steps import steps_of
-
-    sent, space = request["study"], _workspace(request)
+def _graph(request: Request) -> str:
+    """Read the study or search that was sent, and say which it is and what is left of its steps."""
+    sent, space = request["graph"], _workspace(request)
     Path(request["scratch"]).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".study-", dir=request["scratch"]) as folder:
         for name, text in sent["texts"].items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-        study = load_study(Path(folder) / sent["path"], sent["set"])
-        steps = steps_of(study, space, Progress())
-        if study.sha256 != sent["sha256"]:
-            raise Refused("the study read there is not the one that was sent")
+        sha256, steps = _steps(sent, Path(folder) / sent["path"], space)
+        if sha256 != sent["sha256"]:
+            raise Refused(f"the {sent['kind']} read there is not the one that was sent")
         return _tell_steps(steps, space)
 
 
+def _steps(sent: dict[str, Any], path: Path, space: Any) -> tuple[str, Any]:
+    """Return the hash of what a file asks for, and its steps."""
+    from essay_scoring.core.progress import Progress
+    from essay_scoring.judging.study_plan import load_study
+    from essay_scoring.judging.study_steps import steps_of
+
+    if sent["kind"] == "study":
+        study = load_study(path, sent["set"])
+        return study.sha256, steps_of(study, space, Progress())
+    from essay_scoring.records.search_settings import load_search
+    from essay_scoring.search.search_steps import search_steps
+
+    search = load_search(path, sent["set"])
+    return search.sha256, search_steps(search, space, sent["workers"])
+
+
 def _tell_steps(steps: Any, space: Any) -> str:
-    """Say which study this is, what is left of each of its steps, and where they work."""
+    """Say which study or search this is, what is left of its steps, and where they work."""
     name, listed = str(steps.folder.name), steps.all()
     folders = {run: space.runs / run for step in listed for run in step.runs}
-    folders[f"studies/{name}"] = steps.folder
+    folders[f"{steps.folder.parent.name}/{name}"] = steps.folder
     _tell("run", name)
     _tell("folders", " ".join(folders))
     _tell("data_sha256", steps.base.prepared.data_sha256)

@@ -12,7 +12,7 @@ from typing import Any
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.launch.preflight import Preflight
 from essay_scoring.launch.scripts import Order
-from essay_scoring.launch.study_order import SentStudy, read_steps
+from essay_scoring.launch.study_order import SentGraph, read_steps
 from essay_scoring.records import provenance
 from essay_scoring.records.config import config_values
 
@@ -34,7 +34,7 @@ def receipts_of(
         "backend": profile.backend,
         "host": profile.ssh.host if profile.ssh else platform.node(),
         "host_key": preflight.host_key,
-        "command": [*order.command, order.study.path if order.study else "config.json"],
+        "command": [*order.command, order.graph.path if order.graph else "config.json"],
         "parts": [],
         "code_revision": provenance.code_revision(),
         "commit": facts["commit"],
@@ -49,7 +49,7 @@ def receipts_of(
             "checks": preflight.findings.held,
         },
     }
-    own = _of_run(order, facts) if order.study is None else _of_study(order.study, facts)
+    own = _of_run(order, facts) if order.graph is None else _of_graph(order.graph, facts)
     return {
         folder: shared | values | {"earlier": _earlier(facts["earlier"][folder])}
         for folder, values in own.items()
@@ -60,9 +60,11 @@ def _of_run(order: Order, facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]
     return {facts["run"]: {"parts": facts["parts"] if order.array else []}}
 
 
-def _of_study(sent: SentStudy, facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is a folder's own: of the study, and of each run that a step is left to do in."""
-    own: dict[str, dict[str, Any]] = {f"studies/{facts['run']}": {"config_sha256": sent.sha256}}
+def _of_graph(sent: SentGraph, facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is a folder's own: of the whole, and of each run that a step is left to do in."""
+    own: dict[str, dict[str, Any]] = {
+        f"{sent.group}/{facts['run']}": {"config_sha256": sent.sha256}
+    }
     for step in read_steps(facts["steps"]):
         for run in () if step.is_done else step.runs:
             parts = [task.partition("/")[2] for task in step.tasks if task.startswith(f"{run}/")]

@@ -29,7 +29,7 @@ from essay_scoring.launch.invocation import (
     variable,
 )
 from essay_scoring.launch.profile import Profile, SlurmSettings
-from essay_scoring.launch.study_order import SentStudy
+from essay_scoring.launch.study_order import SentGraph
 from essay_scoring.records import provenance
 from essay_scoring.records.config import RunConfig, config_values
 
@@ -51,24 +51,24 @@ _GRACE_MINUTES = 2
 class Order:
     """What is to be launched where: `array` cuts the run into parts, one job of an array each.
 
-    With `study` it is that study, and `config` its reference's.
+    With `graph` it is that study or search, and `config` the first that is fitted.
     """
 
     profile: Profile
     config: RunConfig
     array: bool = False
-    study: SentStudy | None = None
+    graph: SentGraph | None = None
 
     @property
     def configs(self) -> list[RunConfig]:
         """The configs of all that will be fitted."""
-        return [self.config] if self.study is None else self.study.configs
+        return [self.config] if self.graph is None else self.graph.configs
 
     @property
     def command(self) -> list[str]:
-        """The command of the whole run or study, up to its config."""
-        if self.study is not None:
-            return ["study"]
+        """The command of the whole run, study or search, up to its config."""
+        if self.graph is not None:
+            return [self.graph.command]
         if not _fine_tunes(self.config) or self.array:
             return ["cv"]
         needs_gpu = self.profile.machine.gpu != "none"
@@ -84,8 +84,8 @@ class Order:
     def flags(self) -> dict[str, list[str]]:
         """Return every flag that each command of the program will be given on the host."""
         given = {self.command[0]: [*self.command[1:], *folders(self.profile)]}
-        if self.study is not None:
-            given["study"] += ["--step", "--part", "--exit-zero", *self.study.words]
+        if self.graph is not None:
+            given[self.command[0]] += ["--step", "--part", "--exit-zero", *self.graph.words]
         elif self.array:
             given["cv"].append("--part")
         for canary in filter(None, map(self.canary, self.configs)):
@@ -130,8 +130,8 @@ def submit_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
     seconds = math.ceil(profile.time_limit_minutes * 60)
     lines = [
         *_common(profile),
-        variable("starter", "graph" if order.study else _STARTERS[profile.backend]),
-        variable("study", order.study.path if order.study else ""),
+        variable("starter", "graph" if order.graph else _STARTERS[profile.backend]),
+        variable("study", order.graph.path if order.graph else ""),
         variable("inside_runs", paths_of(profile).runs_from(paths_of(profile).inside)),
         variable("limit", str(seconds)),
         variable("minutes", str(math.ceil(seconds / 60) + _GRACE_MINUTES)),
@@ -143,9 +143,9 @@ def submit_script(order: Order, checks: Sequence[PreflightCheck]) -> str:
         array("part_program", [*program, "cv"]),
         array("join_program", [*program, "cv"]),
         array("folders", folders(profile)),
-        array("changes", order.study.words if order.study else []),
+        array("changes", order.graph.words if order.graph else []),
         _writer("write_config", json.dumps(config_values(order.config), indent=2)),
-        _study_writer(order.study.texts if order.study else {}),
+        _study_writer(order.graph.texts if order.graph else {}),
         _writer("write_driver", _text("drive.sh")),
         _writer("write_canary", node_script(order, checks)),
     ]
@@ -198,7 +198,7 @@ def request_of(order: Order) -> dict[str, Any]:
         "precision": profile.precision,
         "flags": order.flags(),
         "canaries": [[config_values(each), order.canary(each)] for each in order.configs],
-        "study": None if order.study is None else _study_request(order.study),
+        "graph": None if order.graph is None else _graph_request(order.graph),
         "canary_seconds": profile.preflight_minutes * 60,
     }
 
@@ -233,8 +233,10 @@ def _program_checks(order: Order, groups: Sequence[Sequence[str]]) -> str:
     return f'{start}\nprogram_checks() {{\n    "${{python[@]}}" - {_here(source)}\n}}'
 
 
-def _study_request(sent: SentStudy) -> dict[str, Any]:
+def _graph_request(sent: SentGraph) -> dict[str, Any]:
     return {
+        "kind": sent.kind,
+        "workers": sent.workers,
         "path": sent.path,
         "texts": sent.texts,
         "set": list(sent.overrides),
@@ -243,7 +245,7 @@ def _study_request(sent: SentStudy) -> dict[str, Any]:
 
 
 def _study_writer(texts: Mapping[str, str]) -> str:
-    """Return the bash function that writes a study's files below the folder it is given."""
+    """Return the bash function that writes the files of a study or search into a folder."""
     lines = ["write_study() {", '    mkdir -p -- "$1" || return 1']
     for path, text in texts.items():
         folder, file = (shlex.quote(f"/{each}") for each in (Path(path).parent.as_posix(), path))

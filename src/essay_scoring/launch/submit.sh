@@ -125,8 +125,8 @@ start_slurm() {
     fi
 }
 
-start_graph() { # a job or an array for every step of a study that has something left to do
-    local lines line name after tasks step flags before
+start_graph() { # a job or an array for every step of a study or search that has something left to do
+    local lines line name after tasks step how flags before
     local -A numbers=()
     queue_canary
     numbers[canary]=$job
@@ -136,7 +136,7 @@ start_graph() { # a job or an array for every step of a study that has something
         [[ $tasks != "done" ]] || continue
         flags=()
         [[ $tasks = job ]] || flags=(--array="$tasks")
-        if [[ $name = judge ]]; then
+        if [[ $name = "${lines[-1]%% *}" ]]; then # the last is the whole command
             drive "" "${program[@]}" "$inside_launch/study/$study" "${changes[@]}" --exit-zero "${folders[@]}"
         else
             drive "/steps/$name" "${program[@]}" "$inside_launch/study/$study" "${changes[@]}" --step "$name" "${folders[@]}"
@@ -144,9 +144,12 @@ start_graph() { # a job or an array for every step of a study that has something
         after=canary,$after
         before=
         for step in ${after//,/ }; do
-            [[ -z ${numbers[$step]-} ]] || before+=:${numbers[$step]}
+            how=afterok
+            [[ $step != *\? ]] || how=afterany
+            step=${step%\?}
+            [[ -z ${numbers[$step]-} ]] || before+=,$how:${numbers[$step]}
         done
-        queue "$name" --kill-on-invalid-dep=yes --dependency="afterok$before" --time="$minutes" "${flags[@]}"
+        queue "$name" --kill-on-invalid-dep=yes --dependency="${before#,}" --time="$minutes" "${flags[@]}"
         numbers[$name]=$job
     done
 }

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings
 from essay_scoring.records.config import (
     RunConfig,
     apply_overrides,
+    config_values,
+    extended_files,
     load_run_config,
     read_extended_toml,
 )
@@ -129,11 +132,31 @@ class SearchSettings(Settings):
 class Search:
     """A search with the configs it names read: `base` is varied, `reference` guards the tails."""
 
+    path: Path
     settings: SearchSettings
     base: RunConfig
     reference: RunConfig
     allow_tail_regression: bool = False
     beyond_cap: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all that the search asks for."""
+        settings = self.settings.model_dump(mode="json", exclude={"config", "set"})
+        configs = [config_values(config) for config in (self.base, self.reference)]
+        return fingerprint([settings, configs, self.allow_tail_regression])
+
+    def files(self) -> list[Path]:
+        """Return every file that the search is read from, but for presets, as each is named."""
+        named = [self.settings.config, self.settings.guardrails.reference]
+        configs = [settings_file(name, self.path.parent) for name in named if name is not None]
+        found = [file for path in (self.path, *configs) for file in extended_files(path)]
+        return list(dict.fromkeys(found))
+
+
+def is_search(path: Path) -> bool:
+    """Tell whether a file is a search; InputError if it cannot be read."""
+    return path.suffix != ".json" and "space" in read_extended_toml(path)
 
 
 def load_search(
@@ -161,7 +184,7 @@ def load_search(
     named = settings.guardrails.reference
     reference = base if named is None else load_run_config(settings_file(named, path.parent))
     _require_same_judging(base, reference, path)
-    return Search(settings, base, reference, allow_tail_regression, beyond_cap)
+    return Search(path, settings, base, reference, allow_tail_regression, beyond_cap)
 
 
 def _require_same_judging(base: RunConfig, reference: RunConfig, path: Path) -> None:

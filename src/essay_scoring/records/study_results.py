@@ -161,6 +161,9 @@ class StudyStep(Record):
 
     name: str = Field(pattern="^[a-z0-9_.:-]+$", description="what --step takes")
     after: tuple[str, ...] = Field(description="the steps that must have ended well before")
+    may_fail: bool = Field(
+        default=False, description="whether those after it go on where a task of it failed"
+    )
     tasks: tuple[str, ...] = Field(default=(), description="tasks of an array; none for one job")
     missing: tuple[int, ...] = Field(default=(), description="numbers of those not done")
     is_done: bool = Field(description="whether nothing of it is left to do")
