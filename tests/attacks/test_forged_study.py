@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,25 @@ from tests.attacks.edited import Shell, edit
 from tests.studies.made import arm, gates, study_file
 
 
-@pytest.fixture
-def shell(tmp_path: Path, warm_cache: Path) -> Shell:
-    return Shell(tmp_path, warm_cache)
-
-
-@pytest.fixture
-def file(tmp_path: Path, shell: Shell, capfd: pytest.CaptureFixture[str]) -> Path:
-    """A study that ended in defer, finished."""
-    file = study_file(tmp_path, arm("easy", gates("hard")))
-    assert shell.study(file) == 3
-    capfd.readouterr()
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Path:
+    """A folder with a study that ended in defer, finished; its file has the path returned."""
+    folder = tmp_path_factory.mktemp("decided")
+    file = study_file(folder, arm("easy", gates("hard")))
+    assert Shell(folder, warm_cache).study(file) == 3
     return file
+
+
+@pytest.fixture
+def shell(decided: Path, tmp_path: Path, warm_cache: Path) -> Shell:
+    """Commands in a copy of that folder."""
+    return Shell(Path(shutil.copytree(decided.parent, tmp_path / "copy")), warm_cache)
+
+
+@pytest.fixture
+def file(decided: Path, shell: Shell) -> Path:
+    """The study's file there."""
+    return shell.folder / decided.name
 
 
 def folder_of(shell: Shell) -> Path:
