@@ -267,3 +267,43 @@ def test_the_configs_ask_for_what_is_installed(
     config = load_run_config(place / "essays" / "candidate.toml")
     assert config.scorer.family == candidate
     assert sets is None or config.features.sets == sets
+
+
+@pytest.mark.parametrize(
+    "sentence", ["我们每天都去学校学习新的知识。", "わたしたちは毎日学校に行きます。"]
+)
+def test_essays_without_spaces_are_found(place: Path, told: Told, sentence: str) -> None:
+    rows = [(f"e{i}", f"{i}。" + sentence * 6, f"P{i % 6}", 1 + i % 4) for i in range(60)]
+    write(place / "essays.csv", ("id", "text", "prompt", "score"), rows, ",")
+    assert "text          text" in told("essays.csv", "--yes")
+    assert sentence not in told("essays.csv", "--yes", "--out", "again")
+    assert corpus_of(place / "essays").columns.text == "text"
+
+
+def test_essays_on_one_prompt_are_refused_with_what_can_be_done(place: Path, told: Told) -> None:
+    rows = [(f"e{i}", essay(i), "The one", 1 + i % 4) for i in range(30)]
+    write(place / "essays.csv", ("id", "text", "prompt", "score"), rows, ",")
+    said = told("essays.csv", "--yes", code=2)
+    assert "column 'prompt': all essays answer one prompt" in said
+    assert "--column prompt=NAME" in said
+    assert not (place / "essays").exists()
+
+
+def test_predictions_under_names_of_their_own_are_named_in_the_command(
+    place: Path, told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"r{i}", i % 3, i % 3, 1 + i % 4, 1.2 + (i + i % 2) % 4) for i in range(60)]
+    header = ("Essay ID", "Task", "kfold", "h1", "prediction")
+    write(place / "predictions.csv", header, rows, ",")
+    said = told("predictions.csv", "--yes", code=2)
+    command = shlex.split(said.split("To mend: essay-scoring ")[1])
+    assert "record_id=Essay ID" in command
+    assert "--scheme" not in command
+    assert run(command) == 0, capsys.readouterr().err
+
+
+def test_answers_in_the_column_of_scores_are_not_quoted(place: Path, told: Told) -> None:
+    answers = [f"{WORD} answered at some length, number {i}" for i in range(5)]
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", answers[i % 5]) for i in range(60)]
+    write(place / "essays.csv", ("id", "text", "prompt", "score"), rows, ",")
+    assert "score=NAME" in told("essays.csv", "--yes", code=2)

@@ -63,6 +63,19 @@ def test_the_shape_of_rsmtool_is_imported_and_said(
         imported(tmp_path, columns)
 
 
+def test_a_table_of_essays_is_sent_to_the_commands_that_take_one(tmp_path: Path) -> None:
+    essays = {"id": rows()["record_id"], "text": ["SECRET"] * N, "score": rows()["y_true"]}
+    with pytest.raises(
+        InputError, match=r"no column holds predictions.*essay-scoring init"
+    ) as told:
+        imported(tmp_path, essays)
+    assert "SECRET" not in told.value.line()
+    nameless = rows()
+    del nameless["record_id"]
+    with pytest.raises(InputError, match="no column 'record_id'"):
+        imported(tmp_path, nameless)
+
+
 def test_the_rounded_figure_stands_beside_the_mapped_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ from essay_scoring.data.survey_words import (
     GROUPS,
     ID,
     PREDICTED,
+    PREDICTION_NAMES,
     PROMPT,
     RATER,
     RATERS,
@@ -39,6 +40,9 @@ from essay_scoring.data.tables import Table, read_table
 FEWEST_WORDS, MOST_GROUPS, MOST_SCORES = 15, 30, 200
 _STEPS = (1.0, 0.5, 0.25, 0.2, 0.1)
 _LEVEL = re.compile(r"[A-Ca-c][12]\+?")
+_LONGEST_LABEL = 20
+"""A longer word is no label but an answer, of which no message shows more than a few letters."""
+
 _SMALL = 10
 """A prompt of fewer essays does not show its scale."""
 
@@ -119,6 +123,8 @@ def _columns(table: Table, named: Named) -> TableColumns:
         raise _no_score(table, text)
     if prompt is None:
         raise _no_prompt(table, text, essay_id)
+    if len({*map(name_key, table.column(prompt))}) < 2:
+        raise _one_prompt(table, prompt)
     ids = table.column(essay_id) if essay_id else []
     repeats = len(set(ids)) < len(ids)
     rater = given.get("rater") or (_first(table, RATER, _is_filled) if repeats else None)
@@ -208,7 +214,7 @@ def _labels(written: Sequence[str], table: Table, column: str) -> tuple[str, ...
         "their order is not known",
         where=str(table.path),
         mend=f"give them in ascending order: --labels {','.join(words[:8])}"
-        if len(words) <= MOST_GROUPS
+        if len(words) <= MOST_GROUPS and max(map(len, words)) <= _LONGEST_LABEL
         else "name another column: --column score=NAME",
     )
 
@@ -267,7 +273,7 @@ def _text_column(table: Table) -> str | None:
 def _typical_words(values: list[str]) -> float:
     """Return the mean number of words of the first cells."""
     some = values[:200]
-    return sum(len(cell.split()) for cell in some) / len(some)
+    return sum(map(word_count, some)) / len(some)
 
 
 def _no_text(table: Table) -> InputError:
@@ -282,12 +288,22 @@ def _no_text(table: Table) -> InputError:
     )
 
 
+_PARTS = {
+    "record_id": ID,
+    "prompt": PROMPT,
+    "fold": FOLD,
+    "y_true": TRUE,
+    "y_pred_raw": PREDICTED,
+}
+
+
 def _predictions(table: Table, true: str) -> InputError:
     """Return the command that makes a run of a file of predictions."""
     scores = cells.number_cells(table, true)
     scale = _scale(scores[np.isfinite(scores)])
     path = shlex.quote(str(table.path))
     words = [f"essay-scoring import-predictions {path} --run-name imported"]
+    words += [f"--column {shlex.quote(f'{part}={name}')}" for part, name in _odd_names(table)]
     words.append(f"--scale {scale.low:g}:{scale.high:g}:{scale.step:g}")
     if not _holds_prompts_out(table):
         words.append("--scheme stratified_text")
@@ -299,12 +315,24 @@ def _predictions(table: Table, true: str) -> InputError:
     )
 
 
+def _odd_names(table: Table) -> list[tuple[str, str]]:
+    """Return the columns of predictions that have other names than an import looks for."""
+    found = {part: _first(table, words, _is_filled) for part, words in _PARTS.items()}
+    known = {part: (part, *PREDICTION_NAMES[part]) for part in _PARTS}
+    return [
+        (part, name)
+        for part, name in found.items()
+        if name is not None and not {*known[part]} & {*table.names}
+    ]
+
+
 def _holds_prompts_out(table: Table) -> bool:
     """Tell whether predictions have prompts, and folds, if any, that divide none of them."""
-    if "prompt" not in table.names:
+    prompt, fold = (_first(table, words, _is_filled) for words in (PROMPT, FOLD))
+    if prompt is None:
         return False
-    prompts = table.column("prompt")
-    folds = table.column("fold") if "fold" in table.names else ["0"] * len(prompts)
+    prompts = table.column(prompt)
+    folds = table.column(fold) if fold is not None else ["0"] * len(prompts)
     return len({*zip(prompts, folds, strict=True)}) == len({*prompts})
 
 
@@ -314,6 +342,16 @@ def _no_score(table: Table, text: str) -> InputError:
         f"{', '.join(map(shown, table.names[:20]))}",
         where=str(table.path),
         mend="name it with --column score=NAME; essays without scores are for: essay-scoring score",
+    )
+
+
+def _one_prompt(table: Table, prompt: str) -> InputError:
+    return InputError(
+        "all essays answer one prompt, so no prompt can be held out, and nothing that is trained "
+        "on them can be judged",
+        where=f"{table.path}, column '{prompt}'",
+        mend="add essays on other prompts, or name another column: --column prompt=NAME; a trained "
+        "model can score them: essay-scoring score",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 ID = (
     *("essayid", "textid", "textidkaggle", "recordid", "spkitemid", "responseid", "answerid"),
     *("documentid", "docid", "uid", "id", "kennung", "nummer", "nr"),
@@ -38,3 +40,14 @@ GROUPS = (
 FOLD = ("fold", "folds", "cvfold", "kfold")
 TRUE = ("ytrue", "sc1", "human", "h1", "truescore")
 PREDICTED = ("ypredraw", "ypred", "scaletrim", "rawtrim", "system", "raw", "prediction", "scale")
+
+PREDICTION_NAMES: Mapping[str, tuple[str, ...]] = {
+    "record_id": ("spkitemid", "ID"),
+    "prompt": (),
+    "fold": (),
+    "y_true": ("sc1", "human"),
+    "y_pred_raw": ("scale_trim", "raw_trim", "system", "raw"),
+    "y_pred": (),
+    "second_score": ("sc2", "human2"),
+}
+"""What RSMTool calls the columns of imported predictions, where a file has none of our names."""

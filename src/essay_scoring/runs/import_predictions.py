@@ -24,6 +24,7 @@ from essay_scoring.data.data_settings import TableFormat
 from essay_scoring.data.prompt_names import listed, merged, near_names, one_spelling, respelled
 from essay_scoring.data.rows import AUTO, shown
 from essay_scoring.data.splits import Scheme
+from essay_scoring.data.survey_words import PREDICTION_NAMES
 from essay_scoring.data.tables import Table, read_table
 from essay_scoring.models.mapping import map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
@@ -48,17 +49,6 @@ ALL = "all essays"
 """The prompt of essays whose prompts are not told."""
 
 COLUMNS = ("record_id", "prompt", "fold", "y_true", "y_pred_raw", "y_pred", "second_score")
-OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
-    "record_id": ("spkitemid", "ID"),
-    "prompt": (),
-    "fold": (),
-    "y_true": ("sc1", "human"),
-    "y_pred_raw": ("scale_trim", "raw_trim", "system", "raw"),
-    "y_pred": (),
-    "second_score": ("sc2", "human2"),
-}
-"""What RSMTool calls the columns, where a file has none of the names above."""
-
 _NEEDED = frozenset({"record_id", "y_true"})
 _MANY, _SOME = 0.25, 0.05
 _log = logging.getLogger(__name__)
@@ -93,7 +83,7 @@ def import_predictions(
     """Return the run made of a file of predictions; compare and report take it like any.
 
     The file has one row per essay with record_id, prompt, fold, y_true (own scale) and y_pred_raw,
-    y_pred or both, or what OTHER_NAMES calls them. Where y_pred is absent, the raw values are
+    y_pred or both, or what PREDICTION_NAMES calls them. Where y_pred is absent, the raw values are
     mapped by `request.mapping`.
     """
     require_name(request.name, "--run-name")
@@ -218,17 +208,31 @@ def _columns_of(table: Table, request: ImportRequest) -> dict[str, str]:
     guessed = []
     for column in COLUMNS:
         named = request.columns.get(column)
-        names = (column, *OTHER_NAMES[column]) if named is None else (named,)
+        names = (column, *PREDICTION_NAMES[column]) if named is None else (named,)
         there = next((name for name in names if name in table.names), None)
         if there is not None:
             found[column] = there
         elif named is not None or column in _NEEDED:
+            _require_predictions(table, request)
             table.column(named or column, f"name the column with --column {column}=NAME")
         if there not in (None, column, named):
             guessed.append(f"{column} = {there}")
     if guessed:
         _log.warning("%s: columns were taken by their names: %s", table.path, ", ".join(guessed))
     return found
+
+
+def _require_predictions(table: Table, request: ImportRequest) -> None:
+    """Raise InputError for a table that holds essays, and nothing that was predicted of them."""
+    ours = ("y_pred_raw", "y_pred")
+    names = {name for column in ours for name in (column, *PREDICTION_NAMES[column])}
+    if not names & {*table.names} and not {*ours} & {*request.columns}:
+        raise InputError(
+            f"no column holds predictions; the columns are {', '.join(map(shown, table.names))}",
+            where=str(table.path),
+            mend="name it with --column y_pred_raw=NAME; a table of essays is for: essay-scoring "
+            "init, or essay-scoring score",
+        )
 
 
 def _prompts(
