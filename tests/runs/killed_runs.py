@@ -6,6 +6,7 @@ Prints one JSON line: the bytes' hashes of every ending, and what was done twice
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -22,6 +23,8 @@ from essay_scoring.records.config import RunConfig
 from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.provenance import code_revision
 from essay_scoring.records.workspace import Workspace
+from essay_scoring.reports.charts import drawn
+from essay_scoring.reports.html import environment
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
 from essay_scoring.runs.run import open_run
@@ -33,7 +36,22 @@ FAMILY_PRELOADED = {
     "xgboost": ("xgboost",),
     "transformer": ("peft", "transformers", "essay_scoring.models.transformer.training_loop"),
 }
+LONGEST = 240.0
+"""Seconds after which a child tells where it is and ends: it hangs."""
 RESULTS = ("artifacts/residuals_cv_val_oof.csv", "artifacts/residuals_cv_val_oof.jsonl")
+
+
+def preload(family: str) -> None:
+    """Import and draw what every run would, once for all children.
+
+    Nothing here may compute with torch: of its threads a forked child has none, and it would wait
+    for them for ever.
+    """
+    for name in (*PRELOADED, *FAMILY_PRELOADED[family]):
+        import_module(name)
+    drawn(lambda axes: axes.plot([0.0, 1.0], [0.0, 1.0], label="a"), "none", "none")
+    environment().get_template("report.html.jinja")
+    code_revision()  # asked for once: sources edited while this runs would make other runs
 
 
 def start(space: Workspace, config: RunConfig) -> int:
@@ -41,6 +59,7 @@ def start(space: Workspace, config: RunConfig) -> int:
     pid = os.fork()
     if pid == 0:
         code = 1
+        faulthandler.dump_traceback_later(LONGEST, exit=True)
         try:
             run_cv(open_run(config, space, Progress()), report=write_run_reports, resume="again")
             code = 0
@@ -82,9 +101,7 @@ def hashes(folder: Path) -> list[str]:
 
 def main(folder: Path, cache: Path, kills: int, config: RunConfig) -> None:
     """Run once uninterrupted, then until `kills` kills cut a run short; print what came of it."""
-    for name in (*PRELOADED, *FAMILY_PRELOADED[config.scorer.family]):
-        import_module(name)
-    code_revision()  # asked for once: sources edited while this runs would make other runs
+    preload(config.scorer.family)
     whole = Workspace(folder / "whole", cache, folder)
     finish(whole, config)  # warms the file cache, so that the next one's duration is typical
     shutil.rmtree(whole.runs)
