@@ -85,15 +85,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from essay_scoring.models.card import read_card
 from essay_scoring.models.mine import MineScorer
-folder = Path(sys.argv[1])
-card = read_card(folder)
-scorer = MineScorer(card.settings, card.training, SimpleNamespace(columns=None))
-scorer.restore(folder, card)
-print(type(scorer.estimator).__name__, *scorer.columns.names)
+for folder in map(Path, sys.argv[1:]):
+    card = read_card(folder)
+    scorer = MineScorer(card.settings, card.training, SimpleNamespace(columns=None))
+    scorer.restore(folder, card)
+    print(type(scorer.estimator).__name__, *scorer.columns.names)
 """
-    for model in sorted(finished.glob("models/fold-*/model")):
-        told = run(extended, code, str(model))
-        assert told.split() == ["HistGradientBoostingRegressor", "commas", "characters"]
+    models = sorted(map(str, finished.glob("models/fold-*/model")))
+    assert models
+    told = run(extended, code, *models).splitlines()
+    assert told == ["HistGradientBoostingRegressor commas characters"] * len(models)
 
 
 def test_a_feature_block_is_asked_for_by_its_own_set(finished: Path) -> None:
