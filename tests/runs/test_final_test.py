@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,20 @@ from essay_scoring.runs.final_test import Decided, run_final_test
 from tests.studies.made import arm, gates, run_study, study_file
 
 
-@pytest.fixture
-def decided(tmp_path: Path, space: Workspace) -> Decided:
-    """Return a decided run with the study that decided for it."""
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path) -> Path:
+    """Return a study that decided for a run, among the runs it read."""
+    home = tmp_path_factory.mktemp("decided")
     arms = arm("first", gates("hard")), arm("second", gates("easy"), family="ridge")
-    study = run_study(study_file(tmp_path, *arms), space)
-    return Decided(space.runs / read_json(study / "study.json")["decided_run"], study)
+    return run_study(study_file(home, *arms), Workspace(home / "runs", warm_cache, home))
+
+
+@pytest.fixture
+def decided(study: Path, space: Workspace) -> Decided:
+    """Return a copy of the decided run, with the study that decided for it."""
+    shutil.copytree(study.parents[1], space.runs)
+    folder = space.runs / study.parent.name / study.name
+    return Decided(space.runs / read_json(folder / "study.json")["decided_run"], folder)
 
 
 def opened(decided: Decided, space: Workspace, again: str | None = None) -> Path:
