@@ -7,6 +7,7 @@ import pytest
 
 from essay_scoring.core.essays import Essays
 from essay_scoring.features.encoders import EMBEDDED, REGISTRY
+from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.similarity import (
     SIMILARITY,
     SimilarityBlock,
@@ -51,7 +52,7 @@ def test_measures_worked_out_by_hand() -> None:
         units=np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0]]),
         tokens=np.array([3.0, 4.0, 5.0, 2.0]),
     )
-    variance, whole, intro, least = _measures([["a", "b"], ["c"]], "the prompt", sentences)
+    variance, whole, intro, least = _measures([["a", "b"], ["c"]], ["the prompt"], sentences)
     # Adjacent pairs: a.b = 0, b.c = 0.8; mean 0.4, variance 0.16.
     assert variance == pytest.approx(0.16)
     # Whole essay: 3a + 4b + 5c = (3 + 0 + 3, 0 + 4 + 4) = (6, 8), of length 10: cosine 0.6.
@@ -60,8 +61,8 @@ def test_measures_worked_out_by_hand() -> None:
     assert intro == pytest.approx(0.6)
     assert least == pytest.approx(0.6)
     # With b alone in the second paragraph its cosine, 0, is the least.
-    assert _measures([["a"], ["b"]], "the prompt", sentences)[3] == pytest.approx(0.0)
-    assert _measures([["a"], ["b"]], "the prompt", sentences)[2] == pytest.approx(1.0)
+    assert _measures([["a"], ["b"]], ["the prompt"], sentences)[3] == pytest.approx(0.0)
+    assert _measures([["a"], ["b"]], ["the prompt"], sentences)[2] == pytest.approx(1.0)
 
 
 def test_an_essay_that_is_its_prompt_is_as_similar_as_can_be(block: SimilarityBlock) -> None:
@@ -131,3 +132,38 @@ def test_identity_names_the_one_encoder_that_measures_similarity(block: Similari
     assert block.identity["encoder_sha256"] == REGISTRY[EMBEDDED].sha256
     assert block.identity["layers"] == [6]
     assert Path(block._encoder._folder.path).name == "model"
+
+
+ASKED = "Some schools begin at seven. Should they start later? Give two reasons."
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> SimilarityBlock:
+    return SimilarityBlock(tmp_path_factory.mktemp("asked"), {"Task  one": ASKED, "blank": " ! "})
+
+
+def test_an_essay_is_compared_with_what_was_asked_and_not_with_a_title(
+    block: SimilarityBlock, asked: SimilarityBlock
+) -> None:
+    for name in ("Task one", "TASK ONE", "Task\u00a0one"):
+        assert row(asked, ASKED, name)["prompt_similarity"] == pytest.approx(1.0)
+    assert row(block, ASKED, "Task one")["prompt_similarity"] < 0.5
+    assert row(asked, ASKED, "Task one")["sent_similarity_variance"] == pytest.approx(
+        row(block, ASKED, "Task one")["sent_similarity_variance"]
+    )
+
+
+def test_a_prompt_without_a_text_is_its_name(
+    block: SimilarityBlock, asked: SimilarityBlock
+) -> None:
+    for name in (PROMPT, "blank"):
+        assert row(asked, ASKED, name) == row(block, ASKED, name)
+
+
+def test_texts_are_part_of_what_decides_the_columns(
+    block: SimilarityBlock, asked: SimilarityBlock, tmp_path: Path
+) -> None:
+    none = SimilarityBlock.of(FeatureSettings(prompt_texts={"x": "?"}), tmp_path)
+    other = SimilarityBlock.of(FeatureSettings(prompt_texts={"Task one": "Tell me."}), tmp_path)
+    assert none.identity == block.identity
+    assert len({str(one.identity) for one in (block, asked, other)}) == 3

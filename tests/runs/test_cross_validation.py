@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
@@ -202,3 +203,19 @@ def test_a_fit_records_the_precision_of_networks_and_of_frozen_columns() -> None
     assert reads.precisions(network) == ("fp32", "bf16")
     assert reads.precisions(TrainingExecution()) == ("bf16",)
     assert plain.precisions(TrainingExecution()) == ("fp32",)
+
+
+def test_prompts_without_a_text_are_told_of_where_others_have_one(
+    space: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = open_run(smoke_config("mean"), space, Progress())
+    names = sorted(set(run.prepared.train.prompts))
+    assert caplog.text == ""
+    for texts, told in ((names, False), (names[:-1], True)):
+        words = ", ".join(f"{json.dumps(name.upper())} = 'Why?'" for name in texts)
+        caplog.clear()
+        config = smoke_config("mean", f"features.prompt_texts={{ {words} }}")
+        assert config.features.prompt_texts.keys() == {name.upper() for name in texts}
+        open_run(config, space, Progress())
+        assert (f"1 of {len(names)} prompts have no text" in caplog.text) == told
+        assert (names[-1] in caplog.text) == told

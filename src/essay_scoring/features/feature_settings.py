@@ -66,9 +66,12 @@ class FeatureSettings(Settings):
 
     `standardise_by_prompt` is transductive: it subtracts each prompt's mean and divides by its
     deviation over the essays predicted together, so it uses the unlabelled held-out essays.
+    `prompt_texts` is what each prompt asked, by its name: relevance is measured against that, and
+    against the name of a prompt that has no text here.
     """
 
     sets: tuple[FeatureSet, ...] = Field(default=("handcrafted", "embeddings"), min_length=1)
     drop: tuple[str, ...] = ()
     encoder: EncoderSettings = EncoderSettings()
     standardise_by_prompt: bool = False
+    prompt_texts: dict[str, str] = Field(default_factory=dict)

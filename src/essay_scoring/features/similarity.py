@@ -1,9 +1,9 @@
-"""How an essay's sentences and paragraphs relate to each other and to the prompt's name."""
+"""How an essay's sentences and paragraphs relate to each other and to its prompt."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,9 @@ import numpy as np
 from essay_scoring.core.contracts import Columns, Matrix
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
+from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.core.text import name_key, plain_text
 from essay_scoring.features.encoders import EMBEDDED
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.frozen_encoder import FrozenEncoder
@@ -67,6 +69,8 @@ class _Sentences:
 class SimilarityBlock:
     """Four columns of cosines, always by the embedded encoder's last layer, mean-pooled.
 
+    A prompt is what it asked, where `prompt_texts` has it by the prompt's name, else its name.
+
     An essay's and a paragraph's vector is the token-weighted mean of its sentences' unit vectors
     (Reimers and Gurevych 2019 for the sentence vectors). A text without sentences has NaN in all
     four columns, a blank prompt name NaN in the three that need it, and an essay of fewer than
@@ -79,30 +83,43 @@ class SimilarityBlock:
     column_names = SIMILARITY
 
     @classmethod
-    def of(cls, _settings: FeatureSettings, cache: Path) -> Self:
+    def of(cls, settings: FeatureSettings, cache: Path) -> Self:
         """Return the block, which reads with one encoder whatever the settings."""
-        return cls(cache)
+        return cls(cache, settings.prompt_texts)
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, prompt_texts: Mapping[str, str] | None = None) -> None:
+        texts = {name_key(name): plain_text(text) for name, text in (prompt_texts or {}).items()}
+        self._asked = {
+            name: sentences
+            for name, text in texts.items()
+            if (sentences := [s for paragraph in sentences_by_paragraph(text) for s in paragraph])
+        }
         settings = EncoderSettings(name=EMBEDDED, layers=(_LAST_LAYER,))
         self._encoder = FrozenEncoder(settings, cache, sentences=True)
 
     @cached_property
     def identity(self) -> dict[str, object]:
         """All that changes a value; the encoder's hash tells which one measured similarity."""
-        return {"version": 2} | self._encoder.identity()
+        asked = {"prompt_texts": fingerprint(self._asked)} if self._asked else {}
+        return {"version": 2} | asked | self._encoder.identity()
 
     def columns(self, essays: Essays) -> Columns:
         """Return (n, 4) cosines and their variance; raise NotFiniteError on a failed encoder."""
         texts = [sentences_by_paragraph(text) for text in essays.texts]
         distinct = {s: None for text in texts for paragraph in text for s in paragraph}
-        distinct |= {prompt: None for prompt in essays.prompts if prompt.strip()}
+        prompts = {prompt: self._sentences(prompt) for prompt in dict.fromkeys(essays.prompts)}
+        distinct |= {sentence: None for asked in prompts.values() for sentence in asked}
         vectors = self._read(list(distinct))
         values = np.full((len(essays), len(SIMILARITY)), np.nan, dtype=np.float32)
         for row, (paragraphs, prompt) in enumerate(zip(texts, essays.prompts, strict=True)):
             if paragraphs:
-                values[row] = _measures(paragraphs, prompt, vectors)
+                values[row] = _measures(paragraphs, prompts[prompt], vectors)
         return Columns(SIMILARITY, values)
+
+    def _sentences(self, prompt: str) -> list[str]:
+        """Return what stands for a prompt: the sentences of what it asked, or its name."""
+        named = [prompt] if prompt.strip() else []
+        return self._asked.get(name_key(prompt), named)
 
     def _read(self, sentences: list[str]) -> _Sentences:
         """Encode each sentence once."""
@@ -115,15 +132,18 @@ class SimilarityBlock:
         return _Sentences(rows, _unit(means[:, 0].astype(np.float64)), tokens.astype(np.float64))
 
 
-def _measures(paragraphs: list[list[str]], prompt: str, vectors: _Sentences) -> Matrix:
-    """Return the four columns of one essay that has at least one sentence."""
+def _measures(paragraphs: list[list[str]], prompt: list[str], vectors: _Sentences) -> Matrix:
+    """Return the four columns of an essay that has at least one sentence; a prompt may have none.
+
+    A name is one sentence, whose unit vector is taken as it is.
+    """
     flat = [sentence for paragraph in paragraphs for sentence in paragraph]
     units = vectors.units[[vectors.rows[sentence] for sentence in flat]]
     adjacent = np.einsum("ij,ij->i", units[:-1], units[1:])
     variance = float(adjacent.var()) if len(adjacent) else 0.0
-    if prompt not in vectors.rows:
+    if not prompt:
         return np.asarray([variance, np.nan, np.nan, np.nan], dtype=np.float32)
-    target = vectors.units[vectors.rows[prompt]]
+    target = vectors.mean(prompt) if len(prompt) > 1 else vectors.units[vectors.rows[prompt[0]]]
     relevance = [float(vectors.mean(paragraph) @ target) for paragraph in paragraphs]
     whole = float(vectors.mean(flat) @ target)
     return np.asarray([variance, whole, relevance[0], min(relevance)], dtype=np.float32)

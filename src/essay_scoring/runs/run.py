@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from essay_scoring.core.contracts import FeatureBlock, Scorer
 from essay_scoring.core.machine import cores
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.text import name_key
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import Splits, read_splits
@@ -37,6 +39,8 @@ from essay_scoring.records.config import (
 from essay_scoring.records.run_records import BlockIdentity, DataSource, Provenance
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import Design, Fitter, Origin
+
+log = logging.getLogger(__name__)
 
 BASELINES: dict[Baseline, ScorerSettings] = {
     "mean": MeanSettings(),
@@ -178,8 +182,23 @@ def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run
     """
     _require_mapping(config)
     prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
+    _tell_of_prompt_texts(config, prepared)
     path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
     return Run(config, prepared, read_splits(path, prepared, config.scheme), workspace, progress)
+
+
+def _tell_of_prompt_texts(config: RunConfig, prepared: PreparedData) -> None:
+    """Warn where some prompts have a text and others are compared by their names."""
+    known = set(map(name_key, config.features.prompt_texts))
+    names = {name_key(name): name for name in prepared.train.prompts}
+    if known and (without := [name for key, name in names.items() if key not in known]):
+        log.warning(
+            "%d of %d prompts have no text in features.prompt_texts, the first is '%s': essays "
+            "are compared with their names",
+            len(without),
+            len(names),
+            without[0],
+        )
 
 
 def _require_mapping(config: RunConfig) -> None:
