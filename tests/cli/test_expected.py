@@ -90,7 +90,7 @@ SLOTS = (
     after("score", "model", "--out s.csv", "table"),
     alone("card", "model", "run"),
     after("card", "run", "--study", "study-folder", "record"),
-    alone("launch", "config", "study", rest="--profile p"),
+    alone("launch", "config", "study", "search", rest="--profile p"),
     after("launch", "config", "--profile", "profile"),
     after("launch", "config", "--profile p --plan", "plan"),
     alone("report", *WORK, "runs-folder"),
