@@ -148,10 +148,11 @@ def test_an_end_that_meets_a_heartbeat_is_not_forgotten(tmp_path: Path) -> None:
         words = [str(place), str(place), "600", "600", "0", "sh", "-c", "sleep 0.05; exit 7"]
         process = subprocess.Popen(["bash", str(DRIVE), *words])
         await_that((place / "pid").exists)
-        # What the heart does once in some seconds, at every moment that there is.
-        deadline = time.monotonic() + PATIENCE / 4
-        while process.poll() is None and time.monotonic() < deadline:
-            process.send_signal(signal.SIGUSR1)
-            time.sleep(0.01)
-        assert process.poll() == 7
+        # What the heart does once in some seconds, at every moment that there is; but a busy
+        # machine may take longer over one beat than lies between these, and must come to its end.
+        for _ in range(40):
+            if process.poll() is None:
+                process.send_signal(signal.SIGUSR1)
+                time.sleep(0.01)
+        assert process.wait(PATIENCE) == 7
         assert recorded(place, "exit_code") == "7"
