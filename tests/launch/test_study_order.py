@@ -12,7 +12,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import write_text
-from essay_scoring.judging.study_plan import is_study, load_study
+from essay_scoring.judging.study_plan import load_study
 from essay_scoring.launch import scripts
 from essay_scoring.launch.checks import asked_of
 from essay_scoring.launch.launching import dry_run, search_order_of, study_order_of
@@ -21,6 +21,7 @@ from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.receipt import encoded, receipts_of
 from essay_scoring.launch.scripts import Order
 from essay_scoring.launch.study_order import graph_lines, ranges, sent_search
+from essay_scoring.records.kinds import kind_of
 from essay_scoring.records.more_records import Receipt
 from essay_scoring.records.search_settings import load_search
 from essay_scoring.records.study_results import StudyStep
@@ -80,8 +81,8 @@ def test_a_file_outside_of_the_studys_tree_is_refused(tmp_path: Path) -> None:
     write_text(path, path.read_text("utf-8").replace(f"{SMOKE}/mean", "/nowhere/mean"))
     with pytest.raises(InputError, match="no such file"):
         load_study(path)
-    assert is_study(path)
-    assert not is_study(SMOKE / "mean.toml")
+    assert kind_of(path) == "study"
+    assert kind_of(SMOKE / "mean.toml") == "config"
 
 
 def test_only_slurm_takes_a_graph() -> None:

@@ -103,17 +103,16 @@ def _ordered(asked: _Asked, profile: Path) -> tuple[Order, dict[str, str]]:
     """Return what a config, study or search asks for, and the hashes of the gate plans by name."""
     from essay_scoring.core.errors import InputError
     from essay_scoring.judging.plans import load_plan
-    from essay_scoring.judging.study_plan import is_study, load_study
+    from essay_scoring.judging.study_plan import load_study
     from essay_scoring.launch import launching
     from essay_scoring.launch.profile import load_profile
     from essay_scoring.records.config import load_run_config
-    from essay_scoring.records.search_settings import is_search, load_search
+    from essay_scoring.records.kinds import kind_of
+    from essay_scoring.records.search_settings import load_search
 
     host, (config, overrides, plans, array, workers) = load_profile(profile), asked
-    if is_search(config) and not plans:
-        search = load_search(config, overrides)
-        return launching.search_order_of(search, overrides, host, workers), {}
-    if not is_study(config) and not is_search(config):
+    kind = kind_of(config)
+    if kind not in ("study", "search"):
         order = launching.order_of(load_run_config(config, overrides), host, array=array)
         return order, {each.name: each.sha256 for each in map(load_plan, plans)}
     if plans:
@@ -122,6 +121,9 @@ def _ordered(asked: _Asked, profile: Path) -> tuple[Order, dict[str, str]]:
             where="--plan",
             mend="leave it out",
         )
+    if kind == "search":
+        search = load_search(config, overrides)
+        return launching.search_order_of(search, overrides, host, workers), {}
     study = load_study(config, overrides)
     order = launching.study_order_of(study, overrides, host)
     return order, {plan.name: plan.sha256 for plan in study.distinct_plans}

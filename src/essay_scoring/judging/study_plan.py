@@ -225,11 +225,6 @@ def tuned_name(arm: Arm) -> str:
     return f"{arm.name}-tuned"
 
 
-def is_study(path: Path) -> bool:
-    """Tell whether a file is a study, and not a run config; InputError if it cannot be read."""
-    return path.suffix != ".json" and "candidates" in read_extended_toml(path)
-
-
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Return the study of a TOML file or a preset; all that it names is read now.
 

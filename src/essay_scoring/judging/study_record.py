@@ -52,7 +52,7 @@ def study_record(
         for name, arm in state.ended.items()
         if arm.role == "candidate" and (name, main) in arms.runs
     }
-    plan = next(plan for plan in study.distinct_plans if plan.scheme == main)
+    plan = study.distinct_plans[0]
     return StudyRecord(
         folder=folder,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),

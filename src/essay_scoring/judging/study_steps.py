@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 from essay_scoring.core.errors import EvidenceError, InputError, NotFiniteError
 from essay_scoring.core.fingerprint import fingerprint
@@ -31,12 +30,17 @@ from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.study_results import StudyStep
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.column_tasks import ColumnTask, column_tasks
+from essay_scoring.runs.column_tasks import (
+    COLUMNS,
+    ColumnTask,
+    column_tasks,
+    columns_step,
+    task_of,
+)
 from essay_scoring.runs.parts import missing_parts, parts_of, run_part
 from essay_scoring.runs.run import Run
 
-COLUMNS, PLANS, JUDGE = "columns", "plans", "judge"
-T = TypeVar("T")
+PLANS, JUDGE = "plans", "judge"
 
 _log = logging.getLogger("essay_scoring")
 
@@ -117,7 +121,7 @@ class StudySteps:
     def all(self) -> list[StudyStep]:
         """Return every step, with what is left of it. Nothing is computed or written."""
         references = [name for name, part in self._parts.items() if part.is_reference]
-        steps = [self._columns()]
+        steps = [columns_step(self._column_tasks)]
         for part in self._parts.values():
             if not part.is_reference:
                 continue
@@ -148,24 +152,13 @@ class StudySteps:
             mend = f"name one of {', '.join(known)}"
             raise InputError(f"the study has no step '{name}'", where="--step", mend=mend)
         if kind == COLUMNS:
-            _task(self._column_tasks, task).do()
+            task_of(self._column_tasks, task).do()
         elif kind == PLANS:
             self._put_in_force()
         elif kind == "fits":
             self._fit(self._parts[part], task)
         else:
             self._finish(self._parts[part])
-
-    def _columns(self) -> StudyStep:
-        tasks = self._column_tasks
-        missing = tuple(number for number, task in enumerate(tasks) if not task.is_done)
-        return StudyStep(
-            name=COLUMNS,
-            after=(),
-            tasks=tuple(task.name for task in tasks),
-            missing=missing,
-            is_done=not missing,
-        )
 
     def _fits(self, part: StudyPart) -> StudyStep:
         names: list[str] = []
@@ -213,7 +206,7 @@ class StudySteps:
         tasks = [
             (run, number) for run, _ in self._runs(part) for number in range(len(parts_of(run)))
         ]
-        run, number = _task(tasks, task)
+        run, number = task_of(tasks, task)
         try:
             run_part(run, number, resume=self._runner.resume)
         except NotFiniteError as error:
@@ -261,15 +254,6 @@ class StudySteps:
     def _runs(self, part: StudyPart) -> list[tuple[Run, Path]]:
         runs = [self._runner.arms.base.on_same_data(config) for config in part.configs()]
         return [(run, self._space.runs / run.folder_name) for run in runs]
-
-
-def _task(tasks: Sequence[T], number: int | None) -> T:
-    """Return a task by its number; InputError for one that is not there."""
-    if number is None or not 0 <= number < len(tasks):
-        raise InputError(
-            f"the step has no task {number}", where="--part", mend=f"name one of 0-{len(tasks) - 1}"
-        )
-    return tasks[number]
 
 
 def steps_of(study: Study, workspace: Workspace, progress: Progress) -> StudySteps:

@@ -6,7 +6,7 @@ still_there() {
     if [[ $backend = slurm ]]; then
         local left
         left=$(jobs_named "$run") || return 0
-        [[ -n $left ]] || held "$runs/$run/.lock" || held "$runs/studies/$run/.lock" || held "$runs/searches/$run/.lock"
+        [[ -n $left ]] || at_work "$run"
     else
         held "$launch/lock" || held "$runs/$run/.lock"
     fi

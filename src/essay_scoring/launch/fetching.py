@@ -13,13 +13,11 @@ from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.judging.evidence import RECEIPT
 from essay_scoring.launch.launch_state import Observed, State, state_of
 from essay_scoring.launch.remote import Remote
+from essay_scoring.launch.study_order import GROUPS
 from essay_scoring.launch.transport import exec_script
 from essay_scoring.records.manifest import MANIFEST, is_complete, require_intact
 from essay_scoring.records.search import SearchFolder, StabilityRow
 from essay_scoring.records.study_results import StudyRun, read_study
-
-GROUPS = ("studies", "searches")
-"""The folders below the runs that studies and searches lie in."""
 
 
 def fetch(remote: Remote, runs: Path) -> Path:
@@ -29,7 +27,7 @@ def fetch(remote: Remote, runs: Path) -> Path:
     runs that it rests on. Raises BusyError while the run goes on, EvidenceError for one that did
     not end well or whose copy is not what its manifest says. Nothing is left behind then.
     """
-    for target in (runs / remote.run, *(runs / group / remote.run for group in GROUPS)):
+    for target in (runs / name for name in _names(remote)):
         if is_complete(target):
             require_intact(target)
             return target
@@ -44,18 +42,26 @@ def fetch(remote: Remote, runs: Path) -> Path:
         wanted = _runs_of(Path(partial) / name, runs) if seen.steps else []
         for run in wanted:
             # What a search runs at its end is known only then.
-            _fetch_folder(remote, run, Path(partial), launched=not name.startswith(GROUPS[1]))
+            _fetch_folder(remote, run, Path(partial), launched=not _is_search(Path(name)))
         for folder in (*wanted, name):
             (runs / folder).parent.mkdir(exist_ok=True)
             (Path(partial) / folder).rename(runs / folder)
     return runs / name
 
 
+def _names(remote: Remote) -> list[str]:
+    """Return what the folder of a run, study or search of that name may be below the runs."""
+    return [remote.run, *(f"{group}/{remote.run}" for group in GROUPS.values())]
+
+
+def _is_search(folder: Path) -> bool:
+    return folder.parent.name == GROUPS["search"]
+
+
 def _named(remote: Remote, seen: Observed) -> str:
     """Return which folder below the host's runs is the finished one."""
     named = seen.facts.get("manifest", remote.run)
-    known = (remote.run, *(f"{group}/{remote.run}" for group in GROUPS))
-    if named not in known:
+    if named not in _names(remote):
         raise EvidenceError(
             "the host names another folder", where=remote.run, mend="ask for its status"
         )
@@ -64,9 +70,9 @@ def _named(remote: Remote, seen: Observed) -> str:
 
 def _rests_on(folder: Path) -> Sequence[StudyRun | StabilityRow]:
     """Return the runs that a study or a search rests on."""
-    if folder.parent.name == GROUPS[0]:
-        return read_study(folder).runs
-    return SearchFolder(folder).read_search().stability
+    if _is_search(folder):
+        return SearchFolder(folder).read_search().stability
+    return read_study(folder).runs
 
 
 def _runs_of(folder: Path, runs: Path) -> list[str]:

@@ -33,6 +33,10 @@ enter() { # go to the working folder; from then on `runs` is absolute
     [[ $runs = /* ]] || runs=$PWD/$runs
 }
 
+at_work() { # tell whether a process is at work in the folder of the run, study or search $1
+    held "$runs/$1/.lock" || held "$runs/studies/$1/.lock" || held "$runs/searches/$1/.lock"
+}
+
 who_lives() { # say what holds the run named $1, if anything does
     local jobs=
     if [[ $backend = slurm ]] && ! jobs=$(jobs_named "$1"); then
@@ -41,7 +45,7 @@ who_lives() { # say what holds the run named $1, if anything does
         echo "job ${jobs//$'\n'/, } of $1 is queued or running"
     elif held "$runs/$launches/$1/lock"; then
         echo "a launch of $1 is running"
-    elif held "$runs/$1/.lock" || held "$runs/studies/$1/.lock" || held "$runs/searches/$1/.lock"; then
+    elif at_work "$1"; then
         echo "another process is doing $1"
     fi
 }

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
@@ -48,29 +49,24 @@ def order_of(config: RunConfig, profile: Profile, *, array: bool) -> Order:
 
 def study_order_of(study: Study, overrides: Sequence[str], profile: Profile) -> Order:
     """Return what is to be launched of a study; InputError where a profile cannot run it."""
-    if profile.backend != "slurm":
-        raise InputError(
-            f"a study is a graph of jobs, and backend '{profile.backend}' has no scheduler",
-            where=str(study.path),
-            mend="name a profile of backend 'slurm', or run `study` there with: remote run",
-        )
-    return _graph_order(sent_study(study, overrides), profile)
+    return _graph_order(sent_study(study, overrides), profile, study.path)
 
 
 def search_order_of(
     search: Search, overrides: Sequence[str], profile: Profile, workers: int
 ) -> Order:
     """Return what is to be launched of a search; InputError where a profile cannot run it."""
+    return _graph_order(sent_search(search, overrides, workers), profile, search.path)
+
+
+def _graph_order(sent: SentGraph, profile: Profile, path: Path) -> Order:
     if profile.backend != "slurm":
         raise InputError(
-            f"a search is a graph of jobs, and backend '{profile.backend}' has no scheduler",
-            where=str(search.path),
-            mend="name a profile of backend 'slurm', or run `optuna-sweep` there with: remote run",
+            f"a {sent.kind} is a graph of jobs, and backend '{profile.backend}' has no scheduler",
+            where=str(path),
+            mend=f"name a profile of backend 'slurm', or run `{sent.command}` there with: "
+            "remote run",
         )
-    return _graph_order(sent_search(search, overrides, workers), profile)
-
-
-def _graph_order(sent: SentGraph, profile: Profile) -> Order:
     for config in sent.configs:
         _require_precision(config, profile)
     return Order(profile, sent.configs[0], array=True, graph=sent)

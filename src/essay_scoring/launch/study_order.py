@@ -18,6 +18,11 @@ from essay_scoring.records.study_results import StudyStep
 
 _MOST_BYTES = 4 << 20
 
+GraphKind = Literal["study", "search"]
+
+GROUPS: dict[GraphKind, str] = {"study": "studies", "search": "searches"}
+"""The folders below the runs that studies and searches lie in."""
+
 
 @dataclass(frozen=True)
 class SentGraph:
@@ -28,7 +33,7 @@ class SentGraph:
     are those that will be fitted, the first of all first; a search has `workers`.
     """
 
-    kind: Literal["study", "search"]
+    kind: GraphKind
     path: str
     texts: dict[str, str]
     overrides: tuple[str, ...]
@@ -44,7 +49,7 @@ class SentGraph:
     @property
     def group(self) -> str:
         """The folder below the runs that its own lies in."""
-        return "studies" if self.kind == "study" else "searches"
+        return GROUPS[self.kind]
 
     @property
     def words(self) -> list[str]:

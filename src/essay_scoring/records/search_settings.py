@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.fingerprint import fingerprint
@@ -140,11 +140,21 @@ class Search:
     beyond_cap: str | None = None
 
     @property
+    def asks(self) -> dict[str, JsonValue]:
+        """All that the search asks for, whatever the files are called that say it."""
+        settings = self.settings
+        return {
+            "search": settings.model_dump(mode="json", exclude={"config", "set", "guardrails"}),
+            "guardrails": settings.guardrails.model_dump(mode="json", exclude={"reference"}),
+            "allow_tail_regression": self.allow_tail_regression,
+            "base": config_values(self.base),
+            "reference": config_values(self.reference),
+        }
+
+    @property
     def sha256(self) -> str:
         """The hash of all that the search asks for."""
-        settings = self.settings.model_dump(mode="json", exclude={"config", "set"})
-        configs = [config_values(config) for config in (self.base, self.reference)]
-        return fingerprint([settings, configs, self.allow_tail_regression])
+        return fingerprint(self.asks)
 
     def files(self) -> list[Path]:
         """Return every file that the search is read from, but for presets, as each is named."""
@@ -152,11 +162,6 @@ class Search:
         configs = [settings_file(name, self.path.parent) for name in named if name is not None]
         found = [file for path in (self.path, *configs) for file in extended_files(path)]
         return list(dict.fromkeys(found))
-
-
-def is_search(path: Path) -> bool:
-    """Tell whether a file is a search; InputError if it cannot be read."""
-    return path.suffix != ".json" and "space" in read_extended_toml(path)
 
 
 def load_search(

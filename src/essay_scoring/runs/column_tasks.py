@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from essay_scoring.core.contracts import FeatureBlock
+from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.features.store import SHARD_ESSAYS, FeatureStore, distinct_rows
+from essay_scoring.records.study_results import StudyStep
 from essay_scoring.runs.run import Run
+
+T = TypeVar("T")
+
+COLUMNS = "columns"
+"""The step of a launch that fills the store."""
 
 MOST_TASKS = 16
 """Tasks of one block: a large corpus gives larger ones, not more than a scheduler takes."""
@@ -56,6 +64,27 @@ def column_tasks(runs: Sequence[Run]) -> list[ColumnTask]:
             key = fingerprint([block.name, block.identity, list(block.column_names)])
             blocks.setdefault(key, (run, block))
     return [task for run, block in blocks.values() for task in _tasks_of(run, block)]
+
+
+def columns_step(tasks: Sequence[ColumnTask]) -> StudyStep:
+    """Return the step that is these tasks, with what is left of it."""
+    missing = tuple(number for number, task in enumerate(tasks) if not task.is_done)
+    return StudyStep(
+        name=COLUMNS,
+        after=(),
+        tasks=tuple(task.name for task in tasks),
+        missing=missing,
+        is_done=not missing,
+    )
+
+
+def task_of(tasks: Sequence[T], number: int | None) -> T:
+    """Return a task of a step by its number; InputError for one that is not there."""
+    if number is None or not 0 <= number < len(tasks):
+        raise InputError(
+            f"the step has no task {number}", where="--part", mend=f"name one of 0-{len(tasks) - 1}"
+        )
+    return tasks[number]
 
 
 def _tasks_of(run: Run, block: FeatureBlock) -> list[ColumnTask]:

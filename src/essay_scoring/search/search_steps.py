@@ -16,11 +16,17 @@ from essay_scoring.records.manifest import is_complete, require_intact
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.study_results import StudyStep
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.column_tasks import ColumnTask, column_tasks
+from essay_scoring.runs.column_tasks import (
+    COLUMNS,
+    ColumnTask,
+    column_tasks,
+    columns_step,
+    task_of,
+)
 from essay_scoring.runs.run import Run
 from essay_scoring.search.work import SearchPlace, open_search
 
-COLUMNS, TRIALS, END = "columns", "trials", "end"
+TRIALS, END = "trials", "end"
 
 
 def is_trials(step: str) -> bool:
@@ -60,17 +66,10 @@ class SearchSteps:
 
     def all(self) -> list[StudyStep]:
         """Return every step, with what is left of it. Nothing is computed or written."""
-        missing = tuple(at for at, task in enumerate(self._columns) if not task.is_done)
         done = self.is_complete
         workers = tuple(f"worker-{number}" for number in range(self.workers))
         return [
-            StudyStep(
-                name=COLUMNS,
-                after=(),
-                tasks=tuple(task.name for task in self._columns),
-                missing=() if done else missing,
-                is_done=done or not missing,
-            ),
+            columns_step(self._columns),
             StudyStep(
                 name=TRIALS,
                 after=(COLUMNS,),
@@ -85,12 +84,7 @@ class SearchSteps:
 
     def compute_columns(self, task: int | None) -> None:
         """Compute one task of the columns; InputError for one that there is not."""
-        if task is None or not 0 <= task < len(self._columns):
-            last = len(self._columns) - 1
-            raise InputError(
-                f"the step has no task {task}", where="--part", mend=f"name one of 0-{last}"
-            )
-        self._columns[task].do()
+        task_of(self._columns, task).do()
 
     @cached_property
     def _columns(self) -> list[ColumnTask]:

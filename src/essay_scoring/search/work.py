@@ -12,7 +12,6 @@ from essay_scoring.core.files import wait_lock
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.records import provenance
-from essay_scoring.records.config import config_values
 from essay_scoring.records.search import Outcome, SearchFolder
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.workspace import Workspace
@@ -128,13 +127,7 @@ def open_search(
 
 def _identity(search: Search, run: Run) -> dict[str, Any]:
     """Return all that changes the result of a search."""
-    settings = search.settings
-    return {
-        "search": settings.model_dump(mode="json", exclude={"config", "set", "guardrails"}),
-        "guardrails": settings.guardrails.model_dump(mode="json", exclude={"reference"}),
-        "allow_tail_regression": search.allow_tail_regression,
-        "base": config_values(search.base),
-        "reference": config_values(search.reference),
+    return search.asks | {
         "data": run.prepared.data_sha256,
         "splits": run.splits.sha256,
         "code": provenance.code_revision(),
