@@ -66,12 +66,26 @@ def test_a_checkout_that_is_not_installed_is_named_by_its_folder(
 
 def test_what_is_installed_says_which_extras_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {*installing._provided()} <= {*EXTRAS}
-
-    def nothing(name: str) -> None:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "metadata", nothing)
+    monkeypatch.setattr(metadata, "distributions", lambda name: iter(()))
     assert installing._provided() == []
+
+
+def test_what_a_build_left_beside_the_sources_is_no_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def described(folder: Path) -> Path:
+        info = folder / "essay_scoring.egg-info"
+        info.mkdir(parents=True)
+        text = "Metadata-Version: 2.1\nName: essay-scoring\nProvides-Extra: excel\n"
+        (info / "PKG-INFO").write_text(text)
+        return folder
+
+    sources, site = described(tmp_path / "src"), described(tmp_path / "site")
+    monkeypatch.setattr(installing, "_CHECKOUT", tmp_path)
+    monkeypatch.setattr(sys, "path", [str(sources)])
+    assert installing._provided() == []
+    monkeypatch.setattr(sys, "path", [str(sources), str(site)])
+    assert installing._provided() == ["excel"]
 
 
 def test_every_missing_package_names_an_extra_that_has_it() -> None:

@@ -33,10 +33,14 @@ def _required(extras: Sequence[str]) -> str:
 
 
 def _provided() -> list[str]:
-    """Return the extras that the installed program knows; none where it is not installed."""
+    """Return the extras that the installed program knows; none where it is not installed.
+
+    What a build left beside the sources of a checkout is no installation.
+    """
     from importlib import metadata
 
-    try:
-        return metadata.metadata(NAME).get_all("Provides-Extra") or []
-    except metadata.PackageNotFoundError:
-        return []
+    sources = _CHECKOUT / "src"
+    found = metadata.distributions(name=NAME)
+    installed = (one for one in found if Path(str(one.locate_file(""))).resolve() != sources)
+    program = next(installed, None)
+    return [] if program is None else program.metadata.get_all("Provides-Extra") or []
