@@ -22,7 +22,7 @@ from .made import context, made_essays, text_columns
 TRAIN, DEV, HELD_OUT = made_essays(90), made_essays(40, seed=1), made_essays(30, seed=2)
 
 
-def blend(weights: str = "equal", columns: tuple[str, str] = ("named", "embeddings")) -> Any:
+def blend(weights: str = "equal", columns: tuple[Any, Any] = ("named", "embeddings")) -> Any:
     members = [{"scorer": {"family": "ridge"}, "columns": kind} for kind in columns]
     return BlendSettings.model_validate({"weights": weights, "members": members})
 
@@ -42,8 +42,10 @@ def test_weights_err_least_are_not_negative_and_sum_to_one() -> None:
     np.testing.assert_allclose(convex_weights(predictions, np.array([-3.0, -3.0])), [1, 0])
 
 
-def test_a_blend_is_the_mean_of_its_parts_each_on_its_own_columns() -> None:
-    scorer = build_scorer(blend(), TrainingSettings(), context(columns=two_kinds))
+@pytest.mark.parametrize("second", ["embeddings", ("emb_0*",), ("emb_001", "*_000")])
+def test_a_blend_is_the_mean_of_its_parts_each_on_its_own_columns(second: Any) -> None:
+    chosen = blend(columns=("named", second))
+    scorer = build_scorer(chosen, TrainingSettings(), context(columns=two_kinds))
     report = scorer.fit(TRAIN, DEV)
     assert report.curve["weights"] == [0.5, 0.5]
 
@@ -58,6 +60,12 @@ def test_a_blend_is_the_mean_of_its_parts_each_on_its_own_columns() -> None:
 
     expected = (alone(0, 4) + alone(4, 6)) / 2
     np.testing.assert_allclose(scorer.predict(HELD_OUT.essays), expected, atol=1e-9)
+
+
+def test_a_part_that_names_no_column_says_so() -> None:
+    chosen = blend(columns=("all", ("emb_*",)))
+    with pytest.raises(InputError, match=r"no column is named 'emb_\*'"):
+        build_scorer(chosen, TrainingSettings(), context()).fit(TRAIN, DEV)
 
 
 def test_weights_of_dev_prefer_the_part_that_knows() -> None:

@@ -222,6 +222,9 @@ class _Work:
         if run.config.features.standardise_by_prompt and run.config.scorer.reads_columns:
             said = "The run standardises columns among the essays predicted together: no essay has "
             return AuditSection(name, title, f"{said}a score of its own to attack.")
+        if run.config.features.imported and run.config.scorer.reads_columns:
+            said = "The run reads imported columns, which stay as they are when a text is edited."
+            return AuditSection(name, title, said)
         sample = attacking.draw_sample(
             self.evidence.predictions, self.essays, self.attack_essays, self.seed
         )

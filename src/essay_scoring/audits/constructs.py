@@ -10,6 +10,7 @@ import numpy as np
 from essay_scoring.core.scale import IntArray
 
 EMBEDDINGS = "embeddings"
+MADE_ELSEWHERE = "made elsewhere"
 
 CONSTRUCTS: dict[str, tuple[str, ...]] = {
     "mechanics": (
@@ -42,20 +43,20 @@ CONSTRUCTS: dict[str, tuple[str, ...]] = {
     "structure": ("paragraph_count", "has_intro", "has_conclusion"),
     "length": ("word_count",),
     EMBEDDINGS: (),
+    MADE_ELSEWHERE: (),
 }
-"""Construct to its columns; the embeddings' are those named `emb_` and a number."""
+"""Construct to its columns; the embeddings' are those named `emb_` and a number, and what was made
+elsewhere has any other name."""
 
 _EMBEDDED = re.compile(r"emb_\d{3,}")
 _CONSTRUCT_OF = {column: name for name, columns in CONSTRUCTS.items() for column in columns}
 
 
 def construct_of(column: str) -> str:
-    """Return the construct of a feature column; raise ValueError for one that no construct has."""
+    """Return the construct of a feature column; an imported one has that of its name, if any."""
     if _EMBEDDED.fullmatch(column):
         return EMBEDDINGS
-    if column not in _CONSTRUCT_OF:
-        raise ValueError(f"column {column!r} belongs to no construct")
-    return _CONSTRUCT_OF[column]
+    return _CONSTRUCT_OF.get(column, MADE_ELSEWHERE)
 
 
 def positions_by_construct(columns: Sequence[str]) -> dict[str, IntArray]:

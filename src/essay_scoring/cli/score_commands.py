@@ -33,6 +33,7 @@ from essay_scoring.cli.progress_display import progress_display
 
 if TYPE_CHECKING:
     from essay_scoring.scoring.input_table import ColumnNames
+    from essay_scoring.scoring.model import TrainedModel
 
 STANDARD_INPUT = Path("-")
 
@@ -119,7 +120,15 @@ def score(
         str | None, typer.Option("--prompt", help="The prompt of all essays.", metavar="NAME")
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(help="A column that errors name rows by.")
+        str | None,
+        typer.Option(help="The column that names rows: in errors, and in imported columns."),
+    ] = None,
+    imported: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Imported columns of these essays, a table for each of the model's. Repeatable.",
+            show_default="the tables of training",
+        ),
     ] = None,
     encoding: EncodingOption = "auto",
     separator: SeparatorOption = "auto",
@@ -153,12 +162,16 @@ def score(
     columns = ColumnNames(text_column, prompt_column, id_column, prompt)
     _require_output(file, out)
     if out is None:
-        answer_lines(model, columns, cache_dir, keep_text=keep_text)
+        from essay_scoring.scoring.model import TrainedModel
+
+        loaded = TrainedModel(model, cache_dir, imported or ())
+        answer_lines(loaded, columns, keep_text=keep_text)
         return
     from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
     form = table_format(encoding, separator, decimal, quoting)
-    request = ScoreRequest(model, file, out, columns, form, keep_text)
+    tables = tuple(imported or ())
+    request = ScoreRequest(model, file, out, columns, form, keep_text, tables)
     count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())
     typer.echo(f"scored {count} essays: {out}")
 
@@ -173,12 +186,10 @@ def _require_output(file: Path, out: Path | None) -> None:
         raise InputError("no file to write is named", where="--out", mend="name a .csv or .parquet")
 
 
-def answer_lines(model: Path, columns: ColumnNames, cache: Path, *, keep_text: bool) -> None:
+def answer_lines(trained: TrainedModel, columns: ColumnNames, *, keep_text: bool) -> None:
     """Answer lines of standard input until it ends, each as soon as it is scored."""
-    from essay_scoring.scoring.model import TrainedModel
     from essay_scoring.scoring.score_stream import score_lines
 
-    trained = TrainedModel(model, cache)
     for answer in score_lines(trained, sys.stdin.buffer, columns, keep_text=keep_text):
         typer.echo(answer)
         sys.stdout.flush()

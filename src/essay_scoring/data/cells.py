@@ -19,7 +19,7 @@ from essay_scoring.core.text import has_controls, name_key, plain_name
 from essay_scoring.data.rows import shown
 from essay_scoring.data.tables import Table
 
-_MISSING = frozenset({"", "nan", "na", "null", "none"})
+MISSING = frozenset({"", "nan", "na", "null", "none"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 _MEANS, _FEW = 0.1, 3
 _MOST_LABELS, _SHARE_OF_REPEATS = 13, 4
@@ -174,7 +174,7 @@ def _numbers_of(
         at = place.get(name_key(cell))
         if at is not None:
             values[row] = scales.shared.labels[at]
-        elif cell.strip().lower() not in _MISSING:
+        elif cell.strip().lower() not in MISSING:
             what = f"{shown(cell.strip())} is none of the labels {', '.join(reading.labels)}"
             table.fault(row, what, "correct the score, or complete data.corpus.labels", column)
         elif required:
@@ -195,7 +195,7 @@ def number_cells(table: Table, column: str, *, required: bool = False) -> FloatA
     values = np.full(len(cells), np.nan)
     wrong = []
     for row, cell in enumerate(cells):
-        if cell.lower() not in _MISSING:
+        if cell.lower() not in MISSING:
             values[row] = _number(cell, comma=comma)
             if math.isnan(values[row]):
                 wrong.append(row)

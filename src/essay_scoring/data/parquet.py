@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,9 @@ def open_parquet(path: Path) -> Iterator[Any]:
 
 
 def cell_text(value: object) -> str:
-    """Return a cell as text: "" for nothing, whole numbers without a fraction."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+    """Return a cell as text: "" for nothing, whole numbers without a fraction; -0.0 is none."""
+    signed = isinstance(value, float) and math.copysign(1.0, value) < 0 and not value
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE and not signed:
         # Ids beside an empty cell become floats in a data frame.
         return str(int(value))
     return "" if value is None else str(value)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from essay_scoring.core.settings import Settings
+from essay_scoring.data.data_settings import TableFormat
 
 _LANGUAGE = (
     "essay_scoring.features.linguistic:LinguisticBlock",
@@ -21,6 +22,7 @@ FEATURE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "handcrafted": _LANGUAGE,
         "companions": _LANGUAGE,
         "embeddings": ("essay_scoring.features.embeddings:EmbeddingBlock",),
+        "imported": ("essay_scoring.features.imported:ImportedBlock",),
     }
 )
 """Feature set to the classes of the blocks that supply it, in the order of their columns."""
@@ -61,6 +63,22 @@ class EncoderSettings(Settings):
         return self
 
 
+class ImportedTable(TableFormat):
+    """A table of columns that were made elsewhere, one row an essay, found by the essay's `id`.
+
+    `path` is relative to the data folder; a run writes down the file's `sha256` and holds to it.
+    `columns` are those that are read (none named: all that are numbers or `labels`), `prefix` goes
+    before their names. `labels` names words in ascending order, which count 1, 2, ...
+    """
+
+    path: str
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    id: str = "record_id"
+    columns: tuple[str, ...] = ()
+    prefix: str = ""
+    labels: tuple[str, ...] = ()
+
+
 class FeatureSettings(Settings):
     """Which columns a scorer sees.
 
@@ -75,3 +93,12 @@ class FeatureSettings(Settings):
     encoder: EncoderSettings = EncoderSettings()
     standardise_by_prompt: bool = False
     prompt_texts: dict[str, str] = Field(default_factory=dict)
+    imported: tuple[ImportedTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _imports_what_it_asks_for(self) -> Self:
+        if ("imported" in self.sets) != bool(self.imported):
+            raise ValueError(
+                'the set "imported" and the tables [[features.imported]] go together: name both'
+            )
+        return self

@@ -15,6 +15,8 @@ from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.blocks import build_blocks
 from essay_scoring.features.feature_settings import FEATURE_SETS, FeatureSettings
+from essay_scoring.features.imported import NAME as IMPORTED
+from essay_scoring.features.imported import ImportedBlock
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
 from essay_scoring.features.store import FeatureStore
 
@@ -41,13 +43,14 @@ class FeatureTable:
         self.names = _chosen(settings, suppliers)
         needed = {id(suppliers[name]) for name in self.names}
         self._blocks = [block for block in blocks if id(block) in needed]
-        self._rows: dict[tuple[str, str], int] = {}
+        self._by_id = any(isinstance(block, ImportedBlock) for block in self._blocks)
+        self._rows: dict[tuple[str, str, str], int] = {}
         self._values: Matrix = np.zeros((0, len(self.names)), dtype=np.float32)
 
     @property
-    def blocks(self) -> tuple[FeatureBlock, ...]:
-        """The blocks that some column comes from."""
-        return tuple(self._blocks)
+    def stored_blocks(self) -> tuple[FeatureBlock, ...]:
+        """The blocks that some column comes from, less the tables that nothing is stored of."""
+        return tuple(block for block in self._blocks if not isinstance(block, ImportedBlock))
 
     @property
     def transductive(self) -> bool:
@@ -63,7 +66,7 @@ class FeatureTable:
 
     def knows(self, essays: Essays) -> bool:
         """Tell whether the columns of all these essays are in memory."""
-        return all(key in self._rows for key in zip(essays.texts, essays.prompts, strict=True))
+        return all(key in self._rows for key in self._keys(essays))
 
     def forget(self) -> None:
         """Leave no essay and no column in memory; the blocks, with their encoders, stay."""
@@ -73,10 +76,10 @@ class FeatureTable:
         """Compute or load the columns of a whole corpus once, to serve any part of it later."""
         if self.knows(essays):
             return
-        keys = list(zip(essays.texts, essays.prompts, strict=True))
+        keys = self._keys(essays)
         parts: dict[str, Matrix] = {}
         for block in self._blocks:
-            columns = self._store.columns(block, essays, self._progress)
+            columns = self._columns(block, essays)
             parts.update(zip(columns.names, columns.values.T, strict=True))
         first = len(self._values)
         fresh = np.stack([parts[name] for name in self.names], axis=1)
@@ -89,7 +92,7 @@ class FeatureTable:
         With `standardise_by_prompt` every column is then standardised within each prompt of this
         call: transductive, for it uses the other essays of the call, though never a score.
         """
-        keys = list(zip(essays.texts, essays.prompts, strict=True))
+        keys = self._keys(essays)
         unknown = [row for row, key in enumerate(keys) if key not in self._rows]
         if unknown:
             self.warm(essays.take(unknown))
@@ -97,6 +100,17 @@ class FeatureTable:
         if self.transductive:
             values = standardised_by_prompt(values, essays.prompts)
         return Columns(self.names, values)
+
+    def _columns(self, block: FeatureBlock, essays: Essays) -> Columns:
+        """Return a block's columns, through the store unless they are a table already."""
+        if isinstance(block, ImportedBlock):
+            return block.columns(essays)
+        return self._store.columns(block, essays, self._progress)
+
+    def _keys(self, essays: Essays) -> list[tuple[str, str, str]]:
+        """Return what tells rows apart: text and prompt, and the id where a table is read by it."""
+        ids = essays.ids if self._by_id else ("",) * len(essays)
+        return list(zip(ids, essays.texts, essays.prompts, strict=True))
 
 
 def standardised_by_prompt(values: Matrix, prompts: Sequence[str]) -> Matrix:
@@ -126,7 +140,10 @@ def _suppliers(blocks: Sequence[FeatureBlock]) -> dict[str, FeatureBlock]:
     for block in blocks:
         for name in block.column_names:
             if name in suppliers:
-                raise ValueError(f"both {suppliers[name].name} and {block.name} supply {name}")
+                both = f"both {suppliers[name].name} and {block.name} supply {name}"
+                if isinstance(block, ImportedBlock):
+                    raise InputError(both, where="features.imported", mend="give a table a prefix")
+                raise ValueError(both)
             suppliers[name] = block
     return suppliers
 
@@ -135,7 +152,8 @@ def _chosen(settings: FeatureSettings, suppliers: dict[str, FeatureBlock]) -> tu
     """Return the names of the sets, in order, less the dropped ones."""
     sets = {name: _set_of(name, block) for name, block in suppliers.items()}
     place = {name: at for at, name in enumerate((*HANDCRAFTED, *COMPANIONS))}
-    ordered = sorted(sets, key=lambda name: place.get(name, len(place)))
+    ours = place.keys() & {name for name, of_set in sets.items() if of_set != IMPORTED}
+    ordered = sorted(sets, key=lambda name: place[name] if name in ours else len(place))
     wanted = [group for group in FEATURE_SETS if group in settings.sets]
     offered = [name for group in wanted for name in ordered if sets[name] == group]
     for name in settings.drop:
@@ -156,4 +174,5 @@ def _chosen(settings: FeatureSettings, suppliers: dict[str, FeatureBlock]) -> tu
 
 def _set_of(column: str, block: FeatureBlock) -> str:
     """Return the set of a column: some of the linguistic ones stand beside the contract's."""
-    return "companions" if column in COMPANIONS else block.feature_set
+    ours = block.feature_set != IMPORTED
+    return "companions" if ours and column in COMPANIONS else block.feature_set

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -103,16 +104,32 @@ def convex_weights(predictions: FloatArray, targets: FloatArray) -> FloatArray:
     return weights / total if total > 0 else even
 
 
-def _only(source: ColumnSource, kind: Literal["named", "embeddings"]) -> ColumnSource:
-    """Return a source of the embedding columns of another, or of all but them."""
+def _only(source: ColumnSource, kind: str | Sequence[str]) -> ColumnSource:
+    """Return a source of some columns of another; InputError where a name is of none of them."""
 
     def columns(essays: Essays) -> Columns:
         whole = source(essays)
-        wanted = kind == "embeddings"
-        kept = [i for i, name in enumerate(whole.names) if name.startswith(PREFIX) == wanted]
+        wanted = _named(whole.names, kind)
+        kept = [at for at, name in enumerate(whole.names) if name in wanted]
         return Columns(tuple(whole.names[i] for i in kept), whole.values[:, kept])
 
     return columns
+
+
+def _named(names: Sequence[str], kind: str | Sequence[str]) -> set[str]:
+    """Return the names of a kind, or those that patterns name."""
+    if isinstance(kind, str):
+        wanted = kind == "embeddings"
+        return {name for name in names if name.startswith(PREFIX) == wanted}
+    matches = {pattern: fnmatch.filter(names, pattern) for pattern in kind}
+    for pattern, found in matches.items():
+        if not found:
+            raise InputError(
+                f"no column is named {pattern!r}",
+                where="scorer.members, columns",
+                mend="name a column that features.sets gives, * for any characters",
+            )
+    return {name for found in matches.values() for name in found}
 
 
 def _folder(folder: Path, number: int) -> Path:

@@ -195,11 +195,12 @@ SingleSettings = (
 class BlendMember(Settings):
     """A scorer of a blend, and which of the run's feature columns it sees.
 
-    `columns`: all of them, those that have a name of their own, or the embeddings.
+    `columns`: all of them, those that have a name of their own, the embeddings, or a list of names,
+    in which `*` stands for any characters.
     """
 
     scorer: Annotated[SingleSettings, Field(discriminator="family")]
-    columns: Literal["all", "named", "embeddings"] = "all"
+    columns: Literal["all", "named", "embeddings"] | tuple[str, ...] = "all"
 
 
 class BlendSettings(FamilySettings):

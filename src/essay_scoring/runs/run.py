@@ -16,6 +16,7 @@ from essay_scoring.data.preparation import PreparedData, prepare
 from essay_scoring.data.splits import Splits, read_splits
 from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
+from essay_scoring.features.imported import located, pinned
 from essay_scoring.features.precision import device_in_use, resolve
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
@@ -68,7 +69,7 @@ class Run:
         if asked[0] != asked[1]:
             return open_run(config, self.workspace, self.progress)
         _require_mapping(config)
-        return replace(self, config=config)
+        return replace(self, config=_pinned(config, self.workspace))
 
     @cached_property
     def columns(self) -> FeatureTable:
@@ -84,6 +85,7 @@ class Run:
 
     def _table(self, settings: FeatureSettings) -> FeatureTable:
         space = self.workspace
+        settings = located(settings, space.data)
         return FeatureTable(settings, FeatureStore(space.features), space.encoders, self.progress)
 
     def truncation_coverage(self) -> dict[str, float | int]:
@@ -95,7 +97,7 @@ class Run:
     @property
     def stored_blocks(self) -> tuple[FeatureBlock, ...]:
         """The blocks whose columns of the training essays the run reads from the feature store."""
-        columns = self.columns.blocks if self.needs_columns else ()
+        columns = self.columns.stored_blocks if self.needs_columns else ()
         return (*columns, self._coverage) if self.reads_encoder else columns
 
     @property
@@ -181,10 +183,17 @@ def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run
     score scale where each prompt has its own.
     """
     _require_mapping(config)
+    config = _pinned(config, workspace)
     prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
     _tell_of_prompt_texts(config, prepared)
     path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
     return Run(config, prepared, read_splits(path, prepared, config.scheme), workspace, progress)
+
+
+def _pinned(config: RunConfig, workspace: Workspace) -> RunConfig:
+    """Return the config with the hashes of its tables of columns, so that they name the run."""
+    features = pinned(config.features, workspace.data)
+    return config.model_copy(update={"features": features})
 
 
 def _tell_of_prompt_texts(config: RunConfig, prepared: PreparedData) -> None:

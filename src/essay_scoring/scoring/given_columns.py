@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from essay_scoring.core.contracts import Columns, ColumnSource, Matrix
+from essay_scoring.core.errors import ArgumentError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.feature_settings import FeatureSettings
@@ -37,7 +38,16 @@ class GivenColumns:
 
 
 def text_columns(settings: FeatureSettings, cache: Path | None) -> ColumnSource:
-    """Return what reads the columns of texts, each text once; None keeps them for this process."""
+    """Return what reads the columns of texts, each text once; None keeps them for this process.
+
+    Raises ArgumentError for imported columns, which are found by ids that texts do not have.
+    """
+    if settings.imported:
+        raise ArgumentError(
+            "texts have no ids, by which imported columns are found",
+            where="features",
+            mend="give the columns themselves as X, or use the command line",
+        )
     folder = _own_cache() if cache is None else cache
     space = Workspace(folder, folder, folder)
     return FeatureTable(settings, FeatureStore(space.features), space.encoders, Progress())

@@ -76,11 +76,12 @@ class InputTable(ReadFile):
         if self.prompt_column is not None:
             at = self._place(self.prompt_column)
             prompts = tuple(self.file.name(row.cells[at]) for row in rows)
-        return Essays(
-            tuple(f"row {row.number}" for row in rows),
-            tuple(row.cells[text] for row in rows),
-            prompts,
-        )
+        return Essays(tuple(map(self._id, rows)), tuple(row.cells[text] for row in rows), prompts)
+
+    def _id(self, row: Row) -> str:
+        if self.columns.id is None:
+            return f"row {row.number}"
+        return self.file.name(row.cells[self._place(self.columns.id)])
 
     def _place(self, name: str) -> int:
         return self.names.index(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,17 @@ from essay_scoring.core.record import read_record
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.text import name_key
 from essay_scoring.core.worker_pool import in_this_process
+from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.features.imported import TABLES
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.mapping import apply_cutpoints
 from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
+from essay_scoring.records.run_records import BlockIdentity
 from essay_scoring.scoring.conformal import PredictionInterval
 from essay_scoring.scoring.flags import FLAGS, Flags, read_flags
 from essay_scoring.scoring.fresh_columns import FreshColumns
+from essay_scoring.scoring.scored_tables import scoring_features
 from essay_scoring.scoring.single_essay import Reader, load_fresh, on_one_thread
 from essay_scoring.scoring.verified_folder import require_safe
 
@@ -58,11 +62,14 @@ class Scored:
 class TrainedModel:
     """A scorer that was fitted on all training essays, with all that its scores need."""
 
-    def __init__(self, folder: Path, cache: Path = Path("cache")) -> None:
+    def __init__(
+        self, folder: Path, cache: Path = Path("cache"), tables: Sequence[Path] = ()
+    ) -> None:
         """Load a model folder; InputError, in one line, for one that is not as it was written.
 
         `cache`/encoders holds fetched encoders; where there is the folder `cache`, the columns of
-        essays that are scored are kept below it, by hashes of their texts.
+        essays that are scored are kept below it, by hashes of their texts. `tables` hold the
+        imported columns of essays that those of training lack.
         """
         require_safe(folder)
         self.folder = folder
@@ -73,10 +80,12 @@ class TrainedModel:
         known = (*self.flags.facts.prompts, *self.record.scales.by_prompt)
         self._prompts = {name_key(name): name for name in known}
         _check_cutpoints(self.record, folder)
-        context = scoring_context(self.config, self.record.scales, cache)
+        trained = read_record(ModelProvenance, folder / PROVENANCE).features
+        features = scoring_features(folder, self.config, trained, tables)
+        context = scoring_context(self.config, features, self.record.scales, cache)
         self._columns = context.columns if isinstance(context.columns, FreshColumns) else None
         if self._columns is not None:
-            _check_columns(folder, self._columns.identities())
+            _check_columns(folder, trained, self._columns.identities())
         with on_one_thread(with_torch=self.config.scorer.encoder is not None):
             self._reader = Reader(load_fresh(folder / SCORER, context), context)
 
@@ -113,11 +122,13 @@ class TrainedModel:
         return Scored(score, shown, low, high, self.flags.of(text, prompt, vectors))
 
 
-def scoring_context(config: RunConfig, scales: ScoreScales, cache: Path) -> ScorerContext:
+def scoring_context(
+    config: RunConfig, features: FeatureSettings, scales: ScoreScales, cache: Path
+) -> ScorerContext:
     """Return what a saved scorer is given to score essays that are seen once."""
     columns: ColumnSource = _no_columns
     if config.scorer.reads_columns:
-        columns = FreshColumns(config.features, cache)
+        columns = FreshColumns(features, cache)
     return ScorerContext(scales, columns, config.seed, threads=1, cache=cache)
 
 
@@ -138,14 +149,14 @@ def _check_cutpoints(record: ModelRecord, folder: Path) -> None:
         )
 
 
-def _check_columns(folder: Path, now: Mapping[str, Any]) -> None:
+def _check_columns(folder: Path, then: Mapping[str, BlockIdentity], now: Mapping[str, Any]) -> None:
     """Raise InputError if a block makes other columns than in training; warn of other packages."""
-    then = read_record(ModelProvenance, folder / PROVENANCE).features
     if then.keys() != now.keys():
         raise _other_columns(folder, "the blocks of feature columns")
     for block, told in then.items():
         was, is_now = told.identity, now[block]["identity"]
-        odd = [key for key in sorted({*was, *is_now}) if was.get(key) != is_now.get(key)]
+        keys = sorted({*was, *is_now} - {TABLES})
+        odd = [key for key in keys if was.get(key) != is_now.get(key)]
         if not odd:
             continue
         if set(odd) - _MACHINE_KEYS:

@@ -19,8 +19,9 @@ from essay_scoring.core.text import name_key
 from essay_scoring.data.data_settings import TableFormat
 from essay_scoring.data.prompt_names import listed, near_names
 from essay_scoring.data.rows import AUTO
+from essay_scoring.records.config import load_run_config
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
-from essay_scoring.records.model_records import MODEL, ModelRecord
+from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.records.provenance import code_revision
 from essay_scoring.scoring.flags import read_facts
 from essay_scoring.scoring.input_table import (
@@ -29,9 +30,10 @@ from essay_scoring.scoring.input_table import (
     InputTable,
     open_input,
 )
-from essay_scoring.scoring.model import COLUMNS
+from essay_scoring.scoring.model import COLUMNS, CONFIG, PROVENANCE
 from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
-from essay_scoring.scoring.scoring_pool import TablePart, score_parts
+from essay_scoring.scoring.scored_tables import require_covered, scoring_features
+from essay_scoring.scoring.scoring_pool import LoadedModel, TablePart, score_parts
 from essay_scoring.scoring.verified_folder import require_safe
 
 _MOST_PROMPTS = 200
@@ -48,7 +50,8 @@ _FEW_ROWS = 2 * PART_ROWS
 class ScoreRequest:
     """Which model scores which file into which, and how the file is read.
 
-    The essays' own column is left out of the output unless `keep_text`.
+    The essays' own column is left out of the output unless `keep_text`. `tables` hold the imported
+    columns of essays that the model's own tables lack.
     """
 
     model: Path
@@ -57,6 +60,7 @@ class ScoreRequest:
     columns: ColumnNames = DEFAULT_COLUMNS
     form: TableFormat = AUTO
     keep_text: bool = False
+    tables: tuple[Path, ...] = ()
 
 
 def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, workers: int) -> int:
@@ -71,6 +75,7 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
     record = read_record(ModelRecord, request.model / MODEL)
     table = open_input(request.file, request.columns, record.scales, request.form)
     _check_output(request, table)
+    _check_tables(request, table)
     _tell_near_prompts(table, read_facts(request.model).prompts)
     work = request.out.with_name(f".{request.out.name}.parts")
     with try_lock(work / LOCK) as mine:
@@ -82,7 +87,8 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
         with progress.stage("scoring", table.n_rows) as advance:
             missing = _missing(table, work, advance)
             processes = 0 if table.n_rows <= _FEW_ROWS else workers
-            for part, scores in score_parts(request.model, cache, processes, missing):
+            loaded = LoadedModel(request.model, cache, request.tables)
+            for part, scores in score_parts(loaded, processes, missing):
                 lines = (",".join(scored.cells()) for scored in scores)
                 write_text(_path(work, part.number), "".join(f"{line}\n" for line in lines))
                 advance(len(part.rows))
@@ -116,6 +122,13 @@ def _check_output(request: ScoreRequest, table: InputTable) -> None:
         )
 
 
+def _check_tables(request: ScoreRequest, table: InputTable) -> None:
+    config = load_run_config(request.model / CONFIG)
+    trained = read_record(ModelProvenance, request.model / PROVENANCE).features
+    features = scoring_features(request.model, config, trained, request.tables)
+    require_covered(config, features, table)
+
+
 def _tell_near_prompts(table: InputTable, known: Sequence[str]) -> None:
     """Warn of prompts whose names may be those of training with a typing error."""
     keys = set(map(name_key, known))
@@ -145,6 +158,8 @@ def _identity(request: ScoreRequest, table: InputTable) -> str:
             "model": file_sha256(request.model / MANIFEST),
             "table": table.file.sha256,
             "columns": [table.columns.text, table.prompt_column, table.columns.same_prompt],
+            "id": table.columns.id,
+            "imported": [file_sha256(path) for path in request.tables],
             "layout": dataclasses.asdict(table.file.layout),
             "rows": PART_ROWS,
             "code": code_revision(),

@@ -83,7 +83,9 @@ def _essay(
     text, prompt = _string(given, columns.text), columns.same_prompt or ""
     if prompt_key is not None and (known is not None or prompt_key in given):
         prompt = _string(given, prompt_key)
-    essay = Essays((f"line {number}",), (text,), (plain_name(prompt),))
+    named = None if columns.id is None else given.get(columns.id)
+    essay_id = plain_name(str(named)) if isinstance(named, str | int) else f"line {number}"
+    essay = Essays((essay_id,), (text,), (plain_name(prompt),))
     found = essay_fault(essay, columns.text, prompt_key if prompt_key in given else None, known)
     if found is not None:
         _, fault = found

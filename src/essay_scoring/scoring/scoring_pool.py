@@ -20,6 +20,15 @@ word it meets, and a new process starts with none."""
 
 
 @dataclass(frozen=True)
+class LoadedModel:
+    """What each process loads: a model, the cache, other tables of imported columns if any."""
+
+    folder: Path
+    cache: Path
+    tables: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class TablePart:
     """Some rows of a table, and their essays."""
 
@@ -29,7 +38,7 @@ class TablePart:
 
 
 def score_parts(
-    model: Path, cache: Path, workers: int, parts: Iterator[TablePart]
+    loaded: LoadedModel, workers: int, parts: Iterator[TablePart]
 ) -> Iterator[tuple[TablePart, list[Scored]]]:
     """Yield every part with the scores of its essays, in order.
 
@@ -37,21 +46,21 @@ def score_parts(
     is this process, which saves the start of another for a few parts.
     """
     if workers == 0:
-        yield from ((part, _score(model, cache, part.essays)) for part in parts)
+        yield from ((part, _score(loaded, part.essays)) for part in parts)
         return
     mend = "free memory, each worker takes about 1.5 GB, or score with --workers 1; the same "
     pool = WorkerPool(lambda: workers, f"{mend}command goes on from what is done", _RENEWED_AFTER)
     with closing(pool):
         taken, sent = itertools.tee(parts)
-        score = functools.partial(_score, model, cache)
+        score = functools.partial(_score, loaded)
         yield from zip(taken, pool.results(score, (part.essays for part in sent)), strict=True)
 
 
-def _score(model: Path, cache: Path, essays: Essays) -> list[Scored]:
-    return _loaded(model, cache).score(essays)
+def _score(loaded: LoadedModel, essays: Essays) -> list[Scored]:
+    return _model(loaded).score(essays)
 
 
 @functools.cache
-def _loaded(model: Path, cache: Path) -> TrainedModel:
+def _model(loaded: LoadedModel) -> TrainedModel:
     """Load the model once a process."""
-    return TrainedModel(model, cache)
+    return TrainedModel(loaded.folder, loaded.cache, loaded.tables)

@@ -68,7 +68,7 @@ def train_model(
         session.remember(workspace.data)
         session.stage("predictions of held-out prompts")
         cv = run_cv(run, report=report, resume=resume)
-        write_json(folder / CONFIG, config_values(config))
+        write_json(folder / CONFIG, config_values(run.config))
         made_of = dict(provenance_of(run)) | _comes_from(cv)
         write_record(folder / PROVENANCE, ModelProvenance.model_validate(made_of))
         session.stage("training on all training essays")
