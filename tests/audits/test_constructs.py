@@ -13,13 +13,14 @@ from essay_scoring.audits.constructs import (
     positions_by_construct,
 )
 from essay_scoring.features.blocks import build_blocks
-from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.features.feature_settings import FEATURE_SETS, FeatureSettings
 from essay_scoring.features.linguistic import COMPANIONS, HANDCRAFTED
 
 
 def real_columns(folder: Path) -> list[str]:
-    """Return every column of the blocks of every feature set, encoder and all."""
-    settings = FeatureSettings(sets=("handcrafted", "companions", "embeddings"))
+    """Return every column of the blocks of every feature set made here, encoder and all."""
+    sets = tuple(name for name in FEATURE_SETS if name != "imported")
+    settings = FeatureSettings(sets=sets)
     return [name for block in build_blocks(settings, folder) for name in block.column_names]
 
 

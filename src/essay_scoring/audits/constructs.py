@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from essay_scoring.core.scale import IntArray
+from essay_scoring.features.surprisal import SURPRISAL
 
 EMBEDDINGS = "embeddings"
 MADE_ELSEWHERE = "made elsewhere"
@@ -42,6 +43,7 @@ CONSTRUCTS: dict[str, tuple[str, ...]] = {
     "relevance": ("prompt_similarity", "intro_prompt_sim", "min_para_relevance"),
     "structure": ("paragraph_count", "has_intro", "has_conclusion"),
     "length": ("word_count",),
+    "predictability": SURPRISAL,
     EMBEDDINGS: (),
     MADE_ELSEWHERE: (),
 }

@@ -32,10 +32,12 @@ def list_all(cache_dir: CacheFolder = CACHE) -> None:
 
 @app.command(cls=PlainCommand)
 def fetch(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
-    """Bring an encoder into CACHE/encoders/ and check its hash."""
+    """Show an encoder's licence, bring it into CACHE/encoders/ and check its hash."""
     from essay_scoring.cli.progress_display import progress_display
-    from essay_scoring.features.encoders import fetch_encoder
+    from essay_scoring.features.encoders import REGISTRY, fetch_encoder
 
+    if name in REGISTRY:
+        typer.echo(f"licence: {REGISTRY[name].licence}")
     typer.echo(f"encoder: {fetch_encoder(name, cache_dir / 'encoders', progress_display())}")
 
 

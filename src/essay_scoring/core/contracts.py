@@ -9,13 +9,15 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import FloatArray, IntArray
 
 Matrix = npt.NDArray[np.float32]
+
+JsonObject = dict[str, JsonValue]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class FeatureBlock(Protocol):
         """Whether a row also depends on the name of the essay's prompt."""
 
     @property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """All that changes a value: version, settings, package versions, encoder hash."""
 
     @property

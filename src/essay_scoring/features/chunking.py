@@ -11,11 +11,12 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from essay_scoring.core.contracts import JsonObject
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.text import text_sha256
 from essay_scoring.features.encoder_loading import encoder_files
 from essay_scoring.features.encoders import EncoderFolder
-from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings, ReadingSettings
 from essay_scoring.features.plain_tokenizer import plain_tokenizer
 from essay_scoring.features.tensor_store import TensorStore
 
@@ -80,17 +81,18 @@ def tokenise(
     return [made[text_sha256(text)] for text in texts]
 
 
-def chunk_lengths(settings: EncoderSettings) -> ChunkLengths:
+def chunk_lengths(settings: ReadingSettings) -> ChunkLengths:
     """Return how long chunks are and how many tokens they share, as `chunk_texts` takes them."""
     return ChunkLengths(max_length=settings.max_length, overlap=settings.overlap)
 
 
-def tokens_identity(encoder: EncoderFolder, settings: EncoderSettings) -> dict[str, object]:
+def tokens_identity(encoder: EncoderFolder, settings: EncoderSettings) -> JsonObject:
     """Return all but the text that changes an essay's chunks."""
     return {
         "version": 2,
         "definition_sha256": encoder.definition_sha256,
-        **chunk_lengths(settings),
+        "max_length": settings.max_length,
+        "overlap": settings.overlap,
         "transformers": version("transformers"),
         "tokenizers": version("tokenizers"),
     }

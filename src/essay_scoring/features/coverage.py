@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns
+from essay_scoring.core.contracts import Columns, JsonObject
 from essay_scoring.core.essays import Essays
 from essay_scoring.features.chunking import chunk_lengths, chunk_texts, load_tokenizer
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
@@ -26,12 +26,13 @@ class CoverageBlock:
         self._settings, self._cache = settings, cache
 
     @cached_property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """All that changes a value: the tokenizer's files and the chunks' lengths."""
         return {
             "version": 1,
             "definition_sha256": self._folder.definition_sha256,
-            **chunk_lengths(self._settings),
+            "max_length": self._settings.max_length,
+            "overlap": self._settings.overlap,
         }
 
     def columns(self, essays: Essays) -> Columns:

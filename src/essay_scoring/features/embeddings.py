@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.contracts import Columns, JsonObject, Matrix
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
@@ -37,7 +37,7 @@ class EmbeddingBlock:
         self._mix = settings.mix
 
     @cached_property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """All that changes a value: encoder hashes, how it is read, mix, package versions."""
         return {"version": 2, "mix": self._mix} | self.encoder.identity()
 

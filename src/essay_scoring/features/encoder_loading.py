@@ -27,17 +27,23 @@ def encoder_files(folder: Path) -> Iterator[None]:
 
 
 def load_model(
-    folder: Path, dtype: str, *, attention: str | None = None, dropout: float | None = None
+    folder: Path,
+    dtype: str,
+    *,
+    attention: str | None = None,
+    dropout: float | None = None,
+    predicts: bool = False,
 ) -> Any:
     """Return the encoder of a folder in `dtype` ("float32"), in evaluation mode, on the CPU.
 
-    `attention` names a kernel and `dropout` replaces every rate of dropout. Raises InputError if
+    `attention` names a kernel and `dropout` replaces every rate of dropout; with `predicts` it is
+    a causal language model, with the head that predicts the next token. Raises InputError if
     transformers cannot load it without remote code or pickles, or if weights of it are missing (a
     sentence pooler's aside).
     """
     try:
         import torch
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
     except ImportError as error:
         raise MissingExtraError(error.name or "torch", "transformer") from None
     try:
@@ -47,7 +53,8 @@ def load_model(
             )
             if dropout is not None:
                 _set_dropout(config, dropout)
-            model, loading = AutoModel.from_pretrained(
+            kind: Any = AutoModelForCausalLM if predicts else AutoModel
+            model, loading = kind.from_pretrained(
                 folder,
                 config=config,
                 local_files_only=True,

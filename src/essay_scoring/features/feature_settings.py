@@ -22,6 +22,7 @@ FEATURE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "handcrafted": _LANGUAGE,
         "companions": _LANGUAGE,
         "embeddings": ("essay_scoring.features.embeddings:EmbeddingBlock",),
+        "surprisal": ("essay_scoring.features.surprisal:SurprisalBlock",),
         "imported": ("essay_scoring.features.imported:ImportedBlock",),
     }
 )
@@ -39,19 +40,16 @@ FeatureSet = Annotated[
 ]
 
 
-class EncoderSettings(Settings):
-    """A frozen encoder and where it is read.
+class ReadingSettings(Settings):
+    """A model that reads essays, and how.
 
     `name` is a registry name, a local folder or a name on the model hub; the last two need
-    `sha256`, that of their model.safetensors. `layers` counts from 1 (0 is the word embeddings);
-    several layers are averaged or put side by side. Essays longer than `max_length` tokens are
-    read in chunks that share `overlap` tokens.
+    `sha256`, that of their model.safetensors. Essays longer than `max_length` tokens are read in
+    chunks that share `overlap` tokens.
     """
 
-    name: str = "all-MiniLM-L6-v2"
+    name: str
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    layers: tuple[int, ...] = Field(default=(3,), min_length=1)
-    mix: Literal["mean", "concat"] = "mean"
     max_length: int = Field(default=512, ge=16)
     overlap: int = Field(default=128, ge=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -61,6 +59,26 @@ class EncoderSettings(Settings):
         if self.overlap * 2 > self.max_length:
             raise ValueError("overlap must be at most half of max_length")
         return self
+
+
+class EncoderSettings(ReadingSettings):
+    """A frozen encoder and where it is read.
+
+    `layers` counts from 1 (0 is the word embeddings); several layers are averaged or put side by
+    side. The rest is as `ReadingSettings` say.
+    """
+
+    name: str = "all-MiniLM-L6-v2"
+    layers: tuple[int, ...] = Field(default=(3,), min_length=1)
+    mix: Literal["mean", "concat"] = "mean"
+
+
+class LanguageModelSettings(ReadingSettings):
+    """A causal language model, whose surprise at each token becomes columns."""
+
+    name: str = "SmolLM2-135M-Instruct"
+    max_length: int = Field(default=2048, ge=16)
+    overlap: int = Field(default=512, ge=0)
 
 
 class ImportedTable(TableFormat):
@@ -82,6 +100,7 @@ class ImportedTable(TableFormat):
 class FeatureSettings(Settings):
     """Which columns a scorer sees.
 
+    `encoder` reads for the set `embeddings`, `language_model` for the set `surprisal`.
     `standardise_by_prompt` is transductive: it subtracts each prompt's mean and divides by its
     deviation over the essays predicted together, so it uses the unlabelled held-out essays.
     `prompt_texts` is what each prompt asked, by its name: relevance is measured against that, and
@@ -91,6 +110,7 @@ class FeatureSettings(Settings):
     sets: tuple[FeatureSet, ...] = Field(default=("handcrafted", "embeddings"), min_length=1)
     drop: tuple[str, ...] = ()
     encoder: EncoderSettings = EncoderSettings()
+    language_model: LanguageModelSettings = LanguageModelSettings()
     standardise_by_prompt: bool = False
     prompt_texts: dict[str, str] = Field(default_factory=dict)
     imported: tuple[ImportedTable, ...] = ()
@@ -102,3 +122,10 @@ class FeatureSettings(Settings):
                 'the set "imported" and the tables [[features.imported]] go together: name both'
             )
         return self
+
+    @property
+    def precision(self) -> Literal["auto", "fp32", "bf16"] | None:
+        """In which numbers a model is asked to read for these columns; None where none reads."""
+        if "embeddings" in self.sets:
+            return self.encoder.precision
+        return self.language_model.precision if "surprisal" in self.sets else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from essay_scoring.core.contracts import JsonObject
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import IntArray
@@ -88,13 +89,14 @@ class FrozenEncoder:
             )
         return depth, width
 
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """Return all but the text that changes a value; loads nothing."""
         return {
             "encoder_sha256": self._folder.sha256,
             "definition_sha256": self._folder.definition_sha256,
             "layers": list(self.settings.layers),
-            **chunk_lengths(self.settings),
+            "max_length": self.settings.max_length,
+            "overlap": self.settings.overlap,
             "sentences": self._sentences,
             "precision": resolve(self.settings.precision, device_in_use()),
             "device": device_in_use(),

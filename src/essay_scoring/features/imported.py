@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.contracts import Columns, JsonObject, Matrix
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import file_sha256
@@ -51,7 +51,7 @@ class ImportedBlock:
         _require_apart(self.column_names, tables[-1].path)
 
     @property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """All that changes a value: the bytes of the tables, and how they are read."""
         return {
             "version": 1,

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.contracts import Columns, JsonObject, Matrix
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.installing import install_line
@@ -88,14 +88,14 @@ class LanguageErrorsBlock:
         return cls()
 
     @property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """Return what changes a value; raise MissingExtraError without the checker."""
         _require_checker()
         return {
             "version": VERSION,
             "packages": {package: version(package) for package in _PACKAGES},
             "kinds": dict(KIND_OF_CATEGORY),
-            "ignored_rules": sorted(IGNORED_RULES),
+            "ignored_rules": [*sorted(IGNORED_RULES)],
         }
 
     def columns(self, essays: Essays) -> Columns:

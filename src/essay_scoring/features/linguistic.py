@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.contracts import Columns, JsonObject, Matrix
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.worker_pool import map_parts, worker_count
 from essay_scoring.features import cohesion, diversity, structure, surface, syntax
@@ -113,7 +113,7 @@ class LinguisticBlock:
         return cls()
 
     @property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """Return what changes a value; raise MissingExtraError without spaCy."""
         require_spacy()
         return {

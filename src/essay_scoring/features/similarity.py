@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, Matrix
+from essay_scoring.core.contracts import Columns, JsonObject, Matrix
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
@@ -20,6 +19,7 @@ from essay_scoring.core.text import name_key, plain_text
 from essay_scoring.features.encoders import EMBEDDED
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.frozen_encoder import FrozenEncoder
+from essay_scoring.features.sentences import sentences_by_paragraph
 
 SIMILARITY = (
     "sent_similarity_variance",
@@ -30,25 +30,6 @@ SIMILARITY = (
 
 _LAST_LAYER = 6
 """Of the embedded encoder: the one that it was trained to be read at."""
-
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"'\u201d\u2019)\]])\s+")
-_PARAGRAPH_END = re.compile(r"[\n\r\u2028\u2029]+")
-
-
-def sentences_by_paragraph(text: str) -> list[list[str]]:
-    """Return the sentences of each paragraph, leaving out what holds no letter or digit.
-
-    Paragraphs end at line ends; sentences also after `.`, `!` or `?`, with or without a closing
-    quote or bracket, before white space. Abbreviations end a sentence too: that costs little here,
-    and unlike a parser's sentences these do not change with a model's version.
-    """
-    paragraphs = []
-    for paragraph in _PARAGRAPH_END.split(text):
-        pieces = (" ".join(piece.split()) for piece in _SENTENCE_END.split(paragraph))
-        sentences = [piece for piece in pieces if any(map(str.isalnum, piece))]
-        if sentences:
-            paragraphs.append(sentences)
-    return paragraphs
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +79,7 @@ class SimilarityBlock:
         self._encoder = FrozenEncoder(settings, cache, sentences=True)
 
     @cached_property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> JsonObject:
         """All that changes a value; the encoder's hash tells which one measured similarity."""
         asked = {"prompt_texts": fingerprint(self._asked)} if self._asked else {}
         return {"version": 2} | asked | self._encoder.identity()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, FeatureBlock, Matrix
+from essay_scoring.core.contracts import Columns, FeatureBlock, JsonObject, Matrix
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
@@ -57,7 +57,7 @@ class FeatureTable:
         """Whether a row also depends on the unlabelled essays of its prompt in the same call."""
         return self._settings.standardise_by_prompt
 
-    def identities(self) -> dict[str, object]:
+    def identities(self) -> JsonObject:
         """Return, for provenance, each block in use: the fingerprint of its identity, and that."""
         return {
             block.name: {"fingerprint": fingerprint(block.identity), "identity": block.identity}

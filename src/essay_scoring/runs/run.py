@@ -138,9 +138,8 @@ class Run:
     def origin(self, settings: ScorerSettings) -> Origin:
         """Return what this run's fits of a scorer with these settings come from, here and now."""
         environment = provenance.environment(*device())
-        reads = settings.reads_columns and "embeddings" in self.config.features.sets
-        encoder = self.config.features.encoder
-        precision = resolve(encoder.precision, device_in_use()) if reads else None
+        asked = self.config.features.precision if settings.reads_columns else None
+        precision = None if asked is None else resolve(asked, device_in_use())
         return Origin(self.identity, settings, environment, precision)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from essay_scoring.core.contracts import Columns, FeatureBlock
+from essay_scoring.core.contracts import Columns, FeatureBlock, JsonObject
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.progress import Progress
 from essay_scoring.features.feature_settings import FeatureSettings
@@ -25,7 +25,7 @@ class FreshColumns:
         store = FeatureStore(space.features) if cache.is_dir() else _NoStore(space.features)
         self._table = FeatureTable(settings, store, space.encoders, Progress())
 
-    def identities(self) -> dict[str, object]:
+    def identities(self) -> JsonObject:
         """Return each block in use with its identity, as a run's provenance records it."""
         return self._table.identities()
 
