@@ -1,10 +1,10 @@
-"""Commands that hand a finished run to other programs: rsmtool, mlflow, tensorboard, adapter."""
+"""Commands that hand a finished run on: columns, rsmtool, mlflow, tensorboard, adapter."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,12 @@ from essay_scoring.cli.expected import expects
 from essay_scoring.cli.help_pages import GroupedCommands, PlainCommand
 from essay_scoring.cli.options import CACHE, RUNS, CacheFolder, DataFolder
 
+if TYPE_CHECKING:
+    from essay_scoring.records.workspace import Workspace
+
 app = typer.Typer(
     cls=GroupedCommands,
-    help="Finished runs for other programs: rsmtool, mlflow, tensorboard, adapter; and schemas.",
+    help="Finished runs for others: columns, rsmtool, mlflow, tensorboard, adapter; and schemas.",
     no_args_is_help=True,
 )
 
@@ -27,6 +30,27 @@ class SystemScore(StrEnum):
 
     RAW = "raw"
     FINAL = "final"
+
+
+@app.command(cls=PlainCommand)
+def columns(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table to write: .parquet or .csv.")],
+    cache_dir: CacheFolder = CACHE,
+    data_dir: DataFolder = None,
+) -> None:
+    """Write a run's feature columns without text, to fit its scorers again on any processor.
+
+    Writes OUT (id, prompt, fold and score of each essay, then its columns, float32 to the last
+    bit), NAME.json (what they come from, with hashes) and NAME.config.json, the run on this table
+    alone: essay-scoring cv NAME.config.json predicts the same.
+    """
+    from essay_scoring.audits.columns_export import export_columns
+    from essay_scoring.cli.progress_display import progress_display
+
+    space = _space_of(run, cache_dir, data_dir)
+    for path in export_columns(run, out, space, progress_display()):
+        typer.echo(str(path))
 
 
 @app.command(cls=PlainCommand)
@@ -122,11 +146,15 @@ def schemas(out: OutFolder) -> None:
 def _second_scores(run: Path, cache: Path, data: Path | None) -> dict[str, float]:
     """Return the second rater's scores of a run's essays by id, NaN where there is none."""
     from essay_scoring.audits.audited_run import open_finished
-    from essay_scoring.cli.options import run_workspace, workspace
     from essay_scoring.cli.progress_display import progress_display
 
-    space = run_workspace(run, workspace(RUNS, cache, data), data)
-    opened = open_finished(run, space, progress_display())
+    opened = open_finished(run, _space_of(run, cache, data), progress_display())
     train = opened.run.prepared.train
     scores = [] if train.second_scores is None else train.second_scores.tolist()
     return dict(zip(train.essays.ids, scores, strict=False))
+
+
+def _space_of(run: Path, cache: Path, data: Path | None) -> Workspace:
+    from essay_scoring.cli.options import run_workspace, workspace
+
+    return run_workspace(run, workspace(RUNS, cache, data), data)

@@ -11,6 +11,7 @@ from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
 from essay_scoring.records.audit_record import AuditRecord, ExplainRecord
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.exported import ExportedColumns
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
 from essay_scoring.records.listed import FolderNotes, Listing
@@ -49,6 +50,7 @@ SCHEMAS = (
     Schema("listing", "runs --json", Listing),
     Schema("audit", "audit.json", AuditRecord),
     Schema("explain", "explain.json", ExplainRecord),
+    Schema("exported_columns", "export columns --out", ExportedColumns),
     Schema("comparison", "compare-cv-runs --out", CandidatesRecord),
     Schema("judgement", "judge --out", JudgementRecord),
     Schema("power", "power.json", PowerRecord),

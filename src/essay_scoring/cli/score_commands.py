@@ -33,7 +33,7 @@ from essay_scoring.cli.progress_display import progress_display
 
 if TYPE_CHECKING:
     from essay_scoring.scoring.input_table import ColumnNames
-    from essay_scoring.scoring.model import TrainedModel
+    from essay_scoring.scoring.scoring_pool import LoadedModel
 
 STANDARD_INPUT = Path("-")
 
@@ -45,6 +45,15 @@ EssayTable = Annotated[
     Path,
     typer.Argument(
         callback=expects("table"), help="A table, one row per essay; - for standard input."
+    ),
+]
+
+ImportedTables = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--imported",
+        help="Imported columns of these essays, a table for each of the model's. Repeatable.",
+        show_default="the tables of training",
     ),
 ]
 
@@ -120,16 +129,9 @@ def score(
         str | None, typer.Option("--prompt", help="The prompt of all essays.", metavar="NAME")
     ] = None,
     id_column: Annotated[
-        str | None,
-        typer.Option(help="The column that names rows: in errors, and in imported columns."),
+        str | None, typer.Option(help="The column that names rows, in errors and --imported.")
     ] = None,
-    imported: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Imported columns of these essays, a table for each of the model's. Repeatable.",
-            show_default="the tables of training",
-        ),
-    ] = None,
+    imported: ImportedTables = None,
     encoding: EncodingOption = "auto",
     separator: SeparatorOption = "auto",
     decimal: DecimalOption = "auto",
@@ -158,20 +160,19 @@ def score(
     """
     from essay_scoring.core.worker_pool import worker_count
     from essay_scoring.scoring.input_table import ColumnNames
+    from essay_scoring.scoring.scoring_pool import LoadedModel
 
     columns = ColumnNames(text_column, prompt_column, id_column, prompt)
     _require_output(file, out)
     if out is None:
-        from essay_scoring.scoring.model import TrainedModel
-
-        loaded = TrainedModel(model, cache_dir, imported or ())
+        loaded = LoadedModel(model, cache_dir, tuple(imported or ()))
         answer_lines(loaded, columns, keep_text=keep_text)
         return
     from essay_scoring.scoring.score_file import ScoreRequest, score_file
 
     form = table_format(encoding, separator, decimal, quoting)
-    tables = tuple(imported or ())
-    request = ScoreRequest(model, file, out, columns, form, keep_text, tables)
+    read = (columns, form, keep_text, tuple(imported or ()))
+    request = ScoreRequest(model, file, out, *read)
     count = score_file(request, cache_dir, progress_display(), workers=workers or worker_count())
     typer.echo(f"scored {count} essays: {out}")
 
@@ -186,10 +187,12 @@ def _require_output(file: Path, out: Path | None) -> None:
         raise InputError("no file to write is named", where="--out", mend="name a .csv or .parquet")
 
 
-def answer_lines(trained: TrainedModel, columns: ColumnNames, *, keep_text: bool) -> None:
+def answer_lines(loaded: LoadedModel, columns: ColumnNames, *, keep_text: bool) -> None:
     """Answer lines of standard input until it ends, each as soon as it is scored."""
+    from essay_scoring.scoring.model import TrainedModel
     from essay_scoring.scoring.score_stream import score_lines
 
+    trained = TrainedModel(loaded.folder, loaded.cache, loaded.tables)
     for answer in score_lines(trained, sys.stdin.buffer, columns, keep_text=keep_text):
         typer.echo(answer)
         sys.stdout.flush()

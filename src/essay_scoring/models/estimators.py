@@ -47,6 +47,10 @@ class EstimatorScorer(FamilyScorer[S]):
     def estimators(self, n_columns: int) -> Mapping[float, Any]:
         """Return unfitted estimators to try, by the number that tells them apart."""
 
+    def standardised(self, values: Matrix) -> FloatArray:
+        """Return columns (n, p) as the estimator sees them."""
+        return fitted(self.standardiser).apply(values)
+
     def outputs(self, z: FloatArray) -> FloatArray:
         """Return training-scale predictions, shape (n,), for standardised columns (n, p)."""
         return np.asarray(fitted(self.estimator).predict(z), dtype=np.float64)
@@ -55,7 +59,7 @@ class EstimatorScorer(FamilyScorer[S]):
         """Fit all and keep the best; `curve["dev_by_<tuned>"]` holds the dev errors."""
         values = self.columns.remember(train.essays)
         self.standardiser = fit_standardiser(values)
-        z, ahead = (self.standardiser.apply(v) for v in (values, self.columns.matrix(dev.essays)))
+        z, ahead = (self.standardised(v) for v in (values, self.columns.matrix(dev.essays)))
         weights, errors = self.weights(train), {}
         tried = self.estimators(z.shape[1])
         for number, estimator in tried.items():
@@ -67,14 +71,14 @@ class EstimatorScorer(FamilyScorer[S]):
 
     def predict_targets(self, essays: Essays) -> FloatArray:
         """Return predictions on the training scale, shape (n,), not clipped to it."""
-        return self.outputs(fitted(self.standardiser).apply(self.columns.matrix(essays)))
+        return self.outputs(self.standardised(self.columns.matrix(essays)))
 
     def contributions(self, values: Matrix) -> FloatArray:
         """Return coefficient times standardised value, then the intercept, shape (n, p + 1).
 
         Of regressors with `coef_`: those of families with `explained_by = "coefficients"`.
         """
-        z, model = fitted(self.standardiser).apply(values), fitted(self.estimator)
+        z, model = self.standardised(values), fitted(self.estimator)
         return linear_contributions(z, np.ravel(model.coef_), float(np.ravel(model.intercept_)[0]))
 
     def write(self, folder: Path) -> Sequence[str]:

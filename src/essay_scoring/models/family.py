@@ -24,6 +24,9 @@ from essay_scoring.models.weighting import weights_of
 if TYPE_CHECKING:
     from essay_scoring.models.card import Card
 
+_RAW_DIGITS = 6
+"""Of raw predictions: linear algebra rounds differently on every kind of processor, far below."""
+
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
 
@@ -51,12 +54,15 @@ class FamilyScorer(ABC, Generic[S]):
         return self.learn(soften(train, self.training.trait_share), dev)
 
     def predict(self, essays: Essays) -> FloatArray:
-        """Return raw predictions, shape (n,), on each essay's own scale; all of them finite."""
+        """Return raw predictions, shape (n,), on each essay's own scale; all of them finite.
+
+        They have six decimals: the same bytes whatever kernel of linear algebra a processor takes.
+        """
         if not len(essays):
             return np.empty(0, dtype=np.float64)
         targets = self.predict_targets(essays)
         raw = self.context.scales.from_training(targets, essays.prompts)
-        return require_finite(raw, essays)
+        return require_finite(np.round(raw, _RAW_DIGITS), essays)
 
     def contributions(self, values: Matrix) -> FloatArray:
         """Return what each column adds to each target, then the base value, shape (n, p + 1).

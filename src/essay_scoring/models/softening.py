@@ -15,6 +15,8 @@ import numpy as np
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import ScoredEssays
 
+_DIGITS = 6
+
 
 def soften(train: ScoredEssays, share: float) -> ScoredEssays:
     """Return essays whose targets are (1 - share) * score + share * its regression on the traits.
@@ -39,4 +41,5 @@ def soften(train: ScoredEssays, share: float) -> ScoredEssays:
     weights = np.linalg.lstsq(columns[rated], targets[rated], rcond=None)[0]
     softened = targets.copy()
     softened[rated] += share * (columns[rated] @ weights - targets[rated])
-    return replace(train, softened=softened)
+    # Rounded differently by every processor's linear algebra, they led solvers along other paths.
+    return replace(train, softened=np.round(softened, _DIGITS))

@@ -83,6 +83,11 @@ class Run:
             FeatureSettings(sets=("handcrafted",), encoder=self.config.features.encoder)
         )
 
+    @cached_property
+    def plain(self) -> FeatureTable:
+        """The columns that scorers ask for as they are: nothing standardised."""
+        return self._table(self.config.features.model_copy(update={"standardise_by_prompt": False}))
+
     def _table(self, settings: FeatureSettings) -> FeatureTable:
         space = self.workspace
         settings = located(settings, space.data)
