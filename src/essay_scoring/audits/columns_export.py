@@ -23,8 +23,10 @@ from essay_scoring.models.registry import load_scorer
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.exported import ExportedColumns
 from essay_scoring.records.manifest import require_outside
+from essay_scoring.records.residuals import COVARIATES
 from essay_scoring.records.run_records import Provenance
 from essay_scoring.records.workspace import Workspace
+from essay_scoring.runs.run import Run
 
 ID = "record_id"
 KINDS = (".parquet", ".csv")
@@ -52,7 +54,7 @@ def export_columns(
         _write_parquet(path, finished, columns)
     record, config = path.with_suffix(".json"), path.with_suffix(".config.json")
     write_record(record, _record(finished, path, columns))
-    write_json(config, config_values(_config(finished.run.config, path)))
+    write_json(config, config_values(_config(finished.run, path, columns)))
     return path, record, config
 
 
@@ -85,7 +87,18 @@ def _columns_of(finished: FinishedRun) -> Columns:
         raise _other_columns(finished, f"the blocks {', '.join(odd) or 'of columns'} differ")
     columns = run.plain(run.prepared.train.essays)
     _require_columns_of_the_models(finished)
-    return columns
+    return _with_covariates(finished, columns)
+
+
+def _with_covariates(finished: FinishedRun, columns: Columns) -> Columns:
+    """Return the columns, and after them the covariates of residuals that the run drops."""
+    run = finished.run
+    if run.covariates is None:
+        return columns
+    every = run.covariates(run.prepared.train.essays)
+    more = [name for name in COVARIATES if name in set(every.names) - {*columns.names}]
+    values = every.values[:, [every.names.index(name) for name in more]]
+    return Columns((*columns.names, *more), np.concatenate([columns.values, values], axis=1))
 
 
 def _fingerprint(told: object) -> object:
@@ -171,12 +184,12 @@ def _record(finished: FinishedRun, path: Path, columns: Columns) -> ExportedColu
     )
 
 
-def _config(config: RunConfig, path: Path) -> RunConfig:
+def _config(run: Run, path: Path, columns: Columns) -> RunConfig:
     """Return a run's config with the table in the place of all that reads texts."""
-    table = ImportedTable(path=str(path.resolve()), sha256=file_sha256(path), id=ID)
     features = FeatureSettings(
         sets=(NAME,),
-        imported=(table,),
-        standardise_by_prompt=config.features.standardise_by_prompt,
+        drop=columns.names[len(run.plain.names) :],
+        imported=(ImportedTable(path=str(path.resolve()), sha256=file_sha256(path), id=ID),),
+        standardise_by_prompt=run.config.features.standardise_by_prompt,
     )
-    return config.model_copy(update={"features": features})
+    return run.config.model_copy(update={"features": features})

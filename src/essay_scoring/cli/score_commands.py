@@ -57,6 +57,10 @@ ImportedTables = Annotated[
     ),
 ]
 
+ScoringWorkers = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Processes that score; one a core unless told.")
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -139,10 +143,7 @@ def score(
     keep_text: Annotated[
         bool, typer.Option("--keep-text/--no-keep-text", help="Keep the essays in the output.")
     ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=64, help="Processes that score; one a core unless told."),
-    ] = None,
+    workers: ScoringWorkers = None,
     cache_dir: CacheFolder = CACHE,
 ) -> None:
     """Score new essays with a trained model.

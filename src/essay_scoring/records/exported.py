@@ -19,7 +19,9 @@ class ExportedColumns(Record):
     file: str = Field(description="the table's name")
     sha256: Sha256 = Field(description="of the table")
     n: int = Field(description="rows, one an essay")
-    columns: tuple[str, ...] = Field(description="feature columns, in the order the scorer reads")
+    columns: tuple[str, ...] = Field(
+        description="in the order the scorer reads, then covariates it does not"
+    )
     blocks: dict[str, BlockIdentity] = Field(description="each feature block that made them")
     precisions: tuple[str, ...] = Field(description="in which numbers the run's fits computed")
     instruction_sets: tuple[str, ...] = Field(description="of the processors that fitted the run")

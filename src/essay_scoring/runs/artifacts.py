@@ -155,9 +155,8 @@ def _covariate_values(run: Run) -> dict[str, FloatArray]:
     essays = run.prepared.train.essays
     counts = np.array([word_count(text) for text in essays.texts], dtype=np.float64)
     values = {"word_count": counts}
-    sets = {"handcrafted", "imported"} & {*run.config.features.sets}
-    if run.needs_columns and sets:
-        columns = (run.handcrafted if "handcrafted" in sets else run.plain)(essays)
+    if run.covariates is not None:
+        columns = run.covariates(essays)
         for name in set(COVARIATES) & set(columns.names) - set(values):
             values[name] = columns.values[:, columns.names.index(name)].astype(np.float64)
     return {name: values[name] for name in COVARIATES if name in values}

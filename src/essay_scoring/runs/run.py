@@ -88,6 +88,16 @@ class Run:
         """The columns that scorers ask for as they are: nothing standardised."""
         return self._table(self.config.features.model_copy(update={"standardise_by_prompt": False}))
 
+    @cached_property
+    def covariates(self) -> FeatureTable | None:
+        """What covariates of residuals are among, nothing dropped or standardised; None without."""
+        settings = self.config.features
+        if not self.needs_columns or not {"handcrafted", "imported"} & {*settings.sets}:
+            return None
+        if "handcrafted" in settings.sets:
+            return self.handcrafted
+        return self._table(settings.model_copy(update={"standardise_by_prompt": False, "drop": ()}))
+
     def _table(self, settings: FeatureSettings) -> FeatureTable:
         space = self.workspace
         settings = located(settings, space.data)
