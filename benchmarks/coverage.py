@@ -101,7 +101,7 @@ def _scored(
     ids = tuple(map(str, range(len(names))))
     if mapping == "cut-points":
         final = map_out_of_fold(raw, true, folds, names, scales, "qwk_cutpoints_lfo").final
-        return Predictions(ids, names, folds, true, raw, final, scales, refit=True)
+        return Predictions(ids, names, folds, true, raw, final, scales, refit="qwk_cutpoints_lfo")
     return Predictions(ids, names, folds, true, raw, scales.round(raw, names), scales)
 
 

@@ -29,29 +29,35 @@ def mapped(
     return map_out_of_fold(raw, true, FOLDS, PROMPTS, scales, mapping)
 
 
+def cuts(of: Mapped, fold: int) -> FloatArray:
+    cutpoints = of.fitted[fold].cutpoints
+    assert cutpoints is not None
+    return cutpoints
+
+
 @pytest.mark.parametrize("fold", [0, 3])
 def test_the_labels_of_a_fold_never_shape_its_own_scores(fold: int) -> None:
     held_out = fold == FOLDS
     reversed_labels = np.where(held_out, 6 - TRUE, TRUE)
     before, after = mapped(), mapped(true=reversed_labels)
     np.testing.assert_array_equal(after.final[held_out], before.final[held_out])
-    np.testing.assert_array_equal(after.cutpoints[fold], before.cutpoints[fold])
+    np.testing.assert_array_equal(cuts(after, fold), cuts(before, fold))
     other = (fold + 1) % 4
-    assert (after.cutpoints[other] != before.cutpoints[other]).any()
+    assert (cuts(after, other) != cuts(before, other)).any()
 
 
 def test_the_predictions_of_a_fold_never_shape_its_own_cutpoints() -> None:
     shifted = np.where(FOLDS == 2, RAW + 1, RAW)
-    np.testing.assert_array_equal(mapped(raw=shifted).cutpoints[2], mapped().cutpoints[2])
+    np.testing.assert_array_equal(cuts(mapped(raw=shifted), 2), cuts(mapped(), 2))
 
 
 def test_each_fold_has_the_best_cutpoints_of_all_other_folds() -> None:
     result = mapped()
-    assert sorted(result.cutpoints) == [0, 1, 2, 3]
-    for fold, cutpoints in result.cutpoints.items():
+    assert sorted(result.fitted) == [0, 1, 2, 3]
+    for fold in result.fitted:
         rest = fold != FOLDS
         expected = fit_cutpoints(RAW[rest], HALF_BANDS.index(TRUE[rest]), 9)
-        np.testing.assert_array_equal(cutpoints, expected)
+        np.testing.assert_array_equal(cuts(result, fold), expected)
     assert HALF_BANDS.holds(result.final).all()
 
 
@@ -59,11 +65,11 @@ def test_rounding_uses_each_prompts_own_scale_and_no_cutpoints() -> None:
     raw = np.where(np.arange(N) % 2 == 0, 33.4, 7.2)
     result = mapped(raw=raw, mapping="round_half_band", scales=PER_PROMPT)
     np.testing.assert_array_equal(result.final[:2], [33, 6])
-    assert result.cutpoints == {}
+    assert result.fitted == {}
 
 
 def test_cutpoints_need_one_scale() -> None:
-    with pytest.raises(InputError, match="round_half_band"):
+    with pytest.raises(InputError, match="mean_sigma_lfo"):
         mapped(scales=PER_PROMPT)
 
 
@@ -75,11 +81,11 @@ def test_cutpoints_need_another_fold() -> None:
 
 
 def test_inner_cutpoints_are_not_fitted_here() -> None:
-    with pytest.raises(ValueError, match="apply_cutpoints"):
+    with pytest.raises(ValueError, match="fit_mapping"):
         mapped(mapping="qwk_cutpoints_inner")
 
 
-@pytest.mark.parametrize("mapping", ["round_half_band", "qwk_cutpoints_lfo"])
+@pytest.mark.parametrize("mapping", ["round_half_band", "qwk_cutpoints_lfo", "mean_sigma_lfo"])
 def test_predictions_must_be_finite(mapping: MappingName) -> None:
     with pytest.raises(NotFiniteError, match="row 7"):
         mapped(raw=np.where(np.arange(N) == 7, np.inf, RAW), mapping=mapping)

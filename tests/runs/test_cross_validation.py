@@ -18,10 +18,11 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.data.splits import Scheme
 from essay_scoring.models.context import Job
 from essay_scoring.models.scorer_settings import MeanSettings
+from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.provenance import Environment
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cross_validation import Design, Fitter, Origin, gather
-from essay_scoring.runs.mapped_predictions import inner_pairs, map_run
+from essay_scoring.runs.mapped_predictions import applied_mapping, inner_pairs, map_run
 from essay_scoring.runs.run import open_run
 from tests.conftest import smoke_config
 from tests.records.made import ENVIRONMENT
@@ -155,6 +156,11 @@ def test_an_unfinished_job_is_done_from_the_start(design: Design, tmp_path: Path
     assert not (tmp_path / ".fold-0").exists()
 
 
+def cutpoints(design: Design, raw: FloatArray, inner: list[FitRecord]) -> dict[int, list[float]]:
+    mapped = map_run("qwk_cutpoints_inner", design, raw, inner)
+    return applied_mapping(mapped.name, mapped.fitted).cutpoints
+
+
 def test_inner_cut_points_never_see_the_outer_fold(design: Design, tmp_path: Path) -> None:
     """Changing the outer fold's labels must leave its own cut-points as they were."""
     jobs = [fitter(design).fit(tmp_path / f"{fold}", [fold]) for fold in design.folds]
@@ -163,7 +169,7 @@ def test_inner_cut_points_never_see_the_outer_fold(design: Design, tmp_path: Pat
         for pair in inner_pairs(design.folds)
     ]
     raw = gather(design, jobs)
-    before = map_run("qwk_cutpoints_inner", design, raw, inner).cutpoints
+    before = cutpoints(design, raw, inner)
     train = design.train
     scores = train.scores.copy()
     outer = design.held_out_rows([2])
@@ -176,7 +182,7 @@ def test_inner_cut_points_never_see_the_outer_fold(design: Design, tmp_path: Pat
         design.dev_share,
         design.seed,
     )
-    after = map_run("qwk_cutpoints_inner", changed, raw, inner).cutpoints
+    after = cutpoints(changed, raw, inner)
     assert after[2] == before[2]
     assert after[0] != before[0]
 

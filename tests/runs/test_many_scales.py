@@ -12,6 +12,7 @@ from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.records.config import load_run_config
+from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.run_reports import write_run_reports
 from essay_scoring.runs.cv import run_cv
@@ -81,10 +82,28 @@ def test_agreement_is_computed_on_each_prompts_own_scale(folder: Path) -> None:
     assert "own score scale" in (run / "views" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("mapping", ["mean_sigma_lfo", "mean_sigma_by_prompt"])
+def test_linked_runs_say_how_and_whether_they_are_transductive(folder: Path, mapping: str) -> None:
+    space = Workspace(folder / "runs", folder / "cache", folder)
+    config = load_run_config(folder / "many.toml", [f"training.mapping={mapping}"])
+    asked = open_run(config, space, Progress())
+    run = run_cv(asked, report=write_run_reports, resume="again")
+    by_prompt = mapping == "mean_sigma_by_prompt"
+    assert run.metrics.transductive is by_prompt
+    assert sorted(run.metrics.mapping.linkings) == [0, 1, 2]
+    assert run.predictions.refit == mapping
+    for view in ("report.html", "cv_report.md"):
+        text = (run.folder / "views" / view).read_text(encoding="utf-8")
+        assert ("unlabelled essays of the held-out prompt" in text) is by_prompt
+        assert "predicted spread" in text
+    again = read_run(run.folder)
+    assert (again.metrics, again.predictions.refit) == (run.metrics, mapping)
+
+
 def test_cut_points_over_many_scales_are_refused_in_one_line(folder: Path) -> None:
     space = Workspace(folder / "runs", folder / "cache", folder)
     config = load_run_config(folder / "many.toml", ["training.mapping=qwk_cutpoints_lfo"])
-    with pytest.raises(InputError, match="round_half_band") as caught:
+    with pytest.raises(InputError, match="mean_sigma_lfo") as caught:
         open_run(config, space, Progress())
     assert "\n" not in str(caught.value)
 

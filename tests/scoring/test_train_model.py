@@ -141,6 +141,27 @@ def test_columns_that_need_the_whole_prompt_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_mapping_that_needs_the_whole_prompt_is_refused(tmp_path: Path) -> None:
+    config = quick_config("length", *TWELVE, "training.mapping=mean_sigma_by_prompt")
+    with pytest.raises(InputError, match="needs all essays of a prompt at once"):
+        train(config, tmp_path, tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_linked_model_scores_by_the_line_of_its_held_out_predictions(tmp_path: Path) -> None:
+    config = quick_config("length", *TWELVE, "training.mapping=mean_sigma_lfo")
+    model = TrainedModel(train(config, tmp_path, tmp_path / "cache"))
+    linking, scale = model.record.linking, model.scales.shared
+    assert linking is not None
+    assert scale is not None
+    gain = linking.spread_on(scale) / linking.raw_spread
+    scored = model.score(new_essays(8))
+    for one in scored:
+        at = linking.true_mean + gain * (float(scale.to_training(one.raw)) - linking.raw_mean)
+        assert one.band == scale.round(np.array([scale.low + scale.high * at / 5]))[0]
+    assert len({one.band for one in scored}) > 1
+
+
 def test_each_prompt_keeps_its_own_scale(tmp_path: Path) -> None:
     essays = new_essays(60)
     prompts = [f"topic {row % 6}" for row in range(60)]

@@ -19,7 +19,7 @@ from tests.statistics.made import MIXED, made_predictions, rescored
 
 def mapped(run: Predictions) -> Predictions:
     """Return the run with scores of cut-points fitted on the other folds."""
-    return mapped_anew(replace(run, refit=True))
+    return mapped_anew(replace(run, refit="qwk_cutpoints_lfo"))
 
 
 def figures(sums: Sums, run: int) -> FloatArray:

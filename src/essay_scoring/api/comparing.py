@@ -35,11 +35,11 @@ from essay_scoring.scoring.arguments import (
 )
 from essay_scoring.statistics import comparison as paired
 from essay_scoring.statistics.comparison import Comparison
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions, Refit, refit_of
 from essay_scoring.statistics.slices import constant_prompts
 
-ArrayMapping = Literal["as_given", "round_half_band", "qwk_cutpoints_lfo"]
-"""How predictions become scores: not at all, to the nearest, by cut-points of the other folds."""
+ArrayMapping = Literal["as_given", "round_half_band", Refit]
+"""How predictions become scores: not at all, to the nearest, or fitted on the other folds."""
 
 _ALL = "all essays"
 
@@ -241,5 +241,4 @@ def _predictions(
     else:
         final = map_out_of_fold(raw, true, folds, prompts, scales, mapping).final
     ids = tuple(map(str, range(len(raw))))
-    refit = mapping == "qwk_cutpoints_lfo"
-    return Predictions(ids, prompts, folds, true, raw, final, scales, refit)
+    return Predictions(ids, prompts, folds, true, raw, final, scales, refit_of(mapping))

@@ -14,7 +14,7 @@ from essay_scoring.records.manifest import VIEWS
 from essay_scoring.reports.study_table import CHECK_HEADER, HEADER, check_row, sections, summary_row
 from essay_scoring.reports.table_cells import plain_table
 from essay_scoring.reports.traits_report import traits_table
-from essay_scoring.reports.words import size_on_disk
+from essay_scoring.reports.words import TRANSDUCTIVE, size_on_disk
 from essay_scoring.statistics.slices import constant_prompts
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def print_run(run: RunRecord) -> None:
 def _notes(run: RunRecord) -> list[str]:
     """Return what a reader of a run's figures should know: other mappings, what has no figure."""
     summary, told = run.metrics.summary, []
+    if run.metrics.transductive:
+        told.append(f"transductive: {TRANSDUCTIVE}")
     if run.mapping != "round_half_band":
         final, rounded = summary.mappings["final"], summary.mappings["round_half_band"]
         told.append(

@@ -66,6 +66,8 @@ class RawMapping(StrEnum):
 
     ROUND_HALF_BAND = "round_half_band"
     QWK_CUTPOINTS_LFO = "qwk_cutpoints_lfo"
+    MEAN_SIGMA_LFO = "mean_sigma_lfo"
+    MEAN_SIGMA_BY_PROMPT = "mean_sigma_by_prompt"
 
 
 class SimilarPrompts(StrEnum):

@@ -11,8 +11,13 @@ from essay_scoring.features.feature_settings import EncoderSettings
 
 Mode = Literal["regression", "ordinal_multiclass_expected", "ordinal_multiclass_argmax"]
 Weighting = Literal["none", "sqrt_inv_freq"]
-MappingName = Literal["round_half_band", "qwk_cutpoints_lfo", "qwk_cutpoints_inner"]
-
+MappingName = Literal[
+    "round_half_band",
+    "qwk_cutpoints_lfo",
+    "qwk_cutpoints_inner",
+    "mean_sigma_lfo",
+    "mean_sigma_by_prompt",
+]
 
 Explanation = Literal["coefficients", "tree_shap"]
 
@@ -20,6 +25,8 @@ Explanation = Literal["coefficients", "tree_shap"]
 class TrainingSettings(Settings):
     """What every family shares, so that a candidate differs from its reference in one setting.
 
+    `mapping` turns raw predictions into scores (`models/mapping.py`); `mean_sigma_by_prompt` is
+    transductive: it uses the unlabelled essays of the prompt that is scored.
     `weight_power` is the power of median / count that weights rise with: 0.5 is the square root.
     `dev_share` is the share of the training essays cut, by whole groups, for early stopping;
     `ensemble` averages the raw predictions of that many seeds, base seed + i. `trait_share` is the

@@ -1,4 +1,13 @@
-"""From raw predictions to scores: rounding, and cut-points that maximise agreement."""
+"""From raw predictions to scores: rounding, cut-points of highest agreement, linear linking.
+
+- `round_half_band`: the nearest score of the essay's own scale, halves upwards.
+- `qwk_cutpoints_lfo`, `qwk_cutpoints_inner`: thresholds of highest QWK (`fit_cutpoints`); they need
+  one scale.
+- `mean_sigma_lfo`: mean/sigma linking (`statistics/linking.py`) of the predictions' usual mean and
+  spread to those of scores, on the common scale; for scales that differ by prompt, or one.
+- `mean_sigma_by_prompt`: the same, from the mean and spread of the predictions of the prompt that
+  is scored. It is transductive: it needs that prompt's essays together, though not their scores.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +19,70 @@ import numpy as np
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
 from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.statistics.linking import Linking, fit_linking, linked_scores, prompt_moments
 from essay_scoring.statistics.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)
+class FittedMapping:
+    """What turns raw predictions into scores: cut-points, a linking, or rounding without either.
+
+    `by_prompt`: the linking matches the mean and spread of the predictions of each prompt that come
+    together, so it is transductive.
+    """
+
+    cutpoints: FloatArray | None = None
+    linking: Linking | None = None
+    by_prompt: bool = False
+
+    def scores(self, raw: FloatArray, prompts: Sequence[str], scales: ScoreScales) -> FloatArray:
+        """Return the scores (n,) of raw predictions, both on each essay's own scale."""
+        if self.linking is not None:
+            return linked_scores(self.linking, raw, prompts, scales, by_prompt=self.by_prompt)
+        if self.cutpoints is not None:
+            scale = shared_scale(scales, "qwk_cutpoints_lfo")
+            return apply_cutpoints(raw, self.cutpoints, scale)
+        return scales.round(raw, prompts)
+
+
+@dataclass(frozen=True, eq=False)
 class Mapped:
-    """Final scores, shape (n,), and for each fold the cut-points that gave them, if any did."""
+    """Final scores, shape (n,), and for each fold the mapping that gave them, unless rounding."""
 
     final: FloatArray
-    cutpoints: dict[int, FloatArray] = field(default_factory=dict)
+    fitted: dict[int, FittedMapping] = field(default_factory=dict)
+
+
+def is_transductive(mapping: MappingName) -> bool:
+    """Tell whether a mapping uses the other essays of a prompt that is scored, without scores."""
+    return mapping == "mean_sigma_by_prompt"
+
+
+def needs_one_scale(mapping: MappingName) -> bool:
+    """Tell whether a mapping's parameters are places on a scale, which prompts must then share."""
+    return mapping in ("qwk_cutpoints_lfo", "qwk_cutpoints_inner")
+
+
+def fit_mapping(
+    mapping: MappingName,
+    raw: FloatArray,
+    true: FloatArray,
+    prompts: Sequence[str],
+    scales: ScoreScales,
+) -> FittedMapping:
+    """Return the mapping that predictions and scores of n essays, on their own scales, teach.
+
+    Raises InputError for cut-points where each prompt has its own scale, and for a linking without
+    a prompt of enough essays.
+    """
+    _require_finite(raw)
+    if mapping == "round_half_band":
+        return FittedMapping()
+    if needs_one_scale(mapping):
+        scale = shared_scale(scales, mapping)
+        return FittedMapping(fit_cutpoints(raw, scale.index(true), scale.n_labels))
+    linking = fit_linking(prompt_moments(raw, true, prompts, scales))
+    return FittedMapping(linking=linking, by_prompt=is_transductive(mapping))
 
 
 def fit_cutpoints(raw: FloatArray, true_positions: IntArray, n_labels: int) -> FloatArray:
@@ -69,38 +133,38 @@ def map_out_of_fold(
 ) -> Mapped:
     """Return final scores of out-of-fold predictions; `raw` and `true` on each essay's own scale.
 
-    `qwk_cutpoints_lfo` maps fold k with the cut-points that maximise QWK on all other folds, so no
-    label of fold k shapes its own scores; InputError where each prompt has its own scale.
+    Fold k is mapped by what all other folds teach (`fit_mapping`), so no label of fold k shapes its
+    own scores. Raises InputError as that does, and where there are no other folds.
     """
     _require_finite(raw)
     if mapping == "round_half_band":
         return Mapped(scales.round(raw, prompts))
-    if mapping != "qwk_cutpoints_lfo":
-        raise ValueError(f"{mapping} is fitted on inner predictions: use `apply_cutpoints`")
-    scale = shared_scale(scales, mapping)
-    positions = scale.index(true)
-    final, cutpoints = np.empty(len(raw), dtype=np.float64), {}
+    if mapping == "qwk_cutpoints_inner":
+        raise ValueError(f"{mapping} is fitted on inner predictions: use `fit_mapping`")
+    names = np.asarray(prompts, dtype=object)
+    final, fitted = np.empty(len(raw), dtype=np.float64), {}
     for fold in np.unique(folds):
         held_out = folds == fold
         if held_out.all():
             raise InputError(
                 f"{mapping} needs at least two folds", mend="use mapping 'round_half_band'"
             )
-        fitted = fit_cutpoints(raw[~held_out], positions[~held_out], scale.n_labels)
-        final[held_out] = apply_cutpoints(raw[held_out], fitted, scale)
-        cutpoints[int(fold)] = fitted
-    return Mapped(final, cutpoints)
+        rest = ~held_out
+        one = fit_mapping(mapping, raw[rest], true[rest], names[rest].tolist(), scales)
+        final[held_out] = one.scores(raw[held_out], names[held_out].tolist(), scales)
+        fitted[int(fold)] = one
+    return Mapped(final, fitted)
 
 
 def mapped_anew(run: Predictions) -> Predictions:
-    """Return a run whose raw predictions were changed, its scores from cut-points fitted again.
+    """Return a run whose raw predictions were changed, its scores from a mapping fitted again.
 
-    A run without such cut-points stays as it is.
+    A run without a fitted mapping stays as it is.
     """
-    if not run.refit:
+    if run.refit is None:
         return run
     values = (run.raw, run.true, run.folds, run.prompts, run.scales)
-    return replace(run, final=map_out_of_fold(*values, "qwk_cutpoints_lfo").final)
+    return replace(run, final=map_out_of_fold(*values, run.refit).final)
 
 
 def shared_scale(scales: ScoreScales, mapping: MappingName) -> ScoreScale:
@@ -108,7 +172,7 @@ def shared_scale(scales: ScoreScales, mapping: MappingName) -> ScoreScale:
     if scales.shared is None:
         raise InputError(
             f"mapping {mapping!r} needs one score scale, but each prompt has its own",
-            mend="use mapping 'round_half_band'",
+            mend="use mapping 'mean_sigma_lfo', or 'round_half_band'",
         )
     return scales.shared
 

@@ -17,6 +17,7 @@ from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.data_settings import DataSettings
 from essay_scoring.features.feature_settings import FeatureSettings
+from essay_scoring.models.mapping import is_transductive
 from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
 from essay_scoring.records.presets import PRESETS, settings_file
 
@@ -48,6 +49,14 @@ class RunConfig(Settings):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     baselines: tuple[Baseline, ...] = ("mean", "length", "ridge")
+
+    @property
+    def transductive(self) -> bool:
+        """Whether a score depends on the unlabelled essays of its prompt that are scored with it.
+
+        Columns standardised by prompt make it so, and a mapping that matches each prompt's spread.
+        """
+        return self.features.standardise_by_prompt or is_transductive(self.training.mapping)
 
 
 def load_run_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

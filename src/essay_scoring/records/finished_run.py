@@ -12,7 +12,7 @@ from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.residuals import STEM, read_residuals, write_residuals
 from essay_scoring.records.run_records import CvMetrics
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions, refit_of
 
 METRICS = Path("artifacts", "cv_metrics.json")
 PROBE = Path("artifacts", "prompt_probe.json")
@@ -48,11 +48,6 @@ class RunRecord:
         return replace(self, manifest_sha256=file_sha256(self.folder / MANIFEST))
 
 
-def refits_cutpoints(metrics: CvMetrics) -> bool:
-    """Tell whether scores come from cut-points that resamples of the run fit again."""
-    return metrics.mapping.name == "qwk_cutpoints_lfo" and metrics.scales.shared is not None
-
-
 def write_run(run: RunRecord) -> list[Path]:
     """Write a run's metrics, residual files and probe into its folder; return their paths.
 
@@ -86,7 +81,7 @@ def read_unsealed(folder: Path) -> RunRecord:
     return RunRecord(
         folder,
         metrics,
-        replace(residuals.predictions, refit=refits_cutpoints(metrics)),
+        replace(residuals.predictions, refit=refit_of(metrics.mapping.name)),
         residuals.covariates,
         read_record(PromptProbe, probe) if probe.is_file() else None,
     )

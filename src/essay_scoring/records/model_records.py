@@ -12,6 +12,7 @@ from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.settings import Settings
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records.run_records import Provenance
+from essay_scoring.statistics.linking import Linking
 
 MODEL = "model.json"
 
@@ -19,7 +20,8 @@ MODEL = "model.json"
 class ModelRecord(Settings):
     """What turns a scorer's raw predictions into scores.
 
-    `cutpoints` were fitted on all out-of-fold predictions of the run `cv_run`; None rounds.
+    `cutpoints` or `linking` were fitted on all out-of-fold predictions of the run `cv_run`; without
+    either, predictions are rounded.
     """
 
     schema_version: Literal[1] = 1
@@ -28,6 +30,7 @@ class ModelRecord(Settings):
     scales: ScoreScales
     mapping: MappingName
     cutpoints: tuple[float, ...] | None
+    linking: Linking | None = None
     n_essays: int
     n_prompts: int
     cv_run: FolderName

@@ -11,6 +11,7 @@ from essay_scoring.core.record import Record, Scheme, Sha256
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.records.fits import Fit
 from essay_scoring.records.provenance import Environment
+from essay_scoring.statistics.linking import Linking
 from essay_scoring.statistics.summary import CovariateCorrelation, OverFolds, Summary
 
 
@@ -133,6 +134,9 @@ class AppliedMapping(Record):
 
     name: str = Field(description="the mapping; `as_imported` where scores came with a file")
     cutpoints: dict[int, list[float]] = Field(description="by fold, score points")
+    linkings: dict[int, Linking] = Field(
+        default_factory=dict, description="by fold, the line of a `mean_sigma` mapping"
+    )
     inner_vs_lfo: dict[str, dict[str, OverFolds]] | None = Field(
         default=None, description="means over folds with `inner` cut-points and with `lfo` ones"
     )

@@ -238,7 +238,7 @@ def limits(e: CardEvidence) -> list[str]:
     if small:
         said.append(f"{len(small)} prompts have fewer than {least} essays: too few to judge alone.")
     if e.metrics.transductive:
-        said.append("Its features need all essays of a prompt at once.")
+        said.append("It needs all essays of a prompt at once (transductive).")
     return said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from essay_scoring.core.number_text import MISSING, number, with_interval
@@ -11,7 +12,8 @@ from essay_scoring.records.run_records import AppliedMapping, CvMetrics, FitRow
 from essay_scoring.reports.score_tables import scales_table
 from essay_scoring.reports.study_table import HEADER, summary_row
 from essay_scoring.reports.table_cells import ReportTable, markdown_table
-from essay_scoring.reports.words import figure_names, headline, markdown
+from essay_scoring.reports.words import TRANSDUCTIVE, figure_names, headline, markdown
+from essay_scoring.statistics.linking import Linking
 from essay_scoring.statistics.summary import Summary
 
 INTERVALS = "95% intervals, prompts as units; MAE and RMSE in {unit}."
@@ -31,6 +33,7 @@ def cv_report(run: RunRecord) -> str:
     parts = [
         f"# {markdown(metrics.run.name)}",
         markdown(headline(metrics)),
+        *([f"**Transductive**: {TRANSDUCTIVE}."] if metrics.transductive else []),
         "## Agreement",
         INTERVALS.format(unit=summary.unit),
         agreement_table(summary),
@@ -111,19 +114,28 @@ def _mapping(metrics: CvMetrics) -> str:
     ]
     if fitted:
         parts.append(markdown_table(("cut-points fitted", "mean QWK", "mean MAE"), fitted))
-    cuts = cutpoint_rows(mapping)
-    if cuts:
-        parts.append("\n".join(f"- fold {fold}: {values}" for fold, values in cuts))
+    if rows_of_folds := fitted_rows(mapping):
+        parts.append("\n".join(f"- fold {fold}: {values}" for fold, values in rows_of_folds))
     return "\n\n".join(parts)
 
 
-def cutpoint_rows(mapping: AppliedMapping) -> list[tuple[str, str]]:
-    """Return each fold with its cut-points as text."""
-    return [
+def fitted_rows(mapping: AppliedMapping) -> list[tuple[str, str]]:
+    """Return each fold with its cut-points or its linking as text."""
+    cuts = [
         (str(fold), ", ".join(f"{cut:.3f}" for cut in cuts))
         for fold, cuts in mapping.cutpoints.items()
         if cuts
     ]
+    return cuts + [(str(fold), _line(linking)) for fold, linking in mapping.linkings.items()]
+
+
+def _line(of: Linking) -> str:
+    """Return a linking in words, in numbers of the common scale from 0 to 4."""
+    steps, spread = math.exp(of.log_steps), math.exp(of.log_spread)
+    return (
+        f"predicted mean {of.raw_mean:.3f} to {of.true_mean:.3f}, predicted spread "
+        f"{of.raw_spread:.3f} to {spread:.3f} * (steps / {steps:.1f})^{of.slope:.2f}"
+    )
 
 
 def _fits(fits: Sequence[FitRow]) -> str:

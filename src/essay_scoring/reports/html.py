@@ -26,10 +26,10 @@ from essay_scoring.core.number_text import (
 from essay_scoring.records.audit_record import Figure
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.reports import charts as figures
-from essay_scoring.reports.cv_report import cutpoint_rows, provenance_rows
+from essay_scoring.reports.cv_report import fitted_rows, provenance_rows
 from essay_scoring.reports.score_tables import prompt_matrices, scales_table
 from essay_scoring.reports.study_table import HEADER, summary_row
-from essay_scoring.reports.words import SCHEMES, figure_names, headline, score
+from essay_scoring.reports.words import SCHEMES, TRANSDUCTIVE, figure_names, headline, score
 from essay_scoring.statistics.summary import Confusion, Summary
 
 _CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"}
@@ -99,8 +99,8 @@ def run_page(run: RunRecord) -> str:
         arms=[summary_row(name, other) for name, other in baselines]
         + [summary_row("this model", summary)],
         inner_vs_lfo=metrics.mapping.inner_vs_lfo or {},
-        transductive=metrics.transductive,
-        cutpoints=cutpoint_rows(metrics.mapping),
+        transductive=metrics.transductive and TRANSDUCTIVE,
+        fitted=fitted_rows(metrics.mapping),
         provenance=provenance_rows(metrics),
         config=json.dumps(metrics.config, indent=2, ensure_ascii=False),
     )

@@ -30,6 +30,7 @@ FIGURE_NAMES = {
     "low_tail_adjacent": "adjacent agreement, low tail",
     "high_tail_adjacent": "adjacent agreement, high tail",
 }
+TRANSDUCTIVE = "a score uses the other, unlabelled essays of the held-out prompt"
 _OWN_STEP = "within one step of the prompt's own scale"
 
 

@@ -25,7 +25,12 @@ from essay_scoring.records.run_records import (
     RunName,
 )
 from essay_scoring.runs.cross_validation import gather
-from essay_scoring.runs.mapped_predictions import MappedRun, map_run, plain_mapping
+from essay_scoring.runs.mapped_predictions import (
+    MappedRun,
+    applied_mapping,
+    map_run,
+    plain_mapping,
+)
 from essay_scoring.runs.prompt_probe import is_probed, prompt_probe
 from essay_scoring.runs.run import Run
 from essay_scoring.statistics.predictions import Predictions
@@ -86,7 +91,7 @@ def record_of(
             data_sha256=run.prepared.data_sha256,
             splits_sha256=run.splits.sha256,
         ),
-        transductive=run.config.features.standardise_by_prompt,
+        transductive=run.config.transductive,
         scales=predictions.scales,
         code_revision=provenance.code_revision(),
         versions=provenance.package_versions(),
@@ -142,7 +147,7 @@ def _mapping_record(run: Run, scored: ScorerResult, summary: Summary) -> Applied
         plain = map_run(plain_mapping(name), design, gather(design, scored.fits), [])
         other = summary_of(plain.predictions, run.config.evaluation, run.config.seed)
         compared = {"inner": summary.mean_over_folds, "lfo": other.mean_over_folds}
-    return AppliedMapping(name=name, cutpoints=scored.mapped.cutpoints, inner_vs_lfo=compared)
+    return applied_mapping(name, scored.mapped.fitted, compared)
 
 
 def _fit_row(fit: FitRecord) -> FitRow:

@@ -1,4 +1,4 @@
-"""The fit on everything: one scorer trained on all training essays but `dev`, and its cut-points.
+"""The fit on everything: one scorer trained on all training essays but `dev`, and its mapping.
 
 The final test scores the locked essays with it, and `train` saves it, so the model that is tested
 is the one that is used.
@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from essay_scoring.core.essays import Essays, ScoredEssays
-from essay_scoring.core.scale import FloatArray
-from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints
+from essay_scoring.models.mapping import FittedMapping, fit_mapping
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.runs.cross_validation import Save
 from essay_scoring.runs.run import Run
@@ -33,25 +32,18 @@ def fit_everything(
     return run.fitter(run.config.scorer).fit_all(folder, unseen, save)
 
 
-def final_cutpoints(run: Run, past: Predictions) -> FloatArray | None:
-    """Return the cut-points of all out-of-fold predictions; None where scores are rounded."""
-    scale = run.prepared.train.scales.shared
-    if scale is None or run.config.training.mapping == "round_half_band":
-        return None
-    return fit_cutpoints(past.raw, scale.index(past.true), scale.n_labels)
+def final_mapping(run: Run, past: Predictions) -> FittedMapping:
+    """Return the mapping that all out-of-fold predictions teach."""
+    mapping = run.config.training.mapping
+    return fit_mapping(mapping, past.raw, past.true, past.prompts, past.scales)
 
 
 def predictions_of(
     run: Run, fit: FitRecord, essays: ScoredEssays, past: Predictions
 ) -> Predictions:
     """Return a fit's predictions of scored essays, mapped by the run's out-of-fold predictions."""
-    raw, scale = np.array(fit.raw, dtype=np.float64), run.prepared.train.scales.shared
-    cuts = final_cutpoints(run, past)
-    final = (
-        essays.scales.round(raw, essays.prompts)
-        if cuts is None or scale is None
-        else apply_cutpoints(raw, cuts, scale)
-    )
+    raw = np.array(fit.raw, dtype=np.float64)
+    final = final_mapping(run, past).scores(raw, essays.prompts, essays.scales)
     folds = np.zeros(len(essays), dtype=np.int64)
     return Predictions(
         essays.essays.ids, essays.prompts, folds, essays.scores, raw, final, essays.scales

@@ -26,7 +26,7 @@ from essay_scoring.data.rows import AUTO, shown
 from essay_scoring.data.splits import Scheme
 from essay_scoring.data.survey_words import PREDICTION_NAMES
 from essay_scoring.data.tables import Table, read_table
-from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.mapping import FittedMapping, is_transductive, map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records import provenance
 from essay_scoring.records.config import EvaluationSettings
@@ -39,9 +39,9 @@ from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName, SecondScores
 from essay_scoring.runs.artifacts import all_covariates, metrics_data, summary_of
 from essay_scoring.runs.cv import WriteReports
-from essay_scoring.runs.mapped_predictions import as_json
+from essay_scoring.runs.mapped_predictions import applied_mapping
 from essay_scoring.runs.session import Session, finish
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions, refit_of
 
 AS_IMPORTED = "as_imported"
 SECOND_SCORES = Path("artifacts") / "second_scores.json"
@@ -132,7 +132,7 @@ def _record(
         hyperparameters={},
         config={"imported": identity},
         data=metrics_data(predictions, kind="imported", data_sha256=None, splits_sha256=None),
-        transductive=False,
+        transductive=predictions.refit is not None and is_transductive(predictions.refit),
         scales=predictions.scales,
         code_revision=provenance.code_revision(),
         versions=provenance.package_versions(),
@@ -180,16 +180,15 @@ def _predictions(
         second = cells.score_cells(table, column, prompts, scales, may_be_missing=True)
     table.check()
     true = scales.round(true, prompts)
-    cutpoints: dict[int, list[float]] = {}
+    fitted: dict[int, FittedMapping] = {}
     mapping: str = AS_IMPORTED
     if final is None:
         mapping = chosen = _mapping(request, folds, table.path)
         mapped = map_out_of_fold(raw, true, folds, prompts, scales, chosen)
-        final, cutpoints = mapped.final, as_json(mapped.cutpoints)
-    refit = mapping == "qwk_cutpoints_lfo"
-    rows = Predictions(ids, prompts, folds, true, raw, final, scales, refit)
+        final, fitted = mapped.final, mapped.fitted
+    rows = Predictions(ids, prompts, folds, true, raw, final, scales, refit_of(mapping))
     others = None if second is None else _second_scores(rows, second)
-    return rows, AppliedMapping(name=mapping, cutpoints=cutpoints), others
+    return rows, applied_mapping(mapping, fitted), others
 
 
 def _second_scores(rows: Predictions, second: FloatArray) -> SecondScores:

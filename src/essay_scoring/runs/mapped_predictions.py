@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.models.mapping import (
-    apply_cutpoints,
-    fit_cutpoints,
-    map_out_of_fold,
-    shared_scale,
-)
+from essay_scoring.models.mapping import FittedMapping, fit_mapping, map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records.fits import FitRecord
+from essay_scoring.records.run_records import AppliedMapping
 from essay_scoring.runs.cross_validation import Design
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions, refit_of
+from essay_scoring.statistics.summary import OverFolds
 
 
 @dataclass(frozen=True)
 class MappedRun:
-    """Out-of-fold predictions under one mapping, and the cut-points used for each fold."""
+    """Out-of-fold predictions under one mapping, and what it was for each fold."""
 
     name: MappingName
     predictions: Predictions
-    cutpoints: dict[int, list[float]]
+    fitted: dict[int, FittedMapping]
 
 
 def inner_pairs(folds: Sequence[int]) -> list[tuple[int, int]]:
@@ -48,15 +45,15 @@ def map_run(
     `inner` holds the pair jobs that `qwk_cutpoints_inner` needs, and is empty otherwise.
     """
     if name == "qwk_cutpoints_inner":
-        final, cutpoints = _map_inner(name, design, raw, inner)
+        final, fitted = _map_inner(name, design, raw, inner)
     else:
         train = design.train
         mapped = map_out_of_fold(
             raw, train.scores, design.fold_of, train.prompts, train.scales, name
         )
-        final, cutpoints = mapped.final, mapped.cutpoints
-    rows = replace(as_predictions(design, raw, final), refit=name == "qwk_cutpoints_lfo")
-    return MappedRun(name, rows, as_json(cutpoints))
+        final, fitted = mapped.final, mapped.fitted
+    rows = replace(as_predictions(design, raw, final), refit=refit_of(name))
+    return MappedRun(name, rows, fitted)
 
 
 def as_predictions(design: Design, raw: FloatArray, final: FloatArray) -> Predictions:
@@ -67,18 +64,29 @@ def as_predictions(design: Design, raw: FloatArray, final: FloatArray) -> Predic
     )
 
 
-def as_json(cutpoints: dict[int, FloatArray]) -> dict[int, list[float]]:
-    """Return cut-points by fold as plain numbers."""
-    return {fold: [float(cut) for cut in cuts] for fold, cuts in cutpoints.items()}
+def applied_mapping(
+    name: str,
+    fitted: Mapping[int, FittedMapping],
+    inner_vs_lfo: dict[str, dict[str, OverFolds]] | None = None,
+) -> AppliedMapping:
+    """Return the record of a mapping and of what was fitted for each fold."""
+    cuts = {fold: one.cutpoints for fold, one in fitted.items()}
+    links = {fold: one.linking for fold, one in fitted.items()}
+    return AppliedMapping(
+        name=name,
+        cutpoints={fold: list(map(float, of)) for fold, of in cuts.items() if of is not None},
+        linkings={fold: of for fold, of in links.items() if of is not None},
+        inner_vs_lfo=inner_vs_lfo,
+    )
 
 
 def _map_inner(
     name: MappingName, design: Design, raw: FloatArray, inner: Sequence[FitRecord]
-) -> tuple[FloatArray, dict[int, FloatArray]]:
+) -> tuple[FloatArray, dict[int, FittedMapping]]:
     """Map each fold with cut-points fitted on inner out-of-fold predictions of the other folds."""
-    scale = shared_scale(design.train.scales, name)
-    row_of = {essay: row for row, essay in enumerate(design.train.essays.ids)}
-    final, cutpoints = np.empty_like(raw), {}
+    train = design.train
+    row_of = {essay: row for row, essay in enumerate(train.essays.ids)}
+    final, fitted = np.empty_like(raw), {}
     for fold in design.folds:
         pairs = [
             (row_of[essay], value)
@@ -88,8 +96,9 @@ def _map_inner(
             if design.fold_of[row_of[essay]] != fold
         ]
         rows, values = zip(*pairs, strict=True)
-        true = scale.index(design.train.scores[list(rows)])
-        cutpoints[fold] = fit_cutpoints(np.array(values), true, scale.n_labels)
-        held_out = design.held_out_rows([fold])
-        final[held_out] = apply_cutpoints(raw[held_out], cutpoints[fold], scale)
-    return final, cutpoints
+        seen, held_out = train.take(rows), design.held_out_rows([fold])
+        one = fit_mapping(name, np.array(values), seen.scores, seen.prompts, train.scales)
+        prompts = [train.prompts[row] for row in held_out]
+        final[held_out] = one.scores(raw[held_out], prompts, train.scales)
+        fitted[fold] = one
+    return final, fitted

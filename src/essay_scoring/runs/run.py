@@ -21,7 +21,7 @@ from essay_scoring.features.precision import device_in_use, resolve
 from essay_scoring.features.store import FeatureStore
 from essay_scoring.features.table import FeatureTable
 from essay_scoring.models.context import Job
-from essay_scoring.models.mapping import shared_scale
+from essay_scoring.models.mapping import needs_one_scale, shared_scale
 from essay_scoring.models.registry import ScorerContext, build_scorer
 from essay_scoring.models.scorer_settings import (
     LengthSettings,
@@ -226,7 +226,7 @@ def _tell_of_prompt_texts(config: RunConfig, prepared: PreparedData) -> None:
 
 def _require_mapping(config: RunConfig) -> None:
     """Raise InputError for a mapping that needs one scale where each prompt has its own."""
-    if config.training.mapping != "round_half_band":
+    if needs_one_scale(config.training.mapping):
         shared_scale(scales_of(config.data.corpus), config.training.mapping)
 
 

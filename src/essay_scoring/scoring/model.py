@@ -20,7 +20,7 @@ from essay_scoring.core.worker_pool import in_this_process
 from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.imported import TABLES
 from essay_scoring.models.context import ScorerContext
-from essay_scoring.models.mapping import apply_cutpoints
+from essay_scoring.models.mapping import FittedMapping
 from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.records.run_records import BlockIdentity
@@ -80,6 +80,8 @@ class TrainedModel:
         known = (*self.flags.facts.prompts, *self.record.scales.by_prompt)
         self._prompts = {name_key(name): name for name in known}
         _check_cutpoints(self.record, folder)
+        cuts = self.record.cutpoints
+        self._mapping = FittedMapping(None if cuts is None else np.array(cuts), self.record.linking)
         trained = read_record(ModelProvenance, folder / PROVENANCE).features
         features = scoring_features(folder, self.config, trained, tables)
         context = scoring_context(self.config, features, self.record.scales, cache)
@@ -111,10 +113,7 @@ class TrainedModel:
         [text], [prompt] = essay.texts, essay.prompts
         scale = self.scales.of(prompt)
         raw, vectors = self._reader.read(essay)
-        if self.record.cutpoints is None:
-            band = scale.round(np.array([raw]))
-        else:
-            band = apply_cutpoints(np.array([raw]), np.array(self.record.cutpoints), scale)
+        band = self._mapping.scores(np.array([raw]), [prompt], self.scales)
         score = float(band[0])
         low, high = self.interval.around(raw, score, scale)
         # No score lies beyond the scale, and more digits tell machines apart, not essays.

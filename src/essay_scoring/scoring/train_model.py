@@ -16,6 +16,7 @@ from essay_scoring.models.blend import BlendScorer
 from essay_scoring.models.context import Job
 from essay_scoring.models.ensemble import EnsembleScorer
 from essay_scoring.models.family import FamilyScorer
+from essay_scoring.models.mapping import is_transductive
 from essay_scoring.models.scorer_settings import BlendSettings, TransformerSettings
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import RunRecord
@@ -23,7 +24,7 @@ from essay_scoring.records.manifest import require_intact
 from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
-from essay_scoring.runs.full_fit import final_cutpoints, fit_everything
+from essay_scoring.runs.full_fit import final_mapping, fit_everything
 from essay_scoring.runs.run import Run, open_run, provenance_of
 from essay_scoring.runs.session import Session, finish
 from essay_scoring.scoring.conformal import fit_interval
@@ -55,8 +56,9 @@ def train_model(
     """Return the complete model folder of an order, doing only what is not done yet.
 
     The run of the same config under prompt holdout comes first: its out-of-fold predictions give
-    cut-points and prediction intervals. Raises InputError for columns that are standardised within
-    prompts, BusyError when another process is training the same model.
+    the mapping and prediction intervals. Raises InputError for columns that are standardised within
+    prompts and for a transductive mapping, BusyError when another process is training the same
+    model.
     """
     config = order.config.model_copy(update={"scheme": "prompt_holdout"})
     _require_single_essays(config)
@@ -100,6 +102,13 @@ def _require_single_essays(config: RunConfig) -> None:
             where="features.standardise_by_prompt",
             mend="set it to false",
         )
+    if is_transductive(config.training.mapping):
+        raise InputError(
+            f"the mapping {config.training.mapping} needs all essays of a prompt at once, and a "
+            "model scores single essays",
+            where="training.mapping",
+            mend="set it to 'mean_sigma_lfo'",
+        )
 
 
 def _comes_from(cv: RunRecord) -> dict[str, str]:
@@ -136,13 +145,15 @@ def _without_frozen_layers(settings: Any) -> Any:
 
 def _record(run: Run, cv: RunRecord) -> ModelRecord:
     """Return how raw predictions become scores: as in the final test, by all held-out folds."""
-    train, cuts = run.prepared.train, final_cutpoints(run, cv.predictions)
+    train, mapping = run.prepared.train, final_mapping(run, cv.predictions)
+    cuts = mapping.cutpoints
     return ModelRecord(
         name=run.config.name,
         family=run.config.scorer.family,
         scales=train.scales,
         mapping=run.config.training.mapping,
         cutpoints=None if cuts is None else tuple(map(float, cuts)),
+        linking=mapping.linking,
         n_essays=len(train),
         n_prompts=len(set(train.prompts)),
         cv_run=cv.folder.name,

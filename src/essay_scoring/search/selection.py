@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.models.mapping import apply_cutpoints, fit_cutpoints, shared_scale
+from essay_scoring.models.mapping import fit_mapping
 from essay_scoring.records.search import Outcome
 from essay_scoring.runs.mapped_predictions import as_predictions
 from essay_scoring.search.evaluator import ALL, Evaluator, SearchPart, within
@@ -33,7 +33,7 @@ def report_outer(
 ) -> Predictions:
     """Return predictions of every essay by what the search outside its fold selected.
 
-    A configuration is fitted on all folds but the outer one, and its cut-points on its own
+    A configuration is fitted on all folds but the outer one, and its mapping on its own
     out-of-fold predictions of those folds: nothing about the outer fold enters either.
     """
     design = evaluator.base.design
@@ -55,13 +55,12 @@ def _mapped_from_inside(
 ) -> FloatArray:
     """Return scores of an outer fold's raw predictions by what the inner ones say alone."""
     config, whole = outcome.config, evaluator.base.design
-    if config.training.mapping == "round_half_band":
-        held_out = within(whole, whole.held_out_rows([_outer(part)])).train
-        return held_out.scales.round(raw, held_out.prompts)
+    held_out = within(whole, whole.held_out_rows([_outer(part)])).train
     inner = evaluator.design(part, config).train
-    scale = shared_scale(inner.scales, config.training.mapping)
-    cuts = fit_cutpoints(np.array(outcome.raw), scale.index(inner.scores), scale.n_labels)
-    return apply_cutpoints(raw, cuts, scale)
+    past = np.array(outcome.raw, dtype=np.float64)
+    name = config.training.mapping
+    mapping = fit_mapping(name, past, inner.scores, inner.prompts, inner.scales)
+    return mapping.scores(raw, held_out.prompts, held_out.scales)
 
 
 def _outer(part: SearchPart) -> int:

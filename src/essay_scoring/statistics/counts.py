@@ -57,12 +57,18 @@ class Layout:
         """Whether every prompt lies in one fold, as in `prompt_holdout`."""
         return len(self.cell_fold) == len(self.prompts)
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether every fold holds one whole prompt: each is left out by itself."""
+        return self.nested and len(self.folds) == len(self.prompts)
+
     def peers(self, groups: int) -> FloatArray | None:
         """Return how many prompts lie in the fold of each, (P,), for `jackknife_error`.
 
-        None where folds share prompts, or where these are left out in fewer groups than there are.
+        None where folds share prompts, where these are left out in fewer groups than there are, and
+        where each fold holds one: a mean over folds is then one over all prompts.
         """
-        if not self.nested or groups < len(self.prompts):
+        if not self.nested or self.one_by_one or groups < len(self.prompts):
             return None
         return np.bincount(self.cell_fold)[self.cell_fold].astype(np.float64)
 

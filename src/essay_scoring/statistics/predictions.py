@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
+
+Refit = Literal["qwk_cutpoints_lfo", "mean_sigma_lfo", "mean_sigma_by_prompt"]
+"""Mappings whose parameters come from the other folds, and that a resample therefore fits again."""
+
+
+def refit_of(mapping: str) -> Refit | None:
+    """Return a mapping's name if resamples fit it again, else None."""
+    return cast("Refit", mapping) if mapping in get_args(Refit) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,8 +24,8 @@ class Predictions:
 
     `true` and `final` are scores of the essay's own scale, `raw` is the prediction before it was
     mapped to that scale; all have shape (n,), and `folds` numbers the fold that held the essay out.
-    `refit`: the scores of a fold come from cut-points of highest QWK on the other folds
-    (`qwk_cutpoints_lfo`), which a resample of the essays therefore has to fit again.
+    `refit`: the mapping that gave the scores of a fold, if it was fitted on the other folds: a
+    resample of the essays has to fit it again.
     """
 
     ids: tuple[str, ...]
@@ -26,7 +35,7 @@ class Predictions:
     raw: FloatArray
     final: FloatArray
     scales: ScoreScales
-    refit: bool = False
+    refit: Refit | None = None
 
     def __post_init__(self) -> None:
         columns = (self.prompts, self.folds, self.true, self.raw, self.final)

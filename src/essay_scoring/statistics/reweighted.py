@@ -39,7 +39,8 @@ class Reweighted:
     def __init__(self, runs: Sequence[Predictions], tables: Tables) -> None:
         self.layout: Layout = tables.layout
         self._fixed = _summed_cells(tables)
-        self._binned = _Binned(runs, tables.layout) if all(run.refit for run in runs) else None
+        cut = all(run.refit == "qwk_cutpoints_lfo" for run in runs)
+        self._binned = _Binned(runs, tables.layout) if cut else None
 
     def fixed(self, weights: FloatArray) -> Iterator[Sums]:
         """Yield sums of all runs under weights of prompts (R, P), their labels as they are."""

@@ -1,16 +1,16 @@
 """The figures of one run with 95% intervals, prompts as units.
 
 The variance has two parts. Prompts differ: each is left out once, labels as they are. And labels
-that cut-points gave would have been others with other prompts to fit them on: in resamples of the
-prompts the cut-points are fitted anew and applied to the essays there are. `benchmarks/coverage.py`
-simulates the coverage that results.
+that a fitted mapping gave would have been others with other prompts to fit it on: in resamples of
+the prompts its cut-points or linking are fitted anew and applied to the essays there are.
+`benchmarks/coverage.py` simulates the coverage that results.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +21,6 @@ from essay_scoring.statistics.agreement import METRICS, Estimate, overall_of
 from essay_scoring.statistics.bootstrap import draw_prompts
 from essay_scoring.statistics.comparison import every_figure, figures_of
 from essay_scoring.statistics.counts import (
-    Layout,
     Sums,
     Tables,
     figure_weights,
@@ -38,6 +37,7 @@ from essay_scoring.statistics.intervals import (
     prompt_freedom,
     share_interval,
 )
+from essay_scoring.statistics.linking import linked_anew
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.reweighted import Reweighted
@@ -59,10 +59,11 @@ KAPPAS = (
 """Figures of agreement: their intervals stay within -1 and 1."""
 
 REFITS = 200
-"""How often cut-points are fitted anew: their variance is then known to a tenth."""
+"""How often a mapping is fitted anew: its variance is then known to a tenth."""
 
 FEWEST_IN_A_FOLD = 2
-"""A fold of one prompt is gone without it: the mean over folds has no jackknife then."""
+"""A fold of one prompt is gone without it: the mean over folds has no jackknife then, unless every
+fold is one prompt."""
 
 _RANKS_OF_FINAL = {"spearman": "pearson"}
 """Cut-points move both correlations of final scores alike."""
@@ -160,7 +161,8 @@ def jackknifed_figures(
     # Without a prompt the k worst of the rest do better or as well: that is bias, no noise.
     lowest = without["bottom_k_mean"]
     without["bottom_k_mean"] = lowest - lowest.mean() + strict["bottom_k_mean"][0, 0]
-    more = _of_cutpoints(reweighted, layout, large, bottom_k, seed) if predictions.refit else {}
+    drawn = draw_prompts(len(layout.prompts), REFITS, seed).astype(np.float64)
+    more = _of_mapping(_mapped_anew(predictions, reweighted, drawn), large, bottom_k)
     freedom = _freedom(tables, large, bottom_k)
     values = {name: (row.estimate, row.n) for name, row in overall_of(with_raw).items()}
     n_large = int(layout.sizes[large].sum())
@@ -186,7 +188,7 @@ def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
     held, layout = figure_weights(tables), tables.layout
     out = {name: prompt_freedom(effective_prompts(held.get(name, held["all"]))) for name in METRICS}
     in_folds = np.bincount(layout.cell_fold)
-    enough = not layout.nested or in_folds.min() >= FEWEST_IN_A_FOLD
+    enough = not layout.nested or layout.one_by_one or in_folds.min() >= FEWEST_IN_A_FOLD
     out["mean_qwk"] = out["qwk"] if enough else 0.0
     out["worst_prompt_qwk"] = 0.0
     n_large = int(large.sum())
@@ -194,12 +196,21 @@ def _freedom(tables: Tables, large: c.Mask, bottom_k: int) -> dict[str, float]:
     return out
 
 
-def _of_cutpoints(
-    reweighted: Reweighted, layout: Layout, large: c.Mask, bottom_k: int, seed: int
-) -> dict[str, float]:
-    """Return the variance by figure that comes from where the cut-points fell."""
-    drawn = draw_prompts(len(layout.prompts), REFITS, seed).astype(np.float64)
-    values = _figures(reweighted.refitted(drawn, np.ones_like(drawn)), large, bottom_k)
+def _mapped_anew(
+    predictions: Predictions, reweighted: Reweighted, drawn: FloatArray
+) -> Iterator[Sums]:
+    """Yield the sums of the essays as they are, their mapping fitted on prompts drawn (R, P)."""
+    if predictions.refit == "qwk_cutpoints_lfo":
+        yield from reweighted.refitted(drawn, np.ones_like(drawn))
+    elif predictions.refit is not None:
+        for final in linked_anew(predictions, drawn):
+            tables = tabulate([replace(predictions, final=final)])
+            yield c.sums_of(tables, c.observed(tables))
+
+
+def _of_mapping(blocks: Iterable[Sums], large: c.Mask, bottom_k: int) -> dict[str, float]:
+    """Return the variance by figure that comes from how the mapping was fitted."""
+    values = _figures(blocks, large, bottom_k)
     return {name: float(np.nanvar(row)) for name, row in values.items() if np.isfinite(row).any()}
 
 
