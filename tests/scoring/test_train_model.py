@@ -157,8 +157,10 @@ def test_a_linked_model_scores_by_the_line_of_its_held_out_predictions(tmp_path:
     gain = linking.spread_on(scale) / linking.raw_spread
     scored = model.score(new_essays(8))
     for one in scored:
-        at = linking.true_mean + gain * (float(scale.to_training(one.raw)) - linking.raw_mean)
-        assert one.band == scale.round(np.array([scale.low + scale.high * at / 5]))[0]
+        raw = float(scale.to_training(np.array([one.raw]))[0])
+        at = linking.true_mean + gain * (raw - linking.raw_mean)
+        # A scale from 1 to 5 has the points of the training scale.
+        assert one.band == scale.round(np.array([scale.low + at]))[0]
     assert len({one.band for one in scored}) > 1
 
 
