@@ -287,3 +287,17 @@ def test_essays_of_several_lines_are_read_whole(name: str, tmp_path: Path) -> No
     )
     lines = "".join(f'"{text}"\n' for text in texts)
     assert read_table(written(tmp_path, f"text\n{lines}", name)).column("text") == texts
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_cell_that_no_essay_fills_is_refused(kind: str, tmp_path: Path) -> None:
+    texts = ["one", "x" * 4_000_001]
+    path = tmp_path / f"t.{kind}"
+    if kind == "parquet":
+        parquet.write_table(pa.table({"text": texts}), path)
+    else:
+        lines = texts if kind == "csv" else [json.dumps({"text": text}) for text in texts]
+        path.write_text("\n".join(["text", *lines] if kind == "csv" else lines))
+    with pytest.raises(InputError, match=r"2.*: a cell has more than 4,000,000 characters") as told:
+        read_table(path)
+    assert len(str(told.value)) < 500

@@ -98,6 +98,7 @@ def test_blocks_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> 
     runs = [made_predictions()]
     whole = vectorised(runs, 60, seed=9)
     monkeypatch.setattr("essay_scoring.statistics.bootstrap.BLOCK_NUMBERS", 4_000)
+    monkeypatch.setattr("essay_scoring.statistics.bootstrap.FEWEST_IN_BLOCK", 1)
     tables = tabulate(runs)
     assert len(list(resample(tables, 60, 9, "prompts"))) > 3
     for name, values in vectorised(runs, 60, seed=9).items():

@@ -95,6 +95,17 @@ def test_labels_that_were_not_fitted_stay() -> None:
     assert figures(sums, 0)[:, 0] == pytest.approx(direct(both), nan_ok=True)
 
 
+def test_many_prompts_of_few_essays_are_mapped_anew_alike() -> None:
+    one = mapped(made_predictions(160, n_prompts=40, n_folds=4))
+    names, prompt_of = one.numbered_prompts()
+    drawn = np.random.default_rng(2).integers(0, 2, (3, len(names))).astype(np.float64)
+    [block] = Reweighted([one], tabulate([one])).refitted(drawn)
+    for row, weights in enumerate(drawn):
+        expected = direct(mapped(one.take(np.flatnonzero(weights[prompt_of]))))
+        found = figures(block, 0)[:, row]
+        assert found[0] == pytest.approx(expected[0])
+
+
 def test_blocks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = pair()
     swaps = np.random.default_rng(0).integers(0, 2, (40, 6)).astype(np.float64)

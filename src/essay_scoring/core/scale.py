@@ -103,6 +103,8 @@ class ScoreScales(Settings):
 
     def for_prompts(self, prompts: Sequence[str]) -> dict[ScoreScale, IntArray]:
         """Return each scale in use with the positions of its essays, in order of first use."""
+        if self.shared is not None:
+            return {self.shared: np.arange(len(prompts))} if len(prompts) else {}
         groups: dict[ScoreScale, list[int]] = {}
         for position, prompt in enumerate(prompts):
             groups.setdefault(self.of(prompt), []).append(position)

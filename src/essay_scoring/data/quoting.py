@@ -9,6 +9,7 @@ of their columns.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from essay_scoring.data.row_sources import SourceRow
@@ -68,12 +69,15 @@ class SwallowedRows:
             rows = [line.rstrip("\r\n").split(self._separator) for line in record.lines]
             if len(rows[0]) > 1 and all(len(row) == len(self._columns) for row in rows):
                 self._suspects.append((record, number, rows))
-                return
-        for column, cell in zip(self._columns, record.cells, strict=False):
-            column.add(cell.strip())
 
-    def first(self) -> tuple[SourceRow, int, int] | None:
-        """Return the first record that holds others, its number, and how many lines it has."""
+    def first(self, again: Iterable[tuple[int, SourceRow]]) -> tuple[SourceRow, int, int] | None:
+        """Return the first record that holds others, its number, and how many lines it has.
+
+        Only where there are suspects is the table gone through `again`, for what its columns hold.
+        """
+        suspected = {number for _, number, _ in self._suspects}
+        if suspected:
+            self._learn(record for number, record in again if number not in suspected)
         for record, number, rows in self._suspects:
             opens = [at for at, cell in enumerate(rows[0]) if cell.lstrip().startswith('"')]
             others = [at for at in range(len(self._columns)) if at not in opens[-1:]]
@@ -83,6 +87,11 @@ class SwallowedRows:
             ):
                 return record, number, len(rows)
         return None
+
+    def _learn(self, records: Iterable[SourceRow]) -> None:
+        for record in records:
+            for column, cell in zip(self._columns, record.cells, strict=False):
+                column.add(cell.strip())
 
 
 def _bare(cell: str) -> str:

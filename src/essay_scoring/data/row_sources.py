@@ -44,7 +44,7 @@ class SourceRow(NamedTuple):
     @property
     def is_blank(self) -> bool:
         """Whether there is nothing in it."""
-        return not any(cell.strip() for cell in self.cells)
+        return not any(map(str.strip, self.cells))
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,18 @@ def _separated_records(path: Path, layout: FileLayout) -> Iterator[SourceRow]:
                 lines.taken.clear()
         except csv.Error as error:
             where = f"{path}, row {number}" + f" (line {line})"
+            if "field limit" in str(error) and len(lines.taken) == 1:
+                raise _too_long(where) from None
             raise _quoting(error, where, quoted=layout.quoted) from None
+
+
+def _too_long(where: str) -> InputError:
+    """Return the error of a cell that holds more than any essay, id or score does."""
+    return InputError(
+        f"a cell has more than {_MOST_IN_A_CELL:,} characters",
+        where=where,
+        mend="check that each row holds one essay, or remove the row",
+    )
 
 
 def _quoting(error: csv.Error, where: str, *, quoted: bool) -> InputError:
@@ -262,6 +273,8 @@ def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]
 
 def _json_cell(value: object, path: Path, line: int, name: str) -> str:
     cell = cell_text(value)
+    if len(cell) > _MOST_IN_A_CELL:
+        raise _too_long(f"{path}, line {line}, column '{name}'")
     if isinstance(value, list | dict) or (not cell.isascii() and _has_surrogate(cell)):
         raise InputError(
             "the value is no text or number",
@@ -313,5 +326,9 @@ def _parquet_records(path: Path) -> Iterator[SourceRow]:
                 text_cells(column, f"{path}, column '{name}'", before)
                 for name, column in zip(names, batch.columns, strict=True)
             ]
+            for name, column in zip(names, columns, strict=True):
+                long = (row for row, cell in enumerate(column) if len(cell) > _MOST_IN_A_CELL)
+                if (row := next(long, None)) is not None:
+                    raise _too_long(f"{path}, row {before + row + 1}, column '{name}'")
             yield from (SourceRow(None, cells) for cells in zip(*columns, strict=True))
             before += batch.num_rows

@@ -108,13 +108,9 @@ class TableFile:
 
     def rows(self) -> Iterator[Row]:
         """Yield every row."""
-        records = records_of(self.path, self.layout)
-        next(records)
-        number = 0
-        for record in records:
-            if not self.layout.keeps_blank and record.is_blank:
-                continue
-            number += 1
+        rows = _numbered(self.path, self.layout)
+        next(rows)
+        for number, record in rows:
             yield self._row(number, record)
 
     def _row(self, number: int, record: SourceRow) -> Row:
@@ -213,18 +209,15 @@ def open_table(path: Path, form: TableFormat = AUTO) -> TableFile:
     require_file(path)
     digest = file_sha256(path)
     layout = find_layout(path, form)
-    records = records_of(path, layout)
-    header = next(records, None)
+    records = _numbered(path, layout)
+    _, header = next(records, (0, None))
     if header is None:
         raise InputError("the file is empty", where=str(path), mend="export the table again")
     names = _header_names(header.cells, path)
     swallowed = SwallowedRows(len(names), layout.separator)
     filled = {at for at, name in enumerate(names) if name}
     number = 0
-    for record in records:
-        if not layout.keeps_blank and record.is_blank:
-            continue
-        number += 1
+    for number, record in records:
         swallowed.look(number, record)
         if len(filled) < len(names):
             filled |= {at for at, cell in enumerate(record.cells[: len(names)]) if cell.strip()}
@@ -232,16 +225,29 @@ def open_table(path: Path, form: TableFormat = AUTO) -> TableFile:
         raise InputError(
             "there is a header but no rows below it", where=str(path), mend="export the table again"
         )
-    _refuse_swallowed(swallowed, path)
+    _refuse_swallowed(swallowed, path, layout)
     decimal = "." if form.decimal == "auto" and layout.separator == "," else form.decimal
     kept = tuple(range(len(names)) if layout.keeps_blank else sorted(filled))
     own = tuple(names[at] for at in kept)
     return TableFile(path, layout, digest, own, decimal, number, kept, len(names))
 
 
-def _refuse_swallowed(swallowed: SwallowedRows, path: Path) -> None:
+def _numbered(path: Path, layout: FileLayout) -> Iterator[tuple[int, SourceRow]]:
+    """Yield the header as row 0, then every row with its number; blank ones where they count."""
+    records = records_of(path, layout)
+    header = next(records, None)
+    if header is None:
+        return
+    yield 0, header
+    kept = (record for record in records if layout.keeps_blank or not record.is_blank)
+    yield from enumerate(kept, start=1)
+
+
+def _refuse_swallowed(swallowed: SwallowedRows, path: Path, layout: FileLayout) -> None:
     """Raise InputError for the first cell that holds rows of the table."""
-    found = swallowed.first()
+    rows = _numbered(path, layout)
+    next(rows)
+    found = swallowed.first(rows)
     if found is None:
         return
     record, number, n_lines = found

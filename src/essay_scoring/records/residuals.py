@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import parsed, write_text
+from essay_scoring.core.files import atomic_path, parsed
 from essay_scoring.core.scale import FloatArray, ScoreScales
 from essay_scoring.core.spreadsheets import bare_cell, harmless_cell, quoted
 from essay_scoring.statistics.predictions import Predictions
@@ -34,6 +34,9 @@ MAX_FOLD = 10_000
 HALF_BAND, ROUNDING = 0.5, 1e-9
 _KEYS = ("split", "fold", "record_id", "prompt", "y_true", "y_pred_raw", "y_pred")
 COLUMNS = (*_KEYS, "residual", "abs_residual", "within_half_band", *COVARIATES)
+_CSV_LINE = ",".join(["%s"] * len(COLUMNS)) + "\n"
+_JSON_LINE = "{" + ", ".join(f'"{name}": %s' for name in COLUMNS) + "}\n"
+_ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +63,10 @@ def write_residuals(
     unknown = sorted(set(covariates) - set(COVARIATES))
     if unknown:
         raise ValueError(f"not covariates of the residual files: {unknown}")
-    rows = list(_rows(predictions, scheme, covariates))
+    columns = _columns(predictions, scheme, covariates)
     table, lines = folder / f"{stem}.csv", folder / f"{stem}.jsonl"
-    records = [",".join(map(_csv_field, row)) for row in rows]
-    write_text(table, "\n".join([",".join(COLUMNS), *records]) + "\n")
-    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-    write_text(lines, "".join(f"{encode(dict(zip(COLUMNS, r, strict=True)))}\n" for r in rows))
+    _write(table, ",".join(COLUMNS) + "\n", _CSV_LINE, _csv_fields, columns)
+    _write(lines, "", _JSON_LINE, _json_fields, columns)
     return table, lines
 
 
@@ -99,10 +100,10 @@ def read_residuals(path: Path, scales: ScoreScales) -> Residuals:
     )
 
 
-def _rows(
+def _columns(
     predictions: Predictions, scheme: str, covariates: Mapping[str, FloatArray]
-) -> Iterable[tuple[Any, ...]]:
-    """Yield the values of each row in order of COLUMNS, None where unknown."""
+) -> list[Sequence[Any]]:
+    """Return the values of each of COLUMNS, None where unknown."""
     p = predictions
     residual = p.final - p.true
     extra = [
@@ -111,7 +112,7 @@ def _rows(
         else [None] * len(p)
         for name in COVARIATES
     ]
-    return zip(
+    return [
         [scheme] * len(p),
         p.folds.tolist(),
         p.ids,
@@ -123,15 +124,38 @@ def _rows(
         np.abs(residual).tolist(),
         (np.abs(residual) <= HALF_BAND + ROUNDING).tolist(),
         *extra,
-        strict=True,
-    )
+    ]
 
 
-def _csv_field(value: Any) -> str:
-    """Return one CSV field: text that no spreadsheet takes for a formula, numbers by `repr`."""
-    if isinstance(value, str):
-        return quoted(harmless_cell(value))
-    return "" if value is None else repr(value)
+def _write(
+    path: Path,
+    header: str,
+    line: str,
+    fields: Callable[[Sequence[Any]], list[str]],
+    columns: Sequence[Sequence[Any]],
+) -> None:
+    """Write a header and a line for each row, many at a time: `fields` writes part of a column."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(header)
+        for start in range(0, len(columns[0]), _ROWS_AT_ONCE):
+            some = (fields(values[start : start + _ROWS_AT_ONCE]) for values in columns)
+            file.writelines(line % row for row in zip(*some, strict=True))
+
+
+def _csv_fields(values: Sequence[Any]) -> list[str]:
+    """Return CSV fields: text that no spreadsheet takes for a formula, numbers by `repr`."""
+    if not isinstance(values[0], str):
+        return ["" if value is None else repr(value) for value in values]
+    written = {text: quoted(harmless_cell(text)) for text in set(values)}
+    return [written[text] for text in values]
+
+
+def _json_fields(values: Sequence[Any]) -> list[str]:
+    """Return the values as JSON; ValueError for NaN and infinity."""
+    if not isinstance(values[0], str):
+        return json.dumps(values, allow_nan=False)[1:-1].split(", ")
+    written = {text: json.dumps(text, ensure_ascii=False) for text in set(values)}
+    return [written[text] for text in values]
 
 
 def _read_csv(path: Path) -> dict[str, Sequence[Any]]:

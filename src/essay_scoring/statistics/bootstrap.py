@@ -21,8 +21,9 @@ from essay_scoring.statistics.counts import N_MOMENTS, Draws, Tables
 
 Level = Literal["prompts", "essays"]
 
-BLOCK_NUMBERS = 2_000_000
-"""How many numbers a block of resamples may hold, which bounds memory at about 16 MB."""
+BLOCK_NUMBERS, FEWEST_IN_BLOCK = 2_000_000, 32
+"""How many numbers a block of resamples may hold, which bounds memory at about 16 MB: more only
+where thousands of prompts leave too few resamples to a block, and each prompt costs its calls."""
 
 MIN_DEFINED = 0.9
 """The share of resamples in which a figure must be defined for it to have an interval."""
@@ -46,7 +47,7 @@ def resample(tables: Tables, replicates: int, seed: int, level: Level) -> Iterat
         for prompt in layout.prompts
     ]
     width = len(tables.counts) + len(layout.cell_fold) * tables.moments.shape[1] * N_MOMENTS
-    size = max(1, BLOCK_NUMBERS // width)
+    size = max(FEWEST_IN_BLOCK, BLOCK_NUMBERS // width)
     for start in range(0, replicates, size):
         block = drawn[start : start + size]
         yield Draws(_draw_essays(tables, block * times, generators), times, block)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics.counts import (
@@ -129,7 +130,11 @@ class _Binned:
             below.append(np.cumsum(counts, axis=1))
         self.below = np.stack(below)
         label = np.arange(self.n_labels, dtype=np.float64)
-        self._sums = np.stack([self.below @ label**power for power in range(3)])
+        self._held = [np.flatnonzero(layout.cell_fold == f) for f in range(len(layout.folds))]
+        self._sums = [
+            [[_sparse(counts[held] @ label**power) for power in range(3)] for held in self._held]
+            for counts in map(_by_value, self.below)
+        ]
         final, truth = np.meshgrid(label, label, indexing="ij")
         self._moments = label_moments(truth.ravel(), final.ravel(), self.n_labels - 1.0)
 
@@ -139,22 +144,40 @@ class _Binned:
         All are labelled by the cut-points of one run that is put together of cells of several:
         `weights` (R, C) by run. A cell's cut-points are fitted on the cells of the other folds.
         """
-        layout, n = self._layout, len(next(iter(weights.values())))
-        shape = (n, len(layout.cell_fold), N_MOMENTS)
+        n = len(next(iter(weights.values())))
+        shape = (n, len(self._layout.cell_fold), N_MOMENTS)
         out = {run: np.empty(shape) for run in weights}
-        for fold in range(len(layout.folds)):
-            held = np.flatnonzero(layout.cell_fold == fold)
-            rest = np.flatnonzero(layout.cell_fold != fold)
-            n_essays, total, squares = (
-                np.sum([w[:, rest] @ sums[run][rest] for run, w in weights.items()], axis=0)
-                for sums in self._sums
-            )
+        # All are sums of whole numbers: what the other folds hold is exactly the rest of them all.
+        of_folds = self._weighted(weights)
+        of_all = of_folds.sum(axis=0)
+        for held, of_fold in zip(self._held, of_folds, strict=True):
+            n_essays, total, squares = of_all - of_fold
             splits = best_splits(n_essays, total, squares, self.n_labels, self._values)
             for run in weights:
-                counts = np.diff(self.below[run][held][:, splits], axis=2)
+                counts = np.diff(self.below[run][held[:, None, None], splits], axis=2)
                 flat = counts.reshape(len(held) * n, -1) @ self._moments
                 out[run][:, held] = np.moveaxis(flat.reshape(len(held), n, -1), 0, 1)
         return out
+
+    def _weighted(self, weights: dict[int, FloatArray]) -> FloatArray:
+        """Return sums of 1, y and y^2 over the lowest values of each fold, (F, 3, R, V + 1)."""
+        n = len(next(iter(weights.values())))
+        out = np.zeros((len(self._held), 3, n, len(self._values) + 1))
+        for run, by_cell in weights.items():
+            for fold, held in enumerate(self._held):
+                for power, sums in enumerate(self._sums[run][fold]):
+                    out[fold, power] += by_cell[:, held] @ sums
+        return np.cumsum(out, axis=-1, out=out)
+
+
+def _by_value(below: FloatArray) -> FloatArray:
+    """Return what each value adds to prefix sums (C, V + 1, K)."""
+    return np.diff(below, axis=1, prepend=0.0)
+
+
+def _sparse(values: FloatArray) -> FloatArray | csr_array:
+    """Return a matrix without its zeros where there is hardly anything else: a few essays a row."""
+    return csr_array(values) if np.count_nonzero(values) < values.size / 16 else values
 
 
 def _bin_edges(raw: FloatArray) -> FloatArray:

@@ -26,6 +26,9 @@ from essay_scoring.statistics.slices import (
     SmallPrompt,
 )
 
+_AT_ONCE = 200
+"""Prompts whose essays are resampled together."""
+
 
 class OverFolds(Record):
     """A figure over folds."""
@@ -185,18 +188,25 @@ def _prompt_intervals(
     predictions: Predictions, rows: list[PromptRow], replicates: int, seed: int
 ) -> list[PromptRow]:
     """Return the rows with low and high of QWK, of essays resampled within each prompt."""
-    tables = tabulate([predictions])
-    blocks = [
-        prompt_qwk(sums_of(tables, draws))[:, 0]
-        for draws in resample(tables, replicates, seed, "essays")
-    ]
-    n_prompts = len(tables.layout.prompts)
-    drawn = np.concatenate([*blocks, np.empty((0, n_prompts))])
-    place = {prompt: at for at, prompt in enumerate(tables.layout.prompts)}
+    rows_of: dict[str, list[int]] = {row.prompt: [] for row in rows}
+    for at, prompt in enumerate(predictions.prompts):
+        if prompt in rows_of:
+            rows_of[prompt].append(at)
     out = []
-    for row in rows:
-        low, high = percentiles(drawn[:, place[row.prompt]])
-        out.append(row.model_copy(update={"low": low, "high": high}))
+    # A prompt draws by itself: some at a time bound memory, and small prompts need no draws.
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        essays = [at for row in some for at in rows_of[row.prompt]]
+        tables = tabulate([predictions.take(np.array(essays))])
+        drawn = [
+            prompt_qwk(sums_of(tables, draws))[:, 0]
+            for draws in resample(tables, replicates, seed, "essays")
+        ]
+        ends = map(percentiles, np.concatenate([*drawn, np.empty((0, len(some)))]).T)
+        of_prompt = dict(zip(tables.layout.prompts, ends, strict=True))
+        for row in some:
+            low, high = of_prompt[row.prompt]
+            out.append(row.model_copy(update={"low": low, "high": high}))
     return out
 
 
