@@ -1,10 +1,13 @@
 """Time and memory of commands on tables of growing length: they should grow as the rows do.
 
-    python benchmarks/scale.py [--rows 10000 100000 1000000] [--only import compare score]
+    python benchmarks/scale.py [--only import prompts compare prepare score cell] [--most ROWS]
 
-Every command is a process of its own. Imported predictions are of 40 prompts; `compare` judges two
-imports by a plan; `score` scores made essays with a model that counts words. Seconds are those of
-processors, which a busy machine does not change, and of the clock; memory is the most resident.
+Writes benchmarks/scale.json and the table in benchmarks/README.md; what is not run is kept. Every
+command is a process of its own. Imported predictions are of 40 prompts, or of ten essays a prompt
+(`prompts`); `compare` judges two imports by a plan; `prepare` and `score` take made essays of about
+900 words, `score` with a model that counts words; `cell` has one cell of 50 MB, which each command
+refuses. Seconds are those of processors, which a busy machine does not change, and of the clock;
+memory is the most resident.
 """
 
 from __future__ import annotations
@@ -16,99 +19,217 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from record import record
+
+from essay_scoring.core.files import read_json, write_json, write_text
+from essay_scoring.records.provenance import git_state, machine
 
 ROOT = Path(__file__).parents[1]
+OUT, PAGE = ROOT / "benchmarks" / "scale.json", ROOT / "benchmarks" / "README.md"
+BEGIN = "<!-- scale: made by python benchmarks/scale.py -->"
+END = "<!-- scale ends -->"
 PROGRAM = [sys.executable, "-m", "essay_scoring.cli.main"]
+CELL, WORDS = 50_000_000, 900
+CORPUS = """
+[data.corpus]
+kind = "table"
+path = "essays.csv"
+columns = { id = "id", text = "text", prompt = "prompt", score = "score" }
+scales = { shared = { low = 1, high = 5 } }
+"""
+PLAN = 'extends = "preset:gates/prompt_holdout_interval"\nmin_prompt_n = 10\n'
+
+
+@dataclass(frozen=True)
+class Case:
+    """One command on one table: how many rows it has, and of how many prompts."""
+
+    name: str
+    command: str
+    rows: int
+    prompts: int = 40
+    cell: int = 0
+
+
+CASES = (
+    *(Case("import", "import-predictions", rows) for rows in (10_000, 100_000, 1_000_000)),
+    *(Case("prompts", "import-predictions", 10 * n, n) for n in (100, 1_000, 10_000)),
+    *(Case("compare", "compare-cv-runs", rows) for rows in (17_307, 100_000)),
+    *(Case("prompts", "compare-cv-runs", 10 * n, n) for n in (100, 1_000, 10_000)),
+    *(Case("prepare", "prepare-dataset", rows) for rows in (2_000, 20_000)),
+    *(Case("score", "score", rows) for rows in (2_000, 20_000)),
+    *(
+        Case("cell", command, 200, cell=CELL)
+        for command in ("import-predictions", "prepare-dataset", "score")
+    ),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=[*COMMANDS])
+    names = list(dict.fromkeys(case.name for case in CASES))
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--most", type=int, default=1_000_000, help="leave out longer tables")
     args = parser.parse_args()
-    print(f"{'command':<10}{'rows':>10}{'cpu s':>9}{'clock s':>9}{'MiB':>8}{'us a row':>10}")
-    with tempfile.TemporaryDirectory() as folder:
-        for name in args.only:
-            for rows in args.rows:
-                place = Path(folder) / f"{name}-{rows}"
-                place.mkdir()
-                COMMANDS[name](name, rows, place)
+    for case in CASES:
+        if case.name in args.only and case.rows <= args.most:
+            with tempfile.TemporaryDirectory() as folder:
+                print(case, flush=True)
+                keep(case, measured(case, Path(folder)))
 
 
-def measured(name: str, rows: int, words: Sequence[str]) -> None:
-    """Run a command, print and record what it took."""
+def measured(case: Case, place: Path) -> dict[str, Any]:
+    """Run a command; return what it took, and the error where it refuses."""
+    words = LINES[case.command](case, place)
     began = time.monotonic()
-    process = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    clock, cpu = time.monotonic() - began, used.ru_utime + used.ru_stime
-    if os.waitstatus_to_exitcode(status) not in (0, 3, 4):
-        raise SystemExit(f"{name} of {rows} rows failed")
-    peak = used.ru_maxrss / 1024
-    print(f"{name:<10}{rows:>10}{cpu:>9.1f}{clock:>9.1f}{peak:>8.0f}{1e6 * cpu / rows:>10.0f}")
-    record(f"{name} of {rows} rows", cpu_seconds=cpu, seconds=clock, peak_mib=peak, rows=rows)
+    with (place / "said").open("wb") as said:
+        process = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.DEVNULL, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    code = os.waitstatus_to_exitcode(status)
+    told = (place / "said").read_text(encoding="utf-8").splitlines()
+    errors = [line for line in told if line.startswith("error")]
+    if code not in ((2,) if case.cell else (0, 3, 4)) or len(errors) != (code == 2):
+        raise SystemExit(f"{case} ended with {code}: {told[-3:]}")
+    return {
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "seconds": round(seconds, 1),
+        "peak_mib": round(used.ru_maxrss / 1024),
+        "exit": code,
+        "machine": machine().model_dump(exclude={"host"}),
+        "commit": git_state().commit,
+    }
 
 
-def predictions(path: Path, rows: int, noise: float) -> Path:
-    """Write made out-of-fold predictions of 40 prompts."""
-    rng = np.random.default_rng(0)
+def keep(case: Case, found: Mapping[str, Any]) -> None:
+    """Write a measurement down beside the others, and the table of them all."""
+    rows = read_json(OUT)["rows"] if OUT.is_file() else []
+    row = {"command": case.command, "rows": case.rows, "prompts": case.prompts}
+    row |= {"cell": case.cell, **found}
+    print(table([row]).splitlines()[-1], flush=True)
+    known = {tuple(each[name] for name in _KEY): each for each in [*rows, row]}
+    order = [(one.command, one.rows, one.prompts, one.cell) for one in CASES]
+    write_json(OUT, {"schema": 1, "rows": [known[key] for key in order if key in known]})
+    write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), read_json(OUT)))
+
+
+_KEY = ("command", "rows", "prompts", "cell")
+
+
+def page(text: str, artifact: Mapping[str, Any]) -> str:
+    """Return a page with the table of an artifact between its marks."""
+    before, rest = text.split(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{table(artifact['rows'])}\n\n{end}{after}"
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return measurements as a table."""
+    lines = [
+        "| command | rows | prompts | processor s | clock s | MiB | processor us a row |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        what = f"`{row['command']}`"
+        each = f"{1e6 * row['cpu_seconds'] / row['rows']:,.0f}"
+        if row["cell"]:
+            what, each = f"{what}, one cell of {row['cell'] / 1e6:.0f} MB: refused", ""
+        cells = f"{row['rows']:,} | {row['prompts']:,} | {row['cpu_seconds']:.1f}"
+        lines.append(f"| {what} | {cells} | {row['seconds']:.1f} | {row['peak_mib']:,} | {each} |")
+    return "\n".join(lines)
+
+
+def written(path: Path, header: str, rows: Iterable[Sequence[object]]) -> Path:
+    """Write a CSV file."""
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["record_id", "prompt", "fold", "y_true", "y_pred_raw"])
-        for row in range(rows):
-            true = 1 + 0.5 * float(rng.integers(9))
-            raw = min(5.0, max(1.0, true + float(rng.normal(0, noise))))
-            writer.writerow([f"e{row}", f"prompt {row % 40}", row % 40 % 5, true, round(raw, 4)])
+        csv.writer(stream).writerows([header.split(), *rows])
     return path
 
 
-def importing(table: Path, name: str, runs: Path) -> list[str]:
-    return ["import-predictions", str(table), "--run-name", name, "--runs-dir", str(runs)]
+def predictions(case: Case, path: Path, noise: float) -> Path:
+    """Write made out-of-fold predictions, each prompt whole in one fold."""
+    rng = np.random.default_rng(0)
+    true = 1 + 0.5 * rng.integers(9, size=case.rows)
+    raw = np.clip(true + rng.normal(0, noise, case.rows), 1, 5).round(4)
+    pairs = enumerate(zip(true.tolist(), raw.tolist(), strict=True))
+    rows = (
+        [_padded(f"e{row}", row, case), f"prompt {at}", at % 5, *pair]
+        for row, pair in pairs
+        for at in [row % case.prompts]
+    )
+    return written(path, "record_id prompt fold y_true y_pred_raw", rows)
 
 
-def import_rows(name: str, rows: int, place: Path) -> None:
-    measured(name, rows, importing(predictions(place / "a.csv", rows, 0.6), "a", place))
+def _padded(text: str, row: int, case: Case) -> str:
+    """Return a text, in the middle row of a table with a long cell longer by that."""
+    return text + "x" * case.cell if row == case.rows // 2 else text
 
 
-def compare_rows(name: str, rows: int, place: Path) -> None:
-    for arm, noise in {"a": 0.7, "b": 0.5}.items():
-        words = importing(predictions(place / f"{arm}.csv", rows, noise), arm, place)
-        subprocess.run([*PROGRAM, *words], check=True, stdout=subprocess.DEVNULL)
-    runs = [str(next(place.glob(f"{arm}-*"))) for arm in "ab"]
-    plan = str(ROOT / "configs" / "gates" / "prompt_holdout_interval.toml")
-    measured(name, rows, ["compare-cv-runs", *runs, "--plan", plan])
-
-
-def score_rows(name: str, rows: int, place: Path) -> None:
+def essays(case: Case, path: Path) -> Path:
+    """Write made essays of WORDS words, no two alike."""
     from essay_scoring.data.data_settings import SyntheticCorpus
     from essay_scoring.data.synthetic import generate
 
+    sentences = [
+        sentence
+        for text in generate(SyntheticCorpus(n_essays=200), "train").essays.texts
+        for sentence in text.replace("\n", " ").split(". ")
+        if sentence
+    ]
+    each = WORDS // (sum(len(one.split()) for one in sentences) // len(sentences))
+    rng = np.random.default_rng(0)
+    rows = (
+        [row, f"prompt {row % case.prompts}", _padded(text, row, case), 1 + row % 5]
+        for row in range(case.rows)
+        for text in [". ".join(sentences[at] for at in rng.integers(len(sentences), size=each))]
+    )
+    return written(path, "id prompt text score", rows)
+
+
+def importing(case: Case, place: Path, name: str = "a", noise: float = 0.7) -> list[str]:
+    file = str(predictions(case, place / f"{name}.csv", noise))
+    return ["import-predictions", file, "--run-name", name, "--runs-dir", str(place)]
+
+
+def comparing(case: Case, place: Path) -> list[str]:
+    for name, noise in {"a": 0.7, "b": 0.5}.items():
+        line = [*PROGRAM, *importing(case, place, name, noise)]
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    runs = [str(next(place.glob(f"{name}-*"))) for name in "ab"]
+    plan = place / "plan.toml"
+    plan.write_text(PLAN, encoding="utf-8")
+    return ["compare-cv-runs", *runs, "--plan", str(plan)]
+
+
+def preparing(case: Case, place: Path) -> list[str]:
+    essays(case, place / "essays.csv")
+    (place / "corpus.toml").write_text(CORPUS, encoding="utf-8")
+    places = ["--data-dir", str(place), "--cache-dir", str(place / "cache")]
+    return ["prepare-dataset", str(place / "corpus.toml"), *places]
+
+
+def scoring(case: Case, place: Path) -> list[str]:
     config = str(ROOT / "configs" / "smoke" / "length.toml")
-    places = ["--runs-dir", f"{place}/runs", "--cache-dir", f"{place}/cache", "--data-dir"]
-    sets = ["--set", "baselines=[]", "--set", "data.corpus.n_prompts=12", "--coverage", "0.8"]
-    sets += ["--set", "data.corpus.n_essays=120"]
-    words = ["train", config, "--models-dir", f"{place}/models", *places, str(place), *sets]
+    sets = ["baselines=[]", "data.corpus.n_prompts=12", "data.corpus.n_essays=120"]
+    places = {"runs": "runs", "cache": "cache", "models": "models", "data": "."}
+    words = ["train", config, "--coverage", "0.8", *(f"--set={one}" for one in sets)]
+    words += [f"--{name}-dir={place / folder}" for name, folder in places.items()]
     subprocess.run([*PROGRAM, *words], check=True, stdout=subprocess.DEVNULL)
     [model] = (place / "models").iterdir()
-    essays = generate(SyntheticCorpus(n_essays=500), "train").essays
-    with (place / "essays.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["id", "prompt", "text"])
-        for row in range(rows):
-            at = row % len(essays)
-            writer.writerow([row, essays.prompts[at], essays.texts[at]])
-    table = str(place / "essays.csv")
-    measured(name, rows, ["score", str(model), table, "-o", f"{place}/scored.csv"])
+    file = str(essays(case, place / "essays.csv"))
+    return ["score", str(model), file, "-o", str(place / "scored.csv")]
 
 
-COMMANDS: dict[str, Callable[[str, int, Path], None]] = {
-    "import": import_rows,
-    "compare": compare_rows,
-    "score": score_rows,
+LINES = {
+    "import-predictions": importing,
+    "compare-cv-runs": comparing,
+    "prepare-dataset": preparing,
+    "score": scoring,
 }
 
 if __name__ == "__main__":

@@ -177,3 +177,10 @@ def test_a_mean_over_folds_has_the_error_of_its_folds_together() -> None:
     variance = sum(fold.var(ddof=1) / len(fold) for fold in folds) / len(folds) ** 2
     error = jackknife_error(estimate, np.array(without), np.array(peers, dtype=np.float64))
     assert error == pytest.approx(np.sqrt(variance))
+
+
+def test_swaps_are_drawn_for_any_number_of_prompts() -> None:
+    swaps = prompt_swaps(2_000, most=5, seed=1)
+    assert swaps.shape == (5, 2_000)
+    assert swaps.sum(axis=1)[0] == 0
+    assert prompt_swaps(3, most=4, seed=1).shape == (4, 3)

@@ -64,7 +64,7 @@ def prompt_swaps(n_prompts: int, most: int, seed: int) -> FloatArray:
     All ways of doing so, but for their opposites, which only change the sign, where that is at most
     `most`; else so many drawn at random.
     """
-    if 2.0 ** (n_prompts - 1) <= most:
+    if 2 ** (n_prompts - 1) <= most:
         bits = np.arange(2 ** (n_prompts - 1))[:, None] >> np.arange(n_prompts) & 1
         return bits.astype(np.float64)
     rng = np.random.default_rng(derive_seed(seed, "swaps"))
