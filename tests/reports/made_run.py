@@ -28,6 +28,9 @@ HOSTILE = (
 )
 
 
+_CUT = {"name": "qwk_cutpoints_lfo", "cutpoints": {"0": [1.2, 1.8], "1": []}}
+
+
 def with_hostile_prompts(predictions: Predictions) -> Predictions:
     """Return the predictions with the first prompts renamed."""
     names = dict(zip(sorted(set(predictions.prompts)), HOSTILE, strict=False))
@@ -80,7 +83,7 @@ def made_metrics(
         "transductive": False,
         "code_revision": "b" * 64,
         "versions": {"python": "3.11", "numpy": "2.4"},
-        "mapping": {"name": "qwk_cutpoints_lfo", "cutpoints": {"0": [1.2, 1.8], "1": []}},
+        "mapping": _CUT if p.scales.shared else {"name": "round_half_band", "cutpoints": {}},
         "summary": summary_json(p),
         "covariates": [row.model_dump(mode="json") for row in covariates(p, columns or {})],
         "baselines": {"mean": summary_json(other), "ridge": summary_json(other)},

@@ -80,8 +80,6 @@ class TrainedModel:
         known = (*self.flags.facts.prompts, *self.record.scales.by_prompt)
         self._prompts = {name_key(name): name for name in known}
         _check_cutpoints(self.record, folder)
-        cuts = self.record.cutpoints
-        self._mapping = FittedMapping(None if cuts is None else np.array(cuts), self.record.linking)
         trained = read_record(ModelProvenance, folder / PROVENANCE).features
         features = scoring_features(folder, self.config, trained, tables)
         context = scoring_context(self.config, features, self.record.scales, cache)
@@ -95,6 +93,12 @@ class TrainedModel:
     def scales(self) -> ScoreScales:
         """The score scale, or the scales by prompt."""
         return self.record.scales
+
+    @property
+    def mapping(self) -> FittedMapping:
+        """What turns raw predictions into scores."""
+        cuts = self.record.cutpoints
+        return FittedMapping(None if cuts is None else np.array(cuts), self.record.linking)
 
     def score(self, essays: Essays) -> list[Scored]:
         """Return the scores of essays, each as if it were alone; InputError without a scale.
@@ -113,7 +117,7 @@ class TrainedModel:
         [text], [prompt] = essay.texts, essay.prompts
         scale = self.scales.of(prompt)
         raw, vectors = self._reader.read(essay)
-        band = self._mapping.scores(np.array([raw]), [prompt], self.scales)
+        band = self.mapping.scores(np.array([raw]), [prompt], self.scales)
         score = float(band[0])
         low, high = self.interval.around(raw, score, scale)
         # No score lies beyond the scale, and more digits tell machines apart, not essays.
