@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from essay_scoring.core.files import read_json, write_json
 from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
@@ -147,7 +148,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     known: dict[str, Any] = read_json(asked.out)["cells"] if asked.out.is_file() else {}
-    with ProcessPoolExecutor(asked.workers) as pool:
+    # Threads of linear algebra that wait for each other cost a busy machine most of its time.
+    with threadpool_limits(1), ProcessPoolExecutor(asked.workers, initializer=one_thread) as pool:
         for cell in cells():
             name = f"{cell[0]} prompts, {cell[1]}, {cell[2]}"
             equal = cell[3] == "equal"
@@ -161,6 +163,11 @@ def main() -> None:
                 }
                 write_json(asked.out, _artifact(known))
             print_cell(name, known[name]["figures"])
+
+
+def one_thread() -> None:
+    """Keep the linear algebra of this process to one thread."""
+    threadpool_limits(1)
 
 
 def print_cell(name: str, figures: Mapping[str, Any]) -> None:

@@ -12,15 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from essay_scoring.audits.constructs import EMBEDDINGS, construct_of
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.progress import Progress
 from essay_scoring.features import frozen_encoder
 from essay_scoring.features.embeddings import EmbeddingBlock
 from essay_scoring.features.encoders import EMBEDDED, REGISTRY, EncoderFolder, resolve_encoder
-from essay_scoring.features.feature_settings import EncoderSettings
+from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.frozen_encoder import FrozenEncoder
 from essay_scoring.features.precision import device_in_use, resolve
+from essay_scoring.features.store import FeatureStore
+from essay_scoring.features.table import FeatureTable
 from tests.features.tiny_encoders import (
     LAYERS,
     WIDTH,
@@ -258,3 +262,22 @@ def test_the_embedded_encoder_reads_as_transformers_does() -> None:
     read = fast.columns(made_essays(text)).values[0]
     cosine = read @ expected / np.linalg.norm(read) / np.linalg.norm(expected)
     assert cosine > 0.999
+
+
+def test_a_second_encoder_reads_beside_the_first(tmp_path: Path) -> None:
+    one, two = (make_encoder(tmp_path / f"encoder{seed}", seed=seed) for seed in (1, 2))
+    settings = FeatureSettings(
+        sets=("embeddings",),
+        encoder=encoder_settings(one),
+        encoders=(encoder_settings(two, layers=(1, 3), mix="concat"),),
+    )
+    table = FeatureTable(settings, FeatureStore(tmp_path / "store"), tmp_path, Progress())
+    essays = made_essays(LONG, "the school")
+    together = table(essays)
+    assert together.names[:WIDTH] == tuple(f"emb_{i:03d}" for i in range(WIDTH))
+    assert together.names[WIDTH:] == tuple(f"emb2_{i:03d}" for i in range(2 * WIDTH))
+    assert [*table.identities()] == ["embeddings", "embeddings2"]
+    assert {construct_of(name) for name in together.names} == {EMBEDDINGS}
+    # Columns of the second are stored under its own identity: another encoder beside it, the same.
+    alone = block_of(two, layers=(1, 3), mix="concat").columns(essays)
+    np.testing.assert_array_equal(together.values[:, WIDTH:], alone.values)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from essay_scoring.core.scale import IntArray
+from essay_scoring.features.embeddings import is_embedding
 from essay_scoring.features.surprisal import SURPRISAL
 
 EMBEDDINGS = "embeddings"
@@ -50,13 +50,12 @@ CONSTRUCTS: dict[str, tuple[str, ...]] = {
 """Construct to its columns; the embeddings' are those named `emb_` and a number, and what was made
 elsewhere has any other name."""
 
-_EMBEDDED = re.compile(r"emb_\d{3,}")
 _CONSTRUCT_OF = {column: name for name, columns in CONSTRUCTS.items() for column in columns}
 
 
 def construct_of(column: str) -> str:
     """Return the construct of a feature column; an imported one has that of its name, if any."""
-    if _EMBEDDED.fullmatch(column):
+    if is_embedding(column):
         return EMBEDDINGS
     return _CONSTRUCT_OF.get(column, MADE_ELSEWHERE)
 

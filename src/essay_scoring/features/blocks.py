@@ -13,8 +13,8 @@ from essay_scoring.features.feature_settings import FEATURE_SETS, FeatureSetting
 class BlockFactory(Protocol):
     """What a class of blocks is made by."""
 
-    def of(self, settings: FeatureSettings, cache: Path) -> FeatureBlock:
-        """Return the block that settings ask for; `cache` is where encoders lie."""
+    def of(self, settings: FeatureSettings, cache: Path) -> FeatureBlock | tuple[FeatureBlock, ...]:
+        """Return the block, or blocks, that settings ask for; encoders lie in `cache`."""
 
 
 def build_blocks(settings: FeatureSettings, cache: Path) -> tuple[FeatureBlock, ...]:
@@ -26,4 +26,5 @@ def build_blocks(settings: FeatureSettings, cache: Path) -> tuple[FeatureBlock, 
         name for group, names in FEATURE_SETS.items() if group in settings.sets for name in names
     )
     factories: list[BlockFactory] = [resolve_name(name) for name in wanted]
-    return tuple(factory.of(settings, cache) for factory in factories)
+    made = [factory.of(settings, cache) for factory in factories]
+    return tuple(block for each in made for block in (each if isinstance(each, tuple) else (each,)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -14,27 +15,38 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
 from essay_scoring.features.frozen_encoder import FrozenEncoder, LayerMeans
 
-PREFIX = "emb_"
-"""What the names of embedding columns begin with; no other column's does."""
+_EMBEDDED = re.compile(r"emb\d*_\d{3,}")
+
+
+def is_embedding(column: str) -> bool:
+    """Tell by its name whether a column is an encoder's: `emb_000`, of a second one `emb2_000`."""
+    return _EMBEDDED.fullmatch(column) is not None
 
 
 class EmbeddingBlock:
     """Columns `emb_000`...: the mean over all tokens of an essay, special tokens left out.
 
     Several layers are averaged (`mix` mean) or put side by side in the order given (concat).
+    The columns of the second encoder of the settings are `emb2_000` and so on.
     """
 
-    name = feature_set = "embeddings"
+    feature_set = "embeddings"
     reads_prompt = False
 
     @classmethod
-    def of(cls, settings: FeatureSettings, cache: Path) -> Self:
-        """Return the block of the settings' encoder."""
-        return cls(settings.encoder, cache)
+    def of(cls, settings: FeatureSettings, cache: Path) -> tuple[Self, ...]:
+        """Return the blocks of the settings' encoders."""
+        encoders = enumerate((settings.encoder, *settings.encoders), start=1)
+        return tuple(cls(encoder, cache, number) for number, encoder in encoders)
 
-    def __init__(self, settings: EncoderSettings, cache: Path) -> None:
+    def __init__(self, settings: EncoderSettings, cache: Path, number: int = 1) -> None:
         self.encoder = FrozenEncoder(settings, cache)
-        self._mix = settings.mix
+        self._mix, self._number = settings.mix, "" if number == 1 else str(number)
+
+    @property
+    def name(self) -> str:
+        """`embeddings`, of a second encoder `embeddings2`."""
+        return f"embeddings{self._number}"
 
     @cached_property
     def identity(self) -> JsonObject:
@@ -47,7 +59,7 @@ class EmbeddingBlock:
         _, width = self.encoder.shape
         if self._mix == "concat":
             width *= len(self.encoder.settings.layers)
-        return tuple(f"{PREFIX}{column:03d}" for column in range(width))
+        return tuple(f"emb{self._number}_{column:03d}" for column in range(width))
 
     def columns(self, essays: Essays) -> Columns:
         """Return one float32 row per essay, zeros for a text without tokens.

@@ -100,7 +100,8 @@ class ImportedTable(TableFormat):
 class FeatureSettings(Settings):
     """Which columns a scorer sees.
 
-    `encoder` reads for the set `embeddings`, `language_model` for the set `surprisal`.
+    `encoder` reads for the set `embeddings`, and `encoders` are others that read beside it;
+    `language_model` reads for the set `surprisal`.
     `standardise_by_prompt` is transductive: it subtracts each prompt's mean and divides by its
     deviation over the essays predicted together, so it uses the unlabelled held-out essays.
     `prompt_texts` is what each prompt asked, by its name: relevance is measured against that, and
@@ -110,6 +111,7 @@ class FeatureSettings(Settings):
     sets: tuple[FeatureSet, ...] = Field(default=("handcrafted", "embeddings"), min_length=1)
     drop: tuple[str, ...] = ()
     encoder: EncoderSettings = EncoderSettings()
+    encoders: tuple[EncoderSettings, ...] = Field(default=(), max_length=8)
     language_model: LanguageModelSettings = LanguageModelSettings()
     standardise_by_prompt: bool = False
     prompt_texts: dict[str, str] = Field(default_factory=dict)

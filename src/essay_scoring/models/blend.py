@@ -14,7 +14,7 @@ from essay_scoring.core.contracts import Columns, ColumnSource, FitReport, joine
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.features.embeddings import PREFIX
+from essay_scoring.features.embeddings import is_embedding
 from essay_scoring.models.card import CARD_NAME, REFIT, Card, read_card, saved_fact, saved_file
 from essay_scoring.models.context import Job, ScorerContext
 from essay_scoring.models.family import FamilyScorer
@@ -120,7 +120,7 @@ def _named(names: Sequence[str], kind: str | Sequence[str]) -> set[str]:
     """Return the names of a kind, or those that patterns name."""
     if isinstance(kind, str):
         wanted = kind == "embeddings"
-        return {name for name in names if name.startswith(PREFIX) == wanted}
+        return {name for name in names if is_embedding(name) == wanted}
     matches = {pattern: fnmatch.filter(names, pattern) for pattern in kind}
     for pattern, found in matches.items():
         if not found:
