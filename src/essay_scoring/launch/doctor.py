@@ -19,6 +19,7 @@ _ENABLES = {
     "all-MiniLM-L6-v2": "columns of embeddings (the reference) and fine-tuning, without a download",
     "all-mpnet-base-v2": "the same with an encoder five times the size: "
     "features.encoder.name or scorer.model_name",
+    "SmolLM2-135M-Instruct": "columns of surprisal, and its layers as embeddings",
 }
 
 

