@@ -5,10 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from essay_scoring.core.errors import EssayScoringError, InputError, MissingExtraError
+
+
+def version_of(package: str) -> str:
+    """Return an installed package's version; raise MissingExtraError without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise MissingExtraError(package, "transformer") from None
 
 
 @contextlib.contextmanager

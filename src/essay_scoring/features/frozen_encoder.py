@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from essay_scoring.core.contracts import JsonObject
-from essay_scoring.core.errors import InputError, MissingExtraError
+from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import IntArray
 from essay_scoring.core.worker_pool import thread_count
@@ -23,7 +22,7 @@ from essay_scoring.features.chunking import (
     chunk_texts,
     load_tokenizer,
 )
-from essay_scoring.features.encoder_loading import encoder_files
+from essay_scoring.features.encoder_loading import encoder_files, version_of
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import EncoderSettings
 from essay_scoring.features.precision import device_in_use, in_single_threads, resolve
@@ -100,8 +99,8 @@ class FrozenEncoder:
             "sentences": self._sentences,
             "precision": resolve(self.settings.precision, device_in_use()),
             "device": device_in_use(),
-            "torch": _version_of("torch"),
-            "transformers": _version_of("transformers"),
+            "torch": version_of("torch"),
+            "transformers": version_of("transformers"),
         }
 
     def means(self, texts: Sequence[str]) -> tuple[LayerMeans, IntArray]:
@@ -225,11 +224,3 @@ class FrozenEncoder:
         model, stack = load_layers(path, max(self.settings.layers), dtype=self._dtype)
         check_length(model, longest, path, "features.encoder.max_length")
         return Backbone(model.to(device_in_use()), stack, self._cut, "equal")
-
-
-def _version_of(package: str) -> str:
-    """Return an installed package's version; raise MissingExtraError without importing it."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise MissingExtraError(package, "transformer") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from essay_scoring.core.contracts import JsonObject
-from essay_scoring.core.errors import InputError, MissingExtraError, NotFiniteError
+from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.core.worker_pool import thread_count
 from essay_scoring.features.chunking import (
@@ -23,7 +22,7 @@ from essay_scoring.features.chunking import (
     chunk_texts,
     load_tokenizer,
 )
-from essay_scoring.features.encoder_loading import encoder_files, load_model
+from essay_scoring.features.encoder_loading import encoder_files, load_model, version_of
 from essay_scoring.features.encoders import EncoderFolder, resolve_encoder
 from essay_scoring.features.feature_settings import LanguageModelSettings
 from essay_scoring.features.precision import device_in_use, in_single_threads, resolve
@@ -61,6 +60,7 @@ class LanguageModel:
 
     def identity(self) -> JsonObject:
         """Return all but the text that changes a value; loads nothing."""
+        versions = {package: version_of(package) for package in ("torch", "transformers")}
         return {
             "model_sha256": self._folder.sha256,
             "definition_sha256": self._folder.definition_sha256,
@@ -68,8 +68,7 @@ class LanguageModel:
             "overlap": self._settings.overlap,
             "precision": self._precision,
             "device": device_in_use(),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
+            **versions,
         }
 
     def read(self, texts: Sequence[str]) -> list[TokenReading]:
@@ -131,10 +130,6 @@ class LanguageModel:
 
     @cached_property
     def _folder(self) -> EncoderFolder:
-        try:
-            version("torch"), version("transformers")
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(error.name or "torch", "transformer") from None
         return resolve_encoder(self._settings, self._cache, f"{_KEY}.sha256")
 
     @cached_property
