@@ -20,7 +20,7 @@ from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.statistics.linking import Linking, fit_linking, linked_scores, prompt_moments
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions, is_transductive
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +51,6 @@ class Mapped:
 
     final: FloatArray
     fitted: dict[int, FittedMapping] = field(default_factory=dict)
-
-
-def is_transductive(mapping: MappingName) -> bool:
-    """Tell whether a mapping uses the other essays of a prompt that is scored, without scores."""
-    return mapping == "mean_sigma_by_prompt"
 
 
 def needs_one_scale(mapping: MappingName) -> bool:

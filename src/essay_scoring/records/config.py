@@ -17,9 +17,9 @@ from essay_scoring.core.names import Name
 from essay_scoring.core.settings import Settings, build_settings, read_toml
 from essay_scoring.data.data_settings import DataSettings
 from essay_scoring.features.feature_settings import FeatureSettings
-from essay_scoring.models.mapping import is_transductive
 from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
 from essay_scoring.records.presets import PRESETS, settings_file
+from essay_scoring.statistics.predictions import is_transductive
 
 Baseline = Literal["mean", "length", "ridge"]
 

@@ -26,7 +26,7 @@ from essay_scoring.data.rows import AUTO, shown
 from essay_scoring.data.splits import Scheme
 from essay_scoring.data.survey_words import PREDICTION_NAMES
 from essay_scoring.data.tables import Table, read_table
-from essay_scoring.models.mapping import FittedMapping, is_transductive, map_out_of_fold
+from essay_scoring.models.mapping import FittedMapping, map_out_of_fold
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.records import provenance
 from essay_scoring.records.config import EvaluationSettings
@@ -41,7 +41,7 @@ from essay_scoring.runs.artifacts import all_covariates, metrics_data, summary_o
 from essay_scoring.runs.cv import WriteReports
 from essay_scoring.runs.mapped_predictions import applied_mapping
 from essay_scoring.runs.session import Session, finish
-from essay_scoring.statistics.predictions import Predictions, refit_of
+from essay_scoring.statistics.predictions import Predictions, is_transductive, refit_of
 
 AS_IMPORTED = "as_imported"
 SECOND_SCORES = Path("artifacts") / "second_scores.json"
@@ -132,7 +132,7 @@ def _record(
         hyperparameters={},
         config={"imported": identity},
         data=metrics_data(predictions, kind="imported", data_sha256=None, splits_sha256=None),
-        transductive=predictions.refit is not None and is_transductive(predictions.refit),
+        transductive=is_transductive(predictions.refit),
         scales=predictions.scales,
         code_revision=provenance.code_revision(),
         versions=provenance.package_versions(),

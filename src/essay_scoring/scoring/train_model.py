@@ -16,7 +16,6 @@ from essay_scoring.models.blend import BlendScorer
 from essay_scoring.models.context import Job
 from essay_scoring.models.ensemble import EnsembleScorer
 from essay_scoring.models.family import FamilyScorer
-from essay_scoring.models.mapping import is_transductive
 from essay_scoring.models.scorer_settings import BlendSettings, TransformerSettings
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import RunRecord
@@ -31,6 +30,7 @@ from essay_scoring.scoring.conformal import fit_interval
 from essay_scoring.scoring.flags import learn_flags, reference_rows, write_flags
 from essay_scoring.scoring.model import CONFIG, INTERVAL, PROVENANCE, SCORER
 from essay_scoring.scoring.single_essay import Reader, load_fresh
+from essay_scoring.statistics.predictions import is_transductive
 
 VERSION = 2
 """Of what a model folder holds; another version has another name."""

@@ -28,7 +28,7 @@ from pydantic import Field
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.record import Record
 from essay_scoring.core.scale import TRAINING_WIDTH, FloatArray, IntArray, ScoreScale, ScoreScales
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import Predictions, is_transductive
 
 FEWEST_ESSAYS = 10
 """Essays that a prompt must have for its mean and deviation to count."""
@@ -162,7 +162,7 @@ def linked_anew(run: Predictions, drawn: FloatArray) -> Iterator[FloatArray]:
         moments = prompt_moments(*_rows(run, ~held), run.scales)
         at = np.array([place[name] for name in moments.prompts], dtype=np.int64)
         parts.append((held, moments, at))
-    by_prompt = run.refit == "mean_sigma_by_prompt"
+    by_prompt = is_transductive(run.refit)
     for weights in drawn:
         final = run.final.copy()
         for held, moments, at in parts:

@@ -18,6 +18,11 @@ def refit_of(mapping: str) -> Refit | None:
     return cast("Refit", mapping) if mapping in get_args(Refit) else None
 
 
+def is_transductive(mapping: str | None) -> bool:
+    """Tell whether a mapping uses the other essays of a prompt that is scored, without scores."""
+    return mapping == "mean_sigma_by_prompt"
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """One row per essay, each predicted by a model that never saw its fold; n rows.
