@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -307,3 +309,17 @@ def test_answers_in_the_column_of_scores_are_not_quoted(place: Path, told: Told)
     rows = [(f"e{i}", essay(i), f"P{i % 6}", answers[i % 5]) for i in range(60)]
     write(place / "essays.csv", ("id", "text", "prompt", "score"), rows, ",")
     assert "score=NAME" in told("essays.csv", "--yes", code=2)
+
+
+def test_each_warning_and_note_is_one_line_that_names_the_file_plainly(
+    place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4 + (i % 3) / 3) for i in range(60)]
+    write(place / "means.csv", ("id", "text", "prompt", "score"), rows, ",")
+    command = [sys.executable, "-m", "essay_scoring.cli.main", "init", "means.csv", "--yes"]
+    assert subprocess.run(command, check=False).returncode == 0
+    out, err = capfd.readouterr()
+    told = [line for line in (out + err).splitlines() if line.startswith(("warning", "note"))]
+    assert len(set(told)) == len(told) > 1
+    assert sum("means.csv, column 'score'" in line for line in told) == 1
+    assert ".." not in out + err

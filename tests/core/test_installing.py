@@ -110,3 +110,12 @@ def test_the_error_is_one_line_and_what_is_written_down_names_no_path(
         f"the package 'no_such_package' is not installed. To mend: "
         f"pip install 'essay-scoring[{extra}]'"
     )
+
+
+def test_the_lock_pins_what_extras_pin() -> None:
+    lines = (ROOT / "requirements" / "lock.txt").read_text(encoding="utf-8").splitlines()[1:]
+    lock = {line.lower().replace("_", "-") for line in lines}
+    assert lines == sorted(lines, key=str.lower)
+    extras = PROJECT["optional-dependencies"]
+    pins = {extra: {pin.lower() for pin in pins} for extra, pins in extras.items()}
+    assert [extra for extra in EXTRAS if not pins[extra] <= lock] == ["tensorboard", "tracking"]

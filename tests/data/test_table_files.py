@@ -7,8 +7,8 @@ import gzip
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -190,15 +190,23 @@ def test_excel_without_its_extra_names_it(tmp_path: Path, monkeypatch: pytest.Mo
         read_table(written(tmp_path, b"PK", "t.xlsx"))
 
 
-def test_the_first_sheet_of_excel_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [(None, None, None), ("id", "text", None), (7.0, "a", None), (None,) * 3, (8, "b", None)]
-    sheet = SimpleNamespace(iter_rows=lambda values_only: iter(rows))
-    book = SimpleNamespace(sheetnames=["one"], worksheets=[sheet], close=lambda: None)
-    stub = SimpleNamespace(load_workbook=lambda *_, **__: book)
-    monkeypatch.setitem(sys.modules, "openpyxl", stub)
-    table = read_table(written(tmp_path, b"PK", "t.xlsx"))
+def workbook(path: Path, rows: Sequence[Sequence[object]]) -> Path:
+    """Write rows as the first of two sheets; skip where no workbook can be written."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.create_sheet("notes").append(["id", "text"])
+    book.save(path)
+    return path
+
+
+def test_the_first_sheet_of_excel_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [[None] * 3, ["id", "text", None], [7.0, "a", None], [None] * 3, [8, "b", None]]
+    table = read_table(workbook(tmp_path / "t.xlsx", rows))
     assert columns(table) == {"id": ["7", "8"], "text": ["a", "b"]}
     assert [row.line for row in table.rows] == [3, 5]
+    assert "t.xlsx has 2 sheets; the first is read" in caplog.text
 
 
 def test_ids_that_became_floats_are_whole_numbers_again(tmp_path: Path) -> None:

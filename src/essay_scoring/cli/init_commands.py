@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,12 +86,15 @@ def init(
 
 def _starter(file: Path, out: Path | None, named: Named) -> Starter:
     """Return what is written for a table; InputError for a folder that holds something."""
+    from essay_scoring.core.files import plain_path
     from essay_scoring.data.survey import survey_table
     from essay_scoring.judging.starter import Starter, models_for, require_new, starter_name
 
     folder = require_new(Path(starter_name(file.name.split(".")[0])) if out is None else out)
     name = starter_name(folder.resolve().name)
-    return Starter(folder, name, survey_table(file, named), models_for(ability()))
+    # As the configs of the folder will name it, so that a warning is the same line both times.
+    path = plain_path(folder / os.path.relpath(file, folder))
+    return Starter(folder, name, survey_table(path, named), models_for(ability()))
 
 
 def _write(starter: Starter, cache: Path) -> None:

@@ -181,7 +181,24 @@ def _show_warnings() -> None:
     shown.setFormatter(_OneLine("warning: %(message)s"))
     # The project's own root logger tells how runs end, which is said in one line anyway.
     shown.addFilter(lambda record: record.name != "essay_scoring")
+    shown.addFilter(_Once())
     logging.getLogger("essay_scoring").addHandler(shown)
+
+
+class _Once(logging.Filter):
+    """Lets each warning about data through once: a table is read more than once by a command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line is new, or is not about data."""
+        if not record.name.startswith("essay_scoring.data."):
+            return True
+        is_new = (line := record.getMessage()) not in self._told
+        self._told.add(line)
+        return is_new
 
 
 class _OneLine(logging.Formatter):

@@ -73,6 +73,13 @@ def _sweep_once(folder: Path) -> None:
                         path.unlink()
 
 
+def plain_path(path: Path) -> Path:
+    """Return a path without detours (`a/../b`); as it is where a link makes another file of it."""
+    plain = Path(os.path.normpath(path))
+    is_same = not path.exists() or (plain.exists() and plain.samefile(path))
+    return plain if is_same else path
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file atomically, making its folders."""
     with atomic_path(path) as temporary:

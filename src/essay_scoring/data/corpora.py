@@ -13,6 +13,7 @@ from pathlib import Path
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays, ScoredEssays
+from essay_scoring.core.files import plain_path
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.text import plain_name
 from essay_scoring.data import cells
@@ -199,7 +200,7 @@ def _columns(corpus: FileCorpus) -> TableColumns:
 def _paths(corpus: FileCorpus, folder: Path) -> dict[str, Path]:
     """Return the file of each part; a path that is absolute stays as it is."""
     train = corpus.path if isinstance(corpus, TableCorpus) else corpus.train
-    parts = {"train": folder / train}
+    parts = {"train": plain_path(folder / train)}
     if corpus.locked is not None:
-        parts["locked"] = folder / corpus.locked
+        parts["locked"] = plain_path(folder / corpus.locked)
     return parts

@@ -18,6 +18,7 @@ from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.settings import build_settings
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
 from essay_scoring.data.data_settings import DataSettings, TableCorpus
+from essay_scoring.data.preparation import prepare
 from essay_scoring.data.survey import TableSurvey
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.records.config import read_extended_toml
@@ -187,6 +188,8 @@ def write_starter(starter: Starter, space: Workspace, progress: Progress) -> Run
             write_text(folder / name, text)
         study = load_study(starter.study)
         config = study.config(study.settings.reference, study.schemes[0])
+        # What is noted on the data is in their manifest, for the caller to tell once.
+        prepare(config.data, space.data, space.prepared, progress, tell=lambda _: None)
         return open_run(config, space, progress)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
