@@ -202,7 +202,13 @@ def workbook(path: Path, rows: Sequence[Sequence[object]]) -> Path:
 
 
 def test_the_first_sheet_of_excel_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = [[None] * 3, ["id", "text", None], [7.0, "a", None], [None] * 3, [8, "b", None]]
+    rows: list[list[object]] = [
+        [None] * 3,
+        ["id", "text", None],
+        [7.0, "a", None],
+        [None] * 3,
+        [8, "b", None],
+    ]
     table = read_table(workbook(tmp_path / "t.xlsx", rows))
     assert columns(table) == {"id": ["7", "8"], "text": ["a", "b"]}
     assert [row.line for row in table.rows] == [3, 5]
