@@ -323,3 +323,17 @@ def test_each_warning_and_note_is_one_line_that_names_the_file_plainly(
     assert len(set(told)) == len(told) > 1
     assert sum("means.csv, column 'score'" in line for line in told) == 1
     assert ".." not in out + err
+
+
+@pytest.mark.parametrize("weights", ["1.5", "0", "", "heavy"])
+def test_a_column_of_weights_is_found_where_all_are_greater_than_0(
+    place: Path, told: Told, weights: str
+) -> None:
+    own = [*(str(1 + i % 3) for i in range(59)), weights]
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4, own[i]) for i in range(60)]
+    write(place / "own.csv", ("id", "text", "prompt", "score", "Sample Weight"), rows, ",")
+    said = told("own.csv", "--yes")
+    assert ("weight        Sample Weight, in training alone" in said) == (weights == "1.5")
+    assert corpus_of(place / "own").columns.weight == (
+        "Sample Weight" if weights == "1.5" else None
+    )

@@ -17,6 +17,7 @@ from essay_scoring.data.prepared import PreparedData
 from tests.data.corpus_files import HEADER, SECRET, made_rows, table_settings, write_csv
 
 Rows = list[list[str]]
+WRONG = ["0", "", "-2", "heavy", "1e300"]
 
 
 def _prepared(
@@ -135,6 +136,51 @@ def test_labels_are_named_where_no_cell_is_a_number(tmp_path: Path) -> None:
         _prepared(tmp_path, rows)
     with pytest.raises(ValueError, match="3 labels need one scale of as many scores"):
         table_settings(labels=("a", "b", "c"))
+
+
+def test_weights_of_essays_are_kept_for_training_and_no_other_data_moves(tmp_path: Path) -> None:
+    weighted = [[*row, "3.5" if at % 2 else "0.5"] for at, row in enumerate(made_rows())]
+    plain = _prepared(tmp_path, weighted, more=("w",))
+    assert plain.train.weights is None
+    # As it was before there were weights: the folder of data keeps its name.
+    assert "weight" not in plain.manifest["settings"]["corpus"]["columns"]
+    prepared = _prepared(tmp_path, weighted, table_settings(columns=_columns(weight="w")), ("w",))
+    weights = load_prepared(prepared.folder).train.weights
+    assert weights is not None
+    assert weights[:3].tolist() == [0.5, 3.5, 0.5]
+    assert prepared.data_sha256 != plain.data_sha256
+    # Kish: (12 * 4)^2 / (12 * (0.25 + 12.25)) = 15.36.
+    assert any(
+        "0.5 to 3.5: 24 essays are worth 15 of equal weight" in note
+        for note in prepared.manifest["notes"]
+    )
+
+
+def test_weights_that_are_none_are_told_with_their_rows(tmp_path: Path) -> None:
+    rows = [[*row, weight] for row, weight in zip(made_rows(), ["1"] * 19 + WRONG, strict=True)]
+    with pytest.raises(InputError) as caught:
+        _prepared(tmp_path, rows, table_settings(columns=_columns(weight="w")), ("w",))
+    line = str(caught.value)
+    for what in (
+        "row 20 (line 40), column 'w': the weight 0 is not greater than 0",
+        "row 21 (line 42), column 'w': the weight is missing",
+        "row 22 (line 44), column 'w': the weight -2 is not greater than 0",
+        "row 23 (line 46), column 'w': 'heavy' is not a number",
+        "row 24 (line 48), column 'w': the weight 1e+300 is not from 1e-12 to 1e+12",
+        "5 faults in all. To mend: give a weight greater than 0, or remove the row",
+    ):
+        assert what in line
+
+
+def test_rows_of_one_essay_have_one_weight(tmp_path: Path) -> None:
+    rows = [[*row, rater, "2"] for row in made_rows(12) for rater in ("r1", "r2")]
+    settings = table_settings(columns=_columns(rater="rater", weight="w"))
+    train = _prepared(tmp_path, rows, settings, ("rater", "w")).train
+    assert train.weights is not None
+    assert train.weights.tolist() == [2.0] * 12
+    rows[3][5] = "1"
+    with pytest.raises(InputError, match=r"row 4 .*another weight than in row 3"):
+        _prepared(tmp_path, rows, settings, ("rater", "w"))
 
 
 def test_training_without_prompts_is_refused_with_the_reason(tmp_path: Path) -> None:

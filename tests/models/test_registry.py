@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +16,7 @@ from essay_scoring.core.contracts import Columns, Scorer
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import file_sha256
-from essay_scoring.core.scale import ScoreScale, ScoreScales
+from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.models.registry import build_scorer, load_scorer
 from essay_scoring.models.scorer_settings import ScorerSettings, TrainingSettings
 from tests.features.tiny_encoders import encoder_settings, make_encoder
@@ -96,6 +97,22 @@ def test_equal_fits_write_equal_bytes(family: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         fitted(family).save(tmp_path / name)
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+
+
+@EVERY
+def test_essays_own_weights_count_by_their_ratios(family: str) -> None:
+    settings = FAMILIES[family](**QUICK.get(family, {}))
+
+    def predicted(weights: FloatArray | None) -> FloatArray:
+        scorer = build_scorer(settings, TrainingSettings(), context())
+        scorer.fit(replace(TRAIN, weights=weights), DEV)
+        return scorer.predict(HELD_OUT.essays)
+
+    plain = predicted(None)
+    np.testing.assert_array_equal(predicted(np.full(len(TRAIN), 4.0)), plain)
+    # Essays of high scores stand for many more: what is predicted rises.
+    higher = predicted(np.where(TRAIN.scores > 3, 8.0, 0.5))
+    assert higher.mean() > plain.mean()
 
 
 @EVERY

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from essay_scoring.models.scorer_settings import TrainingSettings
-from essay_scoring.models.weighting import weights_of
+from essay_scoring.models.weighting import training_weights, weights_of
+
+from .made import made_essays
 
 ROOT = TrainingSettings(weighting="sqrt_inv_freq")
 
@@ -55,3 +59,17 @@ def test_weights_follow_bands_and_rare_bands_weigh_more(bands: list[int]) -> Non
         for other, its_weight in zip(bands, weights, strict=True):
             if bands.count(band) <= bands.count(other):
                 assert weight >= its_weight
+
+
+def test_own_weights_multiply_those_of_bands_by_their_ratios() -> None:
+    # Bands of counts 1 and 4: sqrt(2.5 / 1) and sqrt(2.5 / 4). Own weights 6, 1, 1, 1, 1, mean 2.
+    train = replace(made_essays(5), scores=np.array([1.0, 2, 2, 2, 2]))
+    own = replace(train, weights=np.array([6.0, 1, 1, 1, 1]))
+    expected = np.array([3, 0.5, 0.5, 0.5, 0.5])
+    np.testing.assert_array_equal(training_weights(own, TrainingSettings()), expected)
+    np.testing.assert_allclose(
+        training_weights(own, ROOT), expected * training_weights(train, ROOT)
+    )
+    assert training_weights(train, ROOT)[0] == pytest.approx(2.5**0.5)
+    many = replace(own, weights=1000 * np.array([6.0, 1, 1, 1, 1]))
+    np.testing.assert_array_equal(training_weights(many, ROOT), training_weights(own, ROOT))

@@ -63,10 +63,10 @@ def init(
 ) -> None:
     """Look at a table of scored essays and write the configs of a study on it.
 
-    Shows which column holds what (id, text, prompt, score, second_score, rater, fold), the scales
-    and the prompts, and asks. Writes OUT/: data.toml, reference.toml, candidate.toml, gate.toml,
-    study.toml, and folds.csv where the table has folds of its own; then reads and checks the whole
-    table by them. Shows and writes no essay text.
+    Shows which column holds what (id, text, prompt, score, second_score, rater, weight, fold), the
+    scales and the prompts, and asks. Writes OUT/: data.toml, reference.toml, candidate.toml,
+    gate.toml, study.toml, and folds.csv where the table has folds of its own; then reads and checks
+    the whole table by them. Shows and writes no essay text.
     """
     from essay_scoring.data.survey import ROLES, Named
 
@@ -163,6 +163,7 @@ def _parts(survey: TableSurvey) -> list[tuple[str, str]]:
         ("score", columns.score),
         ("second score", columns.second_score or ""),
         ("rater", columns.rater or ""),
+        ("weight", f"{columns.weight}, in training alone" if columns.weight else ""),
         ("groups", ", ".join(columns.writers)),
         ("traits", ", ".join(columns.traits)),
         ("fold", survey.folds or ""),

@@ -46,7 +46,8 @@ class ScoredEssays:
     `scores` (n,) on each essay's own scale; `second_scores` (n,) of a second rater or None;
     `traits` analytic scores by name, each (n,), NaN where absent; `writers` group labels by
     column, each of length n, "" where unknown. `softened` are training-scale targets to learn from
-    in place of the scores, None where there are none.
+    in place of the scores, None where there are none. `weights` (n,) are greater than 0, by which
+    essays count in training (those of a survey's sample, say); None where all count alike.
     """
 
     essays: Essays
@@ -56,12 +57,13 @@ class ScoredEssays:
     traits: Mapping[str, FloatArray] = field(default_factory=dict)
     writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     softened: FloatArray | None = None
+    weights: FloatArray | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.essays), len(self.scores)}
         lengths |= {len(values) for values in self.traits.values()}
         lengths |= {len(labels) for labels in self.writers.values()}
-        optional = (self.second_scores, self.softened)
+        optional = (self.second_scores, self.softened, self.weights)
         lengths |= {len(values) for values in optional if values is not None}
         if len(lengths) > 1:
             raise ValueError("a column differs in length from the essays")
@@ -97,4 +99,5 @@ class ScoredEssays:
             {name: values[at] for name, values in self.traits.items()},
             {name: tuple(values[i] for i in at) for name, values in self.writers.items()},
             None if self.softened is None else self.softened[at],
+            None if self.weights is None else self.weights[at],
         )

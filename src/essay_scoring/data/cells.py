@@ -23,6 +23,7 @@ MISSING = frozenset({"", "nan", "na", "null", "none"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 _MEANS, _FEW = 0.1, 3
 _MOST_LABELS, _SHARE_OF_REPEATS = 13, 4
+_LARGEST_WEIGHT = 1e12
 _NO_SCORE = "the score is missing", "give a score, or remove the row"
 
 _log = logging.getLogger(__name__)
@@ -206,6 +207,21 @@ def number_cells(table: Table, column: str, *, required: bool = False) -> FloatA
         more = f", nor is any other of {len(cells)} cells" if none else ""
         what = f"{shown(cells[row])} is not a number{more}"
         table.fault(row, what, _no_number(cells, comma), column)
+    return values
+
+
+def weight_cells(table: Table, column: str) -> FloatArray:
+    """Return weights, each a number greater than 0, shape (n,)."""
+    values = number_cells(table, column)
+    for row, cell in enumerate(table.column(column)):
+        mend = "give a weight greater than 0, or remove the row"
+        if cell.strip().lower() in MISSING:
+            table.fault(row, "the weight is missing", mend, column)
+        elif values[row] <= 0:
+            table.fault(row, f"the weight {values[row]:g} is not greater than 0", mend, column)
+        elif values[row] > _LARGEST_WEIGHT or values[row] < 1 / _LARGEST_WEIGHT:
+            what = f"the weight {values[row]:g} is not from 1e-12 to {_LARGEST_WEIGHT:g}"
+            table.fault(row, what, "scale the weights: only their ratios count", column)
     return values
 
 

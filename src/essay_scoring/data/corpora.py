@@ -88,7 +88,8 @@ def load(corpus: Corpus, folder: Path) -> Loaded:
         tables["locked"].check()
     encodings = {part: table.file.encoding for part, table in tables.items()}
     other = {name: stands for name, stands in names.items() if name != stands}
-    return Loaded(_scored(corpus, tables["train"], names), locked, encodings, other)
+    train = _scored(corpus, tables["train"], names, weighted=True)
+    return Loaded(train, locked, encodings, other)
 
 
 def load_train(corpus: Corpus, folder: Path) -> ScoredEssays:
@@ -122,14 +123,17 @@ def scales_of(corpus: Corpus) -> ScoreScales:
 def read_scored(corpus: FileCorpus, path: Path, names: Mapping[str, str]) -> ScoredEssays:
     """Return the scored essays of one file that has the columns of the corpus.
 
-    `names` are the spellings of prompts that stand for others.
+    `names` are the spellings of prompts that stand for others. Weights are of training, so none are
+    read.
     """
     table = _open(corpus, path)
     own = {name: plain_name(name) for name in _spelled(corpus, table)}
-    return _scored(corpus, table, own | dict(names))
+    return _scored(corpus, table, own | dict(names), weighted=False)
 
 
-def _scored(corpus: FileCorpus, table: Table, names: Mapping[str, str]) -> ScoredEssays:
+def _scored(
+    corpus: FileCorpus, table: Table, names: Mapping[str, str], *, weighted: bool
+) -> ScoredEssays:
     columns, scales = _columns(corpus), scales_of(corpus)
     essays, reading, raters = _essays(corpus, table, names), cells.NUMBERS, "first"
     if isinstance(corpus, TableCorpus):
@@ -145,6 +149,7 @@ def _scored(corpus: FileCorpus, table: Table, names: Mapping[str, str]) -> Score
         ),
         {name: cells.number_cells(table, name) for name in columns.traits},
         {name: cells.label_cells(table, name) for name in columns.writers},
+        weights=cells.weight_cells(table, columns.weight) if weighted and columns.weight else None,
     )
     if columns.rater is not None:
         ratings = merge_raters(ratings, cells.label_cells(table, columns.rater), table)

@@ -32,6 +32,14 @@ Encoding = Literal[
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
 
 
+def _is_unset(value: str | None) -> bool:
+    return value is None
+
+
+Later = Annotated[str | None, Field(exclude_if=_is_unset)]
+"""A setting that came later: where it is not set, settings are written and named as before it."""
+
+
 class TableFormat(Settings):
     """How the text of a table is read; `auto` is what the file itself tells.
 
@@ -74,7 +82,7 @@ class TableColumns(Settings):
     """Which column of a table holds what; without a column of ids they are the rows' numbers.
 
     `rater` names each row's rater in a table that has a row for each essay and rater. A trait that
-    is the score is no trait beside it.
+    is the score is no trait beside it. `weight` holds by how much an essay counts in training.
     """
 
     id: str | None = None
@@ -83,6 +91,7 @@ class TableColumns(Settings):
     score: str
     second_score: str | None = None
     rater: str | None = None
+    weight: Later = None
     traits: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
 

@@ -76,7 +76,10 @@ def _unusable(folder: Path, what: str) -> InputError:
 
 
 def scored_sha256(train: ScoredEssays) -> str:
-    """Return the hash of ordered id, text hash, prompt and score, and of what is learnt instead."""
+    """Return the hash of ordered id, text hash, prompt and score.
+
+    What is learnt instead and weights count where there are any.
+    """
     essays = train.essays
     columns = [
         essays.ids,
@@ -86,6 +89,8 @@ def scored_sha256(train: ScoredEssays) -> str:
     ]
     if train.softened is not None:
         columns.append(list(map(repr, train.softened.tolist())))
+    if train.weights is not None:
+        columns.append([f"weight {weight!r}" for weight in train.weights.tolist()])
     return rows_sha256(zip(*columns, strict=True))
 
 
@@ -107,13 +112,16 @@ def read_essays(path: Path) -> Essays:
 def write_train(path: Path, train: ScoredEssays) -> None:
     """Write scored essays as Parquet: traits as `trait:NAME`, writer groups as `writer:NAME`.
 
-    `target` is what is learnt where that is no label, on the training scale.
+    `target` is what is learnt where that is no label, on the training scale; `weight` the essays'
+    own weight in training, where they have one.
     """
     columns: dict[str, Any] = {**_essay_columns(train.essays), "score": train.scores}
     if train.second_scores is not None:
         columns["second_score"] = train.second_scores
     if train.softened is not None:
         columns["target"] = train.softened
+    if train.weights is not None:
+        columns["weight"] = train.weights
     columns |= {f"trait:{name}": values for name, values in train.traits.items()}
     columns |= {f"writer:{name}": list(labels) for name, labels in train.writers.items()}
     _write(path, columns)
@@ -137,6 +145,7 @@ def _read_train(path: Path, settings: DataSettings) -> ScoredEssays:
             if name.startswith("writer:")
         },
         _optional(columns, "target"),
+        _optional(columns, "weight"),
     )
 
 

@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 class Ratings:
     """Essays with what raters gave them, n rows; scores may lie between the labels of a scale.
 
-    `mean` (n,) is of all raters where there are more than the first and the second.
+    `mean` (n,) is of all raters where there are more than the first and the second. `weights` (n,)
+    are the essays' own in training.
     """
 
     essays: Essays
@@ -30,6 +31,7 @@ class Ratings:
     traits: Mapping[str, FloatArray]
     writers: Mapping[str, tuple[str, ...]]
     mean: FloatArray | None = None
+    weights: FloatArray | None = None
 
     def scored(self, scales: ScoreScales, *, mean: bool) -> ScoredEssays:
         """Return the essays with the nearest labels as scores.
@@ -46,7 +48,14 @@ class Ratings:
             second = np.where(known, rounded, np.nan)
         softened = None if (learnt == labels).all() else scales.to_training(learnt, prompts)
         return ScoredEssays(
-            self.essays, labels, scales, second, self.traits, self.writers, softened
+            self.essays,
+            labels,
+            scales,
+            second,
+            self.traits,
+            self.writers,
+            softened,
+            self.weights,
         )
 
     def _mean(self) -> FloatArray:
@@ -59,14 +68,14 @@ class Ratings:
 def merge_raters(ratings: Ratings, raters: Sequence[str], table: Table) -> Ratings:
     """Return one row for each essay of a table that has one for each essay and rater.
 
-    Raters are in the order in which the table names them first. Rows of an id that differ in text
-    or prompt, or are of one rater, are faults of the table.
+    Raters are in the order in which the table names them first. Rows of an id that differ in text,
+    prompt or weight, or are of one rater, are faults of the table.
     """
     order = {name: at for at, name in enumerate(dict.fromkeys(raters))}
     rows_of: dict[str, list[int]] = {}
     for row, essay in enumerate(ratings.essays.ids):
         rows_of.setdefault(essay, []).append(row)
-    _note_unlike(ratings.essays, raters, rows_of.values(), table)
+    _note_unlike(ratings, raters, rows_of.values(), table)
     groups = [sorted(rows, key=lambda row: order[raters[row]]) for rows in rows_of.values()]
     firsts = [min(rows) for rows in groups]
     _log.warning(
@@ -85,12 +94,14 @@ def merge_raters(ratings: Ratings, raters: Sequence[str], table: Table) -> Ratin
          for name, values in ratings.traits.items()},
         {name: tuple(values[at] for at in firsts) for name, values in ratings.writers.items()},
         np.array([ratings.first[rows].mean() for rows in groups]),
+        None if ratings.weights is None else ratings.weights[firsts],
     )  # fmt: skip
 
 
 def _note_unlike(
-    essays: Essays, raters: Sequence[str], groups: Iterable[list[int]], table: Table
+    ratings: Ratings, raters: Sequence[str], groups: Iterable[list[int]], table: Table
 ) -> None:
+    essays, weights = ratings.essays, ratings.weights
     for rows in groups:
         seen: dict[str, int] = {}
         for row in rows:
@@ -103,6 +114,10 @@ def _note_unlike(
                 first = table.rows[rows[0]].number
                 what = f"the essay has another text or prompt than row {first}, which has its id"
                 table.fault(row, what, "give every essay an id of its own")
+            if weights is not None and abs(weights[row] - weights[rows[0]]) > 0:
+                first = table.rows[rows[0]].number
+                what = f"the essay has another weight than in row {first}"
+                table.fault(row, what, "give all rows of an essay one weight")
 
 
 def _known_mean(values: FloatArray) -> float:

@@ -101,7 +101,7 @@ def settle_repeats(
 def notes_on(loaded: Loaded, train: ScoredEssays, preparation: Preparation) -> list[str]:
     """Return what a reader of the figures should know of the essays read, one line each."""
     told = [*_spellings(loaded), *_contradictions(loaded.train, preparation)]
-    told += _scripts(loaded.train.essays.texts)
+    told += [*_scripts(loaded.train.essays.texts), *_weights(train)]
     if train.softened is not None:
         learnt = train.scales.to_training(train.scores, train.prompts) != train.softened
         told.append(
@@ -109,6 +109,20 @@ def notes_on(loaded: Loaded, train: ScoredEssays, preparation: Preparation) -> l
             "of their scale (a mean of several); agreement is measured on the nearest label"
         )
     return told
+
+
+def _weights(train: ScoredEssays) -> list[str]:
+    """Return how unequal the essays' own weights are, by Kish's effective sample size (1965)."""
+    own = train.weights
+    if own is None:
+        return []
+    shares = own / own.max()
+    equal = shares.sum() ** 2 / (shares**2).sum()
+    span = f"{own.min():g} to {own.max():g}"
+    worth = f"{len(own)} essays are worth {equal:.0f} of equal weight"
+    return [
+        f"training weighs essays by their own weights, {span}: {worth}; figures count all alike"
+    ]
 
 
 def _spellings(loaded: Loaded) -> list[str]:

@@ -34,6 +34,7 @@ from essay_scoring.data.survey_words import (
     TEXT,
     TRAITS,
     TRUE,
+    WEIGHT,
 )
 from essay_scoring.data.tables import Table, read_table
 
@@ -73,7 +74,7 @@ class TableSurvey:
     unused: tuple[str, ...]
 
 
-ROLES = ("id", "text", "prompt", "score", "second_score", "rater", "fold")
+ROLES = ("id", "text", "prompt", "score", "second_score", "rater", "weight", "fold")
 """What a column can be named as."""
 
 
@@ -92,7 +93,7 @@ def survey_table(path: Path, named: Named) -> TableSurvey:
     ranges = {name: (float(np.nanmin(scores[rows])), float(np.nanmax(scores[rows])))
               for name, rows in rows_of.items() if np.isfinite(scores[rows]).any()}  # fmt: skip
     used = {columns.id, columns.text, columns.prompt, columns.score, columns.second_score}
-    used |= {columns.rater, folds, *columns.traits, *columns.writers}
+    used |= {columns.rater, columns.weight, folds, *columns.traits, *columns.writers}
     return TableSurvey(
         table,
         corpus,
@@ -128,7 +129,12 @@ def _columns(table: Table, named: Named) -> TableColumns:
     ids = table.column(essay_id) if essay_id else []
     repeats = len(set(ids)) < len(ids)
     rater = given.get("rater") or (_first(table, RATER, _is_filled) if repeats else None)
-    taken = {text, score, essay_id, prompt, rater, second}
+    weight = given.get("weight") or _first(table, WEIGHT, _is_weight)
+    if rater and weight and not given.get("weight"):
+        # A weight of a row is none of its essay.
+        of_essays = {*zip(ids, table.column(weight), strict=True)}
+        weight = weight if len(of_essays) == len({*ids}) else None
+    taken = {text, score, essay_id, prompt, rater, second, weight}
     return TableColumns(
         id=essay_id,
         text=text,
@@ -136,6 +142,7 @@ def _columns(table: Table, named: Named) -> TableColumns:
         score=score,
         second_score=second,
         rater=rater,
+        weight=None if weight in {score, second, essay_id, prompt} else weight,
         traits=tuple(name for name in _all(table, TRAITS, _is_number) if name not in taken),
         writers=tuple(name for name in _all(table, GROUPS, _is_group) if name not in taken),
     )
@@ -245,6 +252,15 @@ def _number_like(cell: str) -> object:
 
 def _is_number(values: list[str]) -> bool:
     return _share(values, _number_like) > 0.9
+
+
+def _is_weight(values: list[str]) -> bool:
+    """Tell whether all are numbers greater than 0."""
+    try:
+        numbers = [float(cell.replace(",", ".", 1)) for cell in values]
+    except ValueError:
+        return False
+    return all(0 < number < math.inf for number in numbers)
 
 
 def _is_filled(values: list[str]) -> bool:

@@ -37,6 +37,10 @@ GROUPS = (
     *("ell", "ellstatus", "nativelanguage", "firstlanguage", "l1", "country", "disability"),
     *("studentdisabilitystatus", "economicallydisadvantaged", "school", "district"),
 )
+WEIGHT = (
+    *("weight", "weights", "sampleweight", "samplingweight", "designweight", "surveyweight"),
+    *("essayweight", "studentweight", "finalweight", "pweight", "wgt", "wt", "gewicht"),
+)
 FOLD = ("fold", "folds", "cvfold", "kfold")
 TRUE = ("ytrue", "sc1", "human", "h1", "truescore")
 PREDICTED = ("ypredraw", "ypred", "scaletrim", "rawtrim", "system", "raw", "prediction", "scale")

@@ -248,7 +248,8 @@ def _data(settings: DataSettings, starter: Starter) -> str:
         lines.append(f"labels = {_texts(corpus.labels)} # in ascending order")
     lines += ["", "[data.corpus.columns]"]
     for key, value in corpus.columns.model_dump(exclude_defaults=True).items():
-        lines.append(f"{key} = {_texts(value) if isinstance(value, tuple) else _text(value)}")
+        told = " # an essay's weight in training" if key == "weight" else ""
+        lines.append(f"{key} = {_texts(value) if isinstance(value, tuple) else _text(value)}{told}")
     lines += ["", *_scale_lines(corpus, known=known), "", *_window(settings)]
     return "\n".join(lines) + "\n"
 

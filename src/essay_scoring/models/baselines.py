@@ -31,13 +31,15 @@ and of opposite sign, and an essay of unusual word length would be thrown off th
 
 
 class MeanScorer(FamilyScorer[MeanSettings]):
-    """Predicts the unweighted mean of the training targets for every essay."""
+    """Predicts the mean of the training targets, by the essays' own weights if they have any."""
 
     mean: float | None = None
 
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:  # noqa: ARG002
-        """Remember the mean; `dev` is not used."""
-        self.mean = float(train.targets.mean())
+        """Remember the mean; `dev` is not used, nor are weights of score bands."""
+        own = train.weights
+        mean = train.targets.mean() if own is None else np.average(train.targets, weights=own)
+        self.mean = float(mean)
         self.facts = {"mean": self.mean}
         return FitReport()
 

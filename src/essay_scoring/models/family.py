@@ -19,7 +19,7 @@ from essay_scoring.models.columns import FittedColumns
 from essay_scoring.models.context import ScorerContext
 from essay_scoring.models.family_settings import TrainingSettings
 from essay_scoring.models.softening import soften
-from essay_scoring.models.weighting import weights_of
+from essay_scoring.models.weighting import training_weights
 
 if TYPE_CHECKING:
     from essay_scoring.models.card import Card
@@ -94,8 +94,8 @@ class FamilyScorer(ABC, Generic[S]):
         self.read(folder, card)
 
     def weights(self, train: ScoredEssays) -> FloatArray:
-        """Return the training weight of each essay, shape (n,), from the training labels alone."""
-        return weights_of(train.bands, self.training)
+        """Return the training weight of each essay, shape (n,): by its score band, and its own."""
+        return training_weights(train, self.training)
 
     @abstractmethod
     def learn(self, train: ScoredEssays, dev: ScoredEssays) -> FitReport:

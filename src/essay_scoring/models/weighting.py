@@ -1,11 +1,23 @@
-"""Training weights of essays, from the training labels alone."""
+"""Training weights of essays: their own, if they have any, times those of their score bands."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.models.family_settings import TrainingSettings
+
+
+def training_weights(train: ScoredEssays, training: TrainingSettings) -> FloatArray:
+    """Return one weight per training essay, shape (n,): its band's, times its own if it has one.
+
+    Their own weights have the mean 1 among these essays, so that only their ratios count.
+    """
+    weights = weights_of(train.bands, training)
+    if train.weights is not None:
+        weights = weights * (train.weights / train.weights.mean())
+    return weights
 
 
 def weights_of(bands: IntArray, training: TrainingSettings) -> FloatArray:
