@@ -7,13 +7,23 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import atomic_path, read_json, read_text, try_lock, write_text
+from essay_scoring.core.files import (
+    atomic_path,
+    read_json,
+    read_text,
+    remove_locked,
+    try_lock,
+    wait_lock,
+    write_text,
+)
 from essay_scoring.core.settings import read_toml
 
 KILLED = """
@@ -51,6 +61,32 @@ def test_what_a_killed_process_left_is_removed_and_a_live_one_keeps_its_own(tmp_
         subprocess.run([sys.executable, "-c", words, str(tmp_path / "third")], check=True)
         assert mine.exists()
     assert {path.name for path in tmp_path.iterdir()} == {"other.json", "third"}
+
+
+def test_a_lock_that_its_holder_removed_is_held_by_one_of_those_who_waited(tmp_path: Path) -> None:
+    lock = tmp_path / "work" / ".lock"
+    at_once: list[int] = []
+    inside = 0
+
+    def enter() -> None:
+        nonlocal inside
+        with wait_lock(lock):
+            inside += 1
+            time.sleep(0.05)
+            at_once.append(inside)
+            inside -= 1
+            remove_locked(lock.parent, lock)
+
+    waiting = [threading.Thread(target=enter) for _ in range(4)]
+    with wait_lock(lock):
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.2)
+        remove_locked(lock.parent, lock)
+    for thread in waiting:
+        thread.join()
+    assert at_once == [1, 1, 1, 1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_cannot_be_written_can_be_held(

@@ -19,6 +19,7 @@ _PARTIAL = ".partial"
 _swept: set[Path] = set()
 _MOST_JSON_BYTES = 256 << 20
 _MOST_DEPTH = 100
+_LOCK_TRIES = 1000
 
 
 @contextlib.contextmanager
@@ -159,13 +160,47 @@ def try_lock(path: Path, *, shared: bool = False, patience: float = 0.0) -> Iter
     Several processes may hold a `shared` lock at once, and no other one meanwhile. Whoever asks
     whether a lock is free holds it for that moment: `patience` (seconds) outlasts such a look.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + patience
-    with _lock_file(path) as stream:
+
+    def take(stream: IO[Any]) -> bool:
         while not (held := _take(stream, kind)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        yield held
+        return held
+
+    with contextlib.ExitStack() as opened:
+        yield _locked(path, take, opened)
+
+
+def _locked(path: Path, take: Callable[[IO[Any]], bool], opened: contextlib.ExitStack) -> bool:
+    """Tell whether `take` took the lock at a path, to be let go of when `opened` is closed.
+
+    Whoever held it may have removed it, with its folder, since it was opened: who then holds what
+    was removed holds nothing, and opens it again.
+    """
+    for tries_left in reversed(range(_LOCK_TRIES)):
+        with contextlib.ExitStack() as attempt:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stream = attempt.enter_context(_lock_file(path))
+            except (FileNotFoundError, FileExistsError):
+                if not tries_left:
+                    raise
+                continue
+            if not take(stream):
+                return False
+            if _is_at(path, stream):
+                opened.push(attempt.pop_all())
+                return True
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _is_at(path: Path, stream: IO[Any]) -> bool:
+    """Tell whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except OSError:
+        return False
 
 
 def _lock_file(path: Path) -> IO[Any]:
@@ -208,7 +243,25 @@ def same_file(path: Path) -> Iterator[Callable[[], bool]]:
 @contextlib.contextmanager
 def wait_lock(path: Path) -> Iterator[None]:
     """Hold the lock, waiting for whoever has it; the system frees it when the process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock_file(path) as stream:
+
+    def take(stream: IO[Any]) -> bool:
         fcntl.flock(stream, fcntl.LOCK_EX)
+        return True
+
+    with contextlib.ExitStack() as opened:
+        _locked(path, take, opened)
         yield
+
+
+def remove_locked(folder: Path, lock: Path) -> None:
+    """Remove a folder of files with the lock in it, which this process holds, last.
+
+    Whoever waits for the lock, or comes meanwhile, makes both anew, and finds nothing of before.
+    """
+    for path in folder.iterdir():
+        if path != lock:
+            path.unlink()
+    lock.unlink()
+    # Another process may have made its lock there already.
+    with contextlib.suppress(OSError):
+        folder.rmdir()

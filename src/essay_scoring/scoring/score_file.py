@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from essay_scoring.core.errors import BusyError, InputError
-from essay_scoring.core.files import atomic_path, read_json, try_lock, write_json, write_text
+from essay_scoring.core.files import (
+    atomic_path,
+    read_json,
+    remove_locked,
+    try_lock,
+    write_json,
+    write_text,
+)
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.record import read_record
@@ -96,7 +102,7 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
         with atomic_path(request.out) as temporary:
             write_scored(temporary, table, _scores(table, work), text=request.keep_text)
             _require_unchanged(table)
-        shutil.rmtree(work)
+        remove_locked(work, work / LOCK)
     return table.n_rows
 
 

@@ -102,13 +102,12 @@ def run_together(
         with _counted(progress, place) as told, helping():
             place.work(told)
         end(session)
-        shutil.rmtree(place.folder.locks, ignore_errors=True)
         return path
 
     joined = False
     while not is_complete(path):
         try:
-            return finish(path, resume, progress, lead, read=require_intact, shared=True)
+            finish(path, resume, progress, lead, read=require_intact, shared=True)
         except BusyError as error:
             # A leader may also find one of the runs busy that the ending needs.
             if error.where != str(path):
@@ -118,6 +117,8 @@ def run_together(
             with helping():
                 place.work(lambda: None)
             joined = True
+    # Whoever joined while the leader ended made locks after it had removed them.
+    shutil.rmtree(place.folder.locks, ignore_errors=True)
     return require_intact(path)
 
 
