@@ -123,9 +123,10 @@ class TransformerSettings(FamilySettings):
     layers it keeps. `trained_layers` are the top ones that learn (None: all, and the embeddings
     under full fine-tuning). `cache_frozen_layers` keeps the states below those on disk, once for
     all folds, epochs, arms and seeds. `lp_ft` starts the head at random, or at a ridge regression
-    on the untrained encoder's representations. An optimiser step has batch_size * accumulation
-    essays; a micro-batch at most `batch_size` of them and, but for a single long one,
-    `tokens_per_micro_batch` tokens.
+    on the untrained encoder's representations. From epoch `average_from` on (1, 2, ..) weights are
+    averaged over the steps; `dev` judges their mean, and the mean is kept. An optimiser step has
+    batch_size * accumulation essays; a micro-batch at most `batch_size` of them and, but for a
+    single long one, `tokens_per_micro_batch` tokens.
     """
 
     scorer_class: ClassVar[str] = "essay_scoring.models.transformer.scorer:TransformerScorer"
@@ -147,6 +148,7 @@ class TransformerSettings(FamilySettings):
     invariance: InvarianceSettings = NoInvariance()
     epochs: int = Field(default=3, ge=1, le=100)
     patience: int = Field(default=2, ge=1)
+    average_from: int | None = Field(default=None, ge=1)
     learning_rate: float = Field(default=3e-4, gt=0)
     head_learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -168,6 +170,8 @@ class TransformerSettings(FamilySettings):
             raise ValueError(
                 "cache_frozen_layers needs trained_layers: the layers below them are cached"
             )
+        if self.average_from is not None and self.average_from > self.epochs:
+            raise ValueError("average_from must be one of the epochs")
         return self
 
     @property

@@ -32,7 +32,7 @@ METHOD = {"method": "adversarial", "hidden": 4}
 
 def train(work: Path, out: Path) -> None:
     """Train to the end; write the hash of all that was learnt, and how many epochs it took."""
-    taught = training(settings(invariance=METHOD, epochs=EPOCHS), work, n=ESSAYS)
+    taught = training(settings(invariance=METHOD, epochs=EPOCHS, average_from=2), work, n=ESSAYS)
     begun: list[str] = []
 
     def note(event: ProgressEvent) -> None:

@@ -12,6 +12,7 @@ from essay_scoring.core.scale import IntArray
 from essay_scoring.models.transformer import learner as learner_module
 from essay_scoring.models.transformer.checkpoints import Standing
 from essay_scoring.models.transformer.inference import Inference
+from essay_scoring.models.transformer.learner import StepPosition
 from essay_scoring.models.transformer.torch_settings import torch_settings
 from essay_scoring.models.transformer.training_loop import Training
 
@@ -154,3 +155,27 @@ def test_a_message_names_the_epoch_and_the_step() -> None:
     taught.dataset.labels[rows[2][1], 0] = float("nan")
     with pytest.raises(NotFiniteError, match="fold-1, training, epoch 1, step 3, prompt 'prompt"):
         taught.run("x")
+
+
+def test_the_weights_of_the_later_steps_are_averaged_judged_and_kept() -> None:
+    chosen = settings(epochs=3, patience=3, average_from=2, learning_rate=0.002)
+    alone, taught = training(chosen, n=40), training(chosen, n=40)
+    met: list[torch.Tensor] = []
+    for epoch in range(3):
+        for number, rows in enumerate(alone._steps(epoch)):
+            steps = len(alone._steps(epoch))
+            at = StepPosition(epoch * steps + number, 3 * steps, alone._place)
+            alone.learner.step(alone.dataset, rows, at)
+            if epoch >= 1:
+                met.append(alone.learner.network.trained_state()["head.weight"])
+    standing = taught.run("x")
+    assert standing.best == 3
+    kept = taught.learner.network.trained_state()["head.weight"]
+    torch.testing.assert_close(kept, torch.stack(met).mean(dim=0))
+    assert not torch.allclose(kept, met[-1], rtol=1e-3)
+    assert dev_loss(taught) == pytest.approx(standing.curve["dev"][-1], rel=1e-6)
+
+
+def test_an_average_needs_an_epoch_to_start_at() -> None:
+    with pytest.raises(ValueError, match="average_from must be one of the epochs"):
+        settings(epochs=2, average_from=3)

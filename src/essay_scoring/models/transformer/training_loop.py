@@ -20,12 +20,15 @@ from essay_scoring.models.transformer.checkpoints import Checkpoint, Checkpoints
 from essay_scoring.models.transformer.chunk_pooling import AttentionPooling, MeanPooling
 from essay_scoring.models.transformer.finite import Place
 from essay_scoring.models.transformer.inference import Inference
-from essay_scoring.models.transformer.learner import Learner, StepPosition
+from essay_scoring.models.transformer.learner import Learner, State, StepPosition
 from essay_scoring.models.transformer.optimiser import rate_factor
 from essay_scoring.models.transformer.smoke_step import SmokeStepReport, take_smoke_step
 from essay_scoring.models.transformer.training_dataset import TrainingDataset
+from essay_scoring.models.transformer.weight_average import WeightAverage
 
 log = logging.getLogger("essay_scoring")
+
+_AVERAGE = "average/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +54,16 @@ class Training:
         standing = Standing()
         if last is not None:
             standing, best = last.standing, last.best
-            self.learner.load_state(last.state)
+            self._load_state(last.state)
             log.info("%s: goes on after epoch %d", self.job.name, standing.epochs)
         if not standing.is_over(self._epochs, self.learner.settings.patience):
             log.info("%s: %s", self.job.name, self.canary().line())
         while not standing.is_over(self._epochs, self.learner.settings.patience):
             standing = standing.after(self._epoch(standing.epochs))
             if standing.best == standing.epochs:
-                best = self.learner.network.trained_state()
-            checkpoints.write(Checkpoint(standing, self.learner.state(), best))
+                with self._average.in_place(self.learner.network):
+                    best = self.learner.network.trained_state()
+            checkpoints.write(Checkpoint(standing, self._state(), best))
         self.learner.network.load_trained_state(best)
         return standing
 
@@ -85,6 +89,21 @@ class Training:
     @property
     def _epochs(self) -> int:
         return self.learner.settings.epochs
+
+    @cached_property
+    def _average(self) -> WeightAverage:
+        return WeightAverage(self.learner.settings.average_from)
+
+    def _state(self) -> State:
+        """Return all that a later process needs to train on."""
+        average = {f"{_AVERAGE}{name}": value for name, value in self._average.state().items()}
+        return {**self.learner.state(), **average}
+
+    def _load_state(self, state: State) -> None:
+        """Go on from what `_state` returned."""
+        average = {name for name in state if name.startswith(_AVERAGE)}
+        self.learner.load_state({name: state[name] for name in state.keys() - average})
+        self._average.load_state({name.removeprefix(_AVERAGE): state[name] for name in average})
 
     @cached_property
     def _place(self) -> Place:
@@ -114,10 +133,13 @@ class Training:
                 place = replace(self._place, epoch=epoch + 1, step=number + 1)
                 at = StepPosition(epoch * len(steps) + number, self._epochs * len(steps), place)
                 total += self.learner.step(self.dataset, rows, at) * len(rows)
+                self._average.add(self.learner.network, epoch)
                 advance(len(rows))
         seconds = time.perf_counter() - began
         tokens = sum(self.dataset.tokens[row] for rows in steps for row in rows)
-        losses = {"train": total / len(self.dataset.essays), "dev": self._dev_loss(epoch)}
+        with self._average.in_place(self.learner.network):
+            dev = self._dev_loss(epoch)
+        losses = {"train": total / len(self.dataset.essays), "dev": dev}
         figures = self.learner.invariance.epoch_figures()
         said = (
             f"loss {losses['train']:.4f}, dev {losses['dev']:.4f}, {tokens / seconds:.0f} tokens/s"
