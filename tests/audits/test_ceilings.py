@@ -6,8 +6,8 @@ import pytest
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.ceilings import QWK_LOSS, R_LOSS, ceilings
 from essay_scoring.audits.limits import POOLED_SMD, limits
-from essay_scoring.audits.true_scores import true_scores
 from essay_scoring.statistics.metrics import pearson, qwk
+from essay_scoring.statistics.true_scores import true_scores
 from tests.audits.made_evidence import evidence_of, figure
 
 

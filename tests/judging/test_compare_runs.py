@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,22 @@ def test_a_column_map_that_points_at_essays_shows_none_of_them(tmp_path: Path) -
             resume="again",
         )
     assert "own words" not in str(caught.value)
+
+
+def test_a_plan_may_ask_of_predictions_before_mapping_and_of_true_scores(
+    smoke_run: Callable[..., Path], plan: GatePlan
+) -> None:
+    checks = [
+        {"metric": metric, "kind": "guardrail", "delta_at_least": 0.0}
+        for metric in ("continuous_qwk", "prmse")
+    ]
+    asked = GatePlan.model_validate({**plan.model_dump(), "reference": {}, "checks": checks})
+    many = ("data.corpus.n_prompts=8", "data.corpus.n_essays=240", "baselines=[]")
+    rated = read_run(smoke_run("length", *many))
+    assert rated.predictions.second is not None
+    verdict = judge_runs(rated, rated, asked).verdict
+    assert [finding.result for finding in verdict.findings] == ["passed", "passed"]
+    assert all(finding.reference > 0 for finding in verdict.findings)
+    once = replace(rated, predictions=replace(rated.predictions, second=None))
+    with pytest.raises(EvidenceError, match="no essay has a second rating, which the plan"):
+        judge_runs(once, once, asked)

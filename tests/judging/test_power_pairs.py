@@ -28,7 +28,7 @@ from essay_scoring.statistics.simulation import Likeness
 from tests.statistics.made import made_predictions, of_scores
 
 GATES = Path(__file__).parents[2] / "configs" / "gates"
-RUN = made_predictions(1500, n_prompts=24, n_folds=5, noise=0.75, seed=3)
+RUN = made_predictions(1500, n_prompts=24, n_folds=5, noise=0.75, seed=3, rated_twice=0.5)
 POPULATION = fit_population(RUN)
 
 
@@ -91,7 +91,8 @@ def test_candidates_have_the_true_gain_asked_for(where: Any) -> None:
 
 
 def test_a_true_gain_everywhere_is_what_simulations_find_on_average() -> None:
-    plan = trial_plan("point", ("pooled_qwk", "guardrail", 0.0), ("mean_qwk", "guardrail", 0.0))
+    metrics = ("pooled_qwk", "mean_qwk", "continuous_qwk", "prmse")
+    plan = trial_plan("point", *((metric, "guardrail", 0.0) for metric in metrics))
     here = setting(plan)
     [candidate] = Truth(here).candidates("everywhere", (0.05,))
     found = simulate(Task(here, candidate, 0, 80))

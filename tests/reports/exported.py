@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from essay_scoring.core.files import write_json, write_text
+from essay_scoring.records.finished_run import SECOND_SCORES
 from essay_scoring.records.manifest import write_manifest
 from essay_scoring.statistics.predictions import Predictions
 from tests.records.made import FIT
@@ -53,6 +54,10 @@ def finished_run(
     metrics["config"] = {"name": "made", "seed": 42, **config}
     write_json(folder / "artifacts" / "cv_metrics.json", metrics)
     write_json(folder / "config.json", metrics["config"])
+    if p.second is not None:
+        scores = dict(zip(p.ids, p.second.tolist(), strict=True))
+        known = {essay: score for essay, score in scores.items() if np.isfinite(score)}
+        write_json(folder / SECOND_SCORES, {"schema": 1, "scores": known})
     write_json(folder / "provenance.json", PROVENANCE)
     sessions = [{"started": STARTED, "host": "a"}, {"started": ENDED, "host": "b"}]
     write_json(folder / "status.json", STATUS | {"sessions": sessions, "finished": ENDED})

@@ -115,7 +115,7 @@ def test_the_tables_of_a_comparison_are_its_numbers(tmp_path: Path) -> None:
     with (tmp_path / "out" / "deltas-prompt_holdout.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     found = [(delta, arm) for arm in record.comparisons[0].arms for delta in arm.rows]
-    assert len(rows) == len(found) == 30
+    assert len(rows) == len(found) == 33
     for row, (delta, arm) in zip(rows, found, strict=True):
         assert row["delta"] == repr(delta.estimate)
         assert row["delta low"] == ("" if delta.low is None else repr(delta.low))

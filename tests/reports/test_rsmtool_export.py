@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from essay_scoring.core.files import read_json
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.spreadsheets import FORMULA_STARTS
 from essay_scoring.records.manifest import require_intact
-from essay_scoring.reports.rsmtool_export import RsmExport, export_rsmtool, has_second_scores
+from essay_scoring.reports.rsmtool_export import RsmExport, export_rsmtool
 from tests.reports.exported import FORMULAS, finished_run, hostile_predictions
 from tests.statistics.made import made_predictions
 
@@ -28,11 +27,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_the_columns_are_rsmevals_and_the_experiment_names_them(tmp_path: Path) -> None:
     predictions = made_predictions(60, n_prompts=4, n_folds=3)
+    predictions = replace(predictions, second=np.array([3.5] + [np.nan] * 59))
     finished_run(tmp_path / "run-1", predictions)
-    second = {predictions.ids[0]: 3.5}
-    table, experiment = export_rsmtool(
-        RsmExport(tmp_path / "run-1"), tmp_path / "out" / "p.csv", second
-    )
+    table, experiment = export_rsmtool(RsmExport(tmp_path / "run-1"), tmp_path / "out" / "p.csv")
     rows, asked = rows_of(table), read_json(experiment)
     assert experiment == tmp_path / "out" / "p.json"
     assert list(rows[0]) == ["ID", "human", "human2", "system", "prompt"]
@@ -62,7 +59,7 @@ def test_final_scores_and_one_prompt_can_be_asked_for(tmp_path: Path) -> None:
     finished_run(tmp_path / "run", predictions)
     prompt = predictions.prompts[5]
     export = RsmExport(tmp_path / "run", prompt, "final")
-    table, experiment = export_rsmtool(export, tmp_path / "p.csv", {})
+    table, experiment = export_rsmtool(export, tmp_path / "p.csv")
     mine = [i for i, name in enumerate(predictions.prompts) if name == prompt]
     assert [float(row["system"]) for row in rows_of(table)] == predictions.final[mine].tolist()
     assert "second_human_score_column" not in read_json(experiment)
@@ -118,22 +115,6 @@ def test_a_run_is_exported_as_it_was_written_and_stays_so(tmp_path: Path) -> Non
     assert not (tmp_path / "q.csv").exists()
 
 
-@pytest.mark.parametrize(
-    ("config", "has"),
-    [
-        ({}, False),
-        ({"data": {"corpus": {"kind": "synthetic"}}}, False),
-        ({"data": {"corpus": {"columns": {"second_score": None}}}}, False),
-        ({"data": {"corpus": {"columns": {"second_score": "rater2"}}}}, True),
-    ],
-)
-def test_second_scores_are_looked_for_where_the_corpus_names_them(
-    config: dict[str, Any], has: bool, tmp_path: Path
-) -> None:
-    finished_run(tmp_path / "run", **config)
-    assert has_second_scores(tmp_path / "run") is has
-
-
 TABLE = """
 name = "rated-twice"
 baselines = []
@@ -170,7 +151,7 @@ def test_the_second_rater_comes_from_the_corpus(
     [folder] = (tmp_path / "runs").glob("rated-twice-*")
     capsys.readouterr()
     out = tmp_path / "p.csv"
-    assert run(["export", "rsmtool", str(folder), "-o", str(out), *folders]) == 0
+    assert run(["export", "rsmtool", str(folder), "-o", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}\n{out.with_suffix('.json')}\n"
     given = {row["ID"]: row["human2"] for row in rows_of(out)}
     assert given == {f"e{i}": "" if i == 7 else "2.0" for i in range(40)}

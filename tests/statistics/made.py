@@ -35,8 +35,12 @@ def made_predictions(
     nested: bool = True,
     noise: float = 0.4,
     scales: ScoreScales = HALVES,
+    rated_twice: float = 0.0,
 ) -> Predictions:
-    """Return predictions whose essays depend on `seed` alone, as do their errors."""
+    """Return predictions whose essays depend on `seed` alone, as do their errors.
+
+    A second rater, as far from ability as the machine, scored a share `rated_twice` of the essays.
+    """
     rng = np.random.default_rng(seed)
     prompt = rng.integers(0, n_prompts, n)
     prompts = tuple(f"p{number:02d}" for number in prompt)
@@ -46,7 +50,11 @@ def made_predictions(
     raw = scales.from_training(at, prompts)
     folds = (prompt % n_folds) if nested else rng.integers(0, n_folds, n)
     ids = tuple(f"e{number:05d}" for number in range(n))
-    return Predictions(ids, prompts, folds, true, raw, scales.round(raw, prompts), scales)
+    final, second = scales.round(raw, prompts), None
+    if rated_twice:
+        other = scales.from_training(ability + 0.4 * rng.normal(size=n), prompts)
+        second = np.where(rng.random(n) < rated_twice, scales.round(other, prompts), np.nan)
+    return Predictions(ids, prompts, folds, true, raw, final, scales, second=second)
 
 
 def rescored(reference: Predictions, *, seed: int, noise: float = 0.4) -> Predictions:

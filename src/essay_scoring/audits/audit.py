@@ -21,7 +21,6 @@ from essay_scoring.audits.audited_run import (
     FinishedRun,
     identity_of,
     open_finished,
-    second_scores_of,
 )
 from essay_scoring.audits.calibration import calibration
 from essay_scoring.audits.ceilings import ceilings
@@ -103,7 +102,7 @@ def _imported_audit(run: RunRecord) -> Audit:
     seed = derive_seed(run.metrics.summary.settings.seed, "audit")
     resamples = Resamples.of(predictions, derive_seed(seed, "bootstrap"))
     unknown, overall = np.full(len(predictions), np.nan), run.metrics.summary.overall
-    evidence = Evidence(predictions, resamples, unknown, {}, second_scores_of(run), overall)
+    evidence = Evidence(predictions, resamples, unknown, {}, predictions.second, overall)
     sections, seconds = [], {}
     for part in (limits, calibration, ceilings):
         started = time.perf_counter()

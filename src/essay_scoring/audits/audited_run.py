@@ -10,15 +10,11 @@ import numpy as np
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.progress import Progress
-from essay_scoring.core.record import read_record
-from essay_scoring.core.scale import FloatArray
 from essay_scoring.records import provenance
 from essay_scoring.records.audit_record import AuditedRun
 from essay_scoring.records.config import load_run_config
 from essay_scoring.records.finished_run import RunRecord, read_run
-from essay_scoring.records.run_records import SecondScores
 from essay_scoring.records.workspace import Workspace
-from essay_scoring.runs.import_predictions import SECOND_SCORES
 from essay_scoring.runs.run import Run, open_run
 from essay_scoring.statistics.predictions import Predictions
 
@@ -65,15 +61,6 @@ def identity_of(record: RunRecord) -> AuditedRun:
         code_revision=metrics.code_revision,
         read_with=provenance.code_revision(),
     )
-
-
-def second_scores_of(record: RunRecord) -> FloatArray | None:
-    """Return a second rater's scores of an imported run (n,), NaN where missing; None without."""
-    path = record.folder / SECOND_SCORES
-    if not path.is_file():
-        return None
-    scores = read_record(SecondScores, path).scores
-    return np.array([scores.get(essay, np.nan) for essay in record.predictions.ids])
 
 
 def open_finished(folder: Path, workspace: Workspace, progress: Progress) -> FinishedRun:

@@ -8,13 +8,13 @@ import numpy as np
 
 from essay_scoring.audits.audit_evidence import Evidence
 from essay_scoring.audits.resamples import Limit, Statistic
-from essay_scoring.audits.true_scores import TrueScores, true_scores
 from essay_scoring.core.number_text import held
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.audit_record import AuditSection, Figure, verdict_on
 from essay_scoring.statistics import weighted
 from essay_scoring.statistics.counts import Mask
 from essay_scoring.statistics.moments import pooled
+from essay_scoring.statistics.true_scores import TrueScores, true_scores
 
 NAME, TITLE = "ceilings", "Human ceilings"
 

@@ -63,22 +63,16 @@ def rsmtool(
     system: Annotated[
         SystemScore, typer.Option(help="The prediction before or after it was mapped to a score.")
     ] = SystemScore.RAW,
-    cache_dir: CacheFolder = CACHE,
-    data_dir: DataFolder = None,
 ) -> None:
     """Write a run's predictions as RSMTool reads them: ID, human, human2, system and prompt.
 
-    Writes OUT, and beside it NAME.json, for: rsmeval NAME.json. The scores of a second rater come
-    from the corpus, if it has any. Texts that a spreadsheet would take for formulas get an
-    apostrophe.
+    Writes OUT, and beside it NAME.json, for: rsmeval NAME.json. Scores of a second rater are there
+    where the corpus has them. Texts that a spreadsheet would take for formulas get an apostrophe.
     """
     from essay_scoring.reports import rsmtool_export
 
-    second = None
-    if rsmtool_export.has_second_scores(run):
-        second = _second_scores(run, cache_dir, data_dir)
     export = rsmtool_export.RsmExport(run, prompt, system.value)
-    for path in rsmtool_export.export_rsmtool(export, out, second):
+    for path in rsmtool_export.export_rsmtool(export, out):
         typer.echo(str(path))
 
 
@@ -141,17 +135,6 @@ def schemas(out: OutFolder) -> None:
 
     for path in write_schemas(SCHEMAS, out):
         typer.echo(str(path))
-
-
-def _second_scores(run: Path, cache: Path, data: Path | None) -> dict[str, float]:
-    """Return the second rater's scores of a run's essays by id, NaN where there is none."""
-    from essay_scoring.audits.audited_run import open_finished
-    from essay_scoring.cli.progress_display import progress_display
-
-    opened = open_finished(run, _space_of(run, cache, data), progress_display())
-    train = opened.run.prepared.train
-    scores = [] if train.second_scores is None else train.second_scores.tolist()
-    return dict(zip(train.essays.ids, scores, strict=False))
 
 
 def _space_of(run: Path, cache: Path, data: Path | None) -> Workspace:

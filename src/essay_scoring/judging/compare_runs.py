@@ -15,6 +15,7 @@ from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import IdentityDifference, Verdict
 from essay_scoring.statistics.comparison import Comparison, compare
 from essay_scoring.statistics.slices import constant_prompts
+from essay_scoring.statistics.threshold_free import PRMSE, has_second_ratings
 
 _MUST_AGREE = {
     "data_sha256": "the prepared data",
@@ -102,12 +103,19 @@ def require_scheme(run: RunRecord, plan: GatePlan) -> None:
 
 
 def require_reference(run: RunRecord, plan: GatePlan) -> None:
-    """Raise EvidenceError unless a run's config is what the plan says of its reference."""
+    """Raise EvidenceError unless a run is what the plan says of its reference and asks of it."""
     if odd := _unlike(plan.reference, run.metrics.config):
         raise EvidenceError(
             f"not the reference that the plan '{plan.name}' is about ({', '.join(odd)} differ)",
             where=str(run.folder),
             mend="name a run of that reference, or write another plan",
+        )
+    asked = {check.metric for check in plan.checks}
+    if PRMSE in asked and not has_second_ratings(run.predictions):
+        raise EvidenceError(
+            f"no essay has a second rating, which the plan '{plan.name}' needs for {PRMSE}",
+            where=str(run.folder),
+            mend="name the second rater's column in the data (second_score), or write another plan",
         )
 
 

@@ -55,6 +55,8 @@ FIGURES = {
     "bottom_k_mean": "mean QWK of the worst prompts",
     "low_tail_adjacent": "low-tail agreement",
     "high_tail_adjacent": "high-tail agreement",
+    "continuous_qwk": "QWK before mapping",
+    "prmse": "PRMSE before mapping",
 }
 """The figures of checks in words."""
 

@@ -35,12 +35,19 @@ from essay_scoring.statistics.simulation import (
     Places,
     ScaleWorlds,
     Where,
+    alone,
     draw_pair,
     draw_worlds,
     enlarged,
     improved,
     label_grid,
     true_sums,
+)
+from essay_scoring.statistics.threshold_free import (
+    CONTINUOUS_QWK,
+    PRMSE,
+    prompt_sums,
+    threshold_free_figures,
 )
 
 SimulatedResult = Outcome | Literal["invalid"]
@@ -203,8 +210,30 @@ class Truth:
         if where == "worst_prompts":
             bettered = min(plan.bottom_k, int(setting.large.sum()))
             gain = float(np.nansum(kappa - self._base_kappa, axis=1).mean() / max(1, bettered))
-        deltas = tuple(moved[check.metric] for check in plan.checks)
+        if any(check.metric in (CONTINUOUS_QWK, PRMSE) for check in plan.checks):
+            moved |= self._moved_before_mapping(parts)
+        deltas = tuple(moved.get(check.metric, np.nan) for check in plan.checks)
         return SimulatedCandidate(where, share, gain, deltas)
+
+    def _moved_before_mapping(self, parts: Sequence[ScaleWorlds]) -> dict[str, float]:
+        """Return the true gains in figures of raw predictions, from essays drawn in every world.
+
+        Better and equal candidates get the same draws, so that their noise falls away.
+        """
+        gains: dict[str, list[float]] = {}
+        for world in range(len(parts[0].labels)):
+            better, equal = (self._drawn(some, world) for some in (parts, self._equal))
+            for name, value in better.items():
+                gains.setdefault(name, []).append(value - equal[name])
+        return {name: float(np.nanmean(values)) for name, values in gains.items()}
+
+    def _drawn(self, parts: Sequence[ScaleWorlds], world: int) -> dict[str, float]:
+        setting = self._setting
+        rng = np.random.default_rng(derive_seed(setting.seed, "power", "raw", world))
+        correlation = setting.condition.likeness.correlation
+        _, candidate = draw_pair(alone(parts, world), setting.places, correlation, rng)
+        figures = threshold_free_figures(prompt_sums([candidate])[:, 0].sum(axis=0))
+        return {name: float(value) for name, value in figures.items()}
 
     def _figures(self, parts: Sequence[ScaleWorlds]) -> tuple[dict[str, FloatArray], FloatArray]:
         """Return candidate minus reference of each figure, (W,), and the candidate's QWK (W, P)."""

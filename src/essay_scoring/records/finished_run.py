@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import Scheme, read_record, write_record
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.records.manifest import MANIFEST, require_intact
 from essay_scoring.records.probes import PromptProbe
 from essay_scoring.records.residuals import STEM, read_residuals, write_residuals
-from essay_scoring.records.run_records import CvMetrics
+from essay_scoring.records.run_records import CvMetrics, SecondScores
 from essay_scoring.statistics.predictions import Predictions, refit_of
 
 METRICS = Path("artifacts", "cv_metrics.json")
 PROBE = Path("artifacts", "prompt_probe.json")
+SECOND_SCORES = Path("artifacts", "second_scores.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +52,14 @@ class RunRecord:
 
 
 def write_run(run: RunRecord) -> list[Path]:
-    """Write a run's metrics, residual files and probe into its folder; return their paths.
+    """Write a run's metrics, residual files, probe and second ratings; return their paths.
 
     `read_unsealed` returns the same record from them.
     """
     artifacts = (run.folder / METRICS).parent
     written = [*write_residuals(artifacts, run.predictions, run.scheme, run.covariates)]
-    for path, record in ((METRICS, run.metrics), (PROBE, run.probe)):
+    second = _second_scores(run.predictions)
+    for path, record in ((METRICS, run.metrics), (PROBE, run.probe), (SECOND_SCORES, second)):
         if record is not None:
             write_record(run.folder / path, record)
             written.append(run.folder / path)
@@ -77,11 +81,28 @@ def read_unsealed(folder: Path) -> RunRecord:
     """Return a run that is about to be sealed; raise InputError naming the file at fault."""
     metrics = read_record(CvMetrics, folder / METRICS)
     residuals = read_residuals(folder / METRICS.with_name(f"{STEM}.jsonl"), metrics.scales)
-    probe = folder / PROBE
+    probe, ids = folder / PROBE, residuals.predictions.ids
+    refit, second = refit_of(metrics.mapping.name), _read_second(folder / SECOND_SCORES, ids)
     return RunRecord(
         folder,
         metrics,
-        replace(residuals.predictions, refit=refit_of(metrics.mapping.name)),
+        replace(residuals.predictions, refit=refit, second=second),
         residuals.covariates,
         read_record(PromptProbe, probe) if probe.is_file() else None,
     )
+
+
+def _second_scores(predictions: Predictions) -> SecondScores | None:
+    """Return the second ratings that there are, None without any."""
+    if predictions.second is None or not np.isfinite(predictions.second).any():
+        return None
+    pairs = zip(predictions.ids, predictions.second.tolist(), strict=True)
+    return SecondScores(scores={essay: score for essay, score in pairs if np.isfinite(score)})
+
+
+def _read_second(path: Path, ids: tuple[str, ...]) -> FloatArray | None:
+    """Return the second ratings of essays (n,), NaN where missing; None where there is no file."""
+    if not path.is_file():
+        return None
+    scores = read_record(SecondScores, path).scores
+    return np.array([scores.get(essay, np.nan) for essay in ids])

@@ -121,7 +121,7 @@ class FitRow(Fit):
 
 
 class SecondScores(Record):
-    """artifacts/second_scores.json: a second rater's scores, of an imported run that has them."""
+    """artifacts/second_scores.json: a second rater's scores, of a run whose essays have them."""
 
     schema_: Literal[1] = Field(default=1, alias="schema", description="version of this record")
     scores: dict[str, float] = Field(

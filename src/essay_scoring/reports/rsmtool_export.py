@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import JsonValue
 
 from essay_scoring.core.errors import InputError
-from essay_scoring.core.files import read_json, write_json, write_text
+from essay_scoring.core.files import write_json, write_text
 from essay_scoring.core.scale import FloatArray, ScoreScale
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
 from essay_scoring.records.finished_run import read_run
@@ -35,13 +34,11 @@ class RsmExport:
     system: System = "raw"
 
 
-def export_rsmtool(
-    export: RsmExport, path: Path, second_scores: dict[str, float] | None = None
-) -> tuple[Path, Path]:
+def export_rsmtool(export: RsmExport, path: Path) -> tuple[Path, Path]:
     """Write predictions to `path` and an experiment beside it, NAME.json; return both paths.
 
-    `second_scores` holds a second rater's scores by essay id. RSMTool evaluates one score scale at
-    a time: raises InputError for prompts of several scales, and for a prompt that is not there.
+    RSMTool evaluates one score scale at a time: raises InputError for prompts of several scales,
+    and for a prompt that is not there.
     """
     if path.suffix != ".csv":
         raise InputError("not named .csv", where=str(path), mend="give -o a name like it.csv")
@@ -49,19 +46,12 @@ def export_rsmtool(
     every = read_run(export.run).predictions
     predictions = every if export.prompt is None else _of_prompt(every, export.prompt)
     scale = _one_scale(predictions)
-    second = _second(predictions, second_scores)
+    second = predictions.second
+    second = second if second is not None and np.isfinite(second).any() else None
     experiment = path.with_suffix(".json")
     write_text(path, _table(predictions, export.system, second))
     write_json(experiment, _experiment(export, path.name, scale, has_second=second is not None))
     return path, experiment
-
-
-def has_second_scores(run: Path) -> bool:
-    """Tell whether a run's corpus names a column of second scores, which the run does not hold."""
-    found: JsonValue = read_json(run / "config.json")
-    for key in ("data", "corpus", "columns", "second_score"):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found is not None
 
 
 def _of_prompt(predictions: Predictions, prompt: str) -> Predictions:
@@ -80,14 +70,6 @@ def _one_scale(predictions: Predictions) -> ScoreScale:
             mend="export one prompt at a time with --prompt",
         )
     return scales[0]
-
-
-def _second(predictions: Predictions, scores: dict[str, float] | None) -> FloatArray | None:
-    """Return the second scores (n,), NaN where there is none; None where no essay has one."""
-    if scores is None:
-        return None
-    values = np.array([scores.get(essay, np.nan) for essay in predictions.ids], dtype=np.float64)
-    return values if np.isfinite(values).any() else None
 
 
 def _table(predictions: Predictions, system: System, second: FloatArray | None) -> str:

@@ -46,5 +46,12 @@ def predictions_of(
     final = final_mapping(run, past).scores(raw, essays.prompts, essays.scales)
     folds = np.zeros(len(essays), dtype=np.int64)
     return Predictions(
-        essays.essays.ids, essays.prompts, folds, essays.scores, raw, final, essays.scales
+        essays.essays.ids,
+        essays.prompts,
+        folds,
+        essays.scores,
+        raw,
+        final,
+        essays.scales,
+        second=essays.second_scores,
     )

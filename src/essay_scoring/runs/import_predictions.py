@@ -16,7 +16,6 @@ from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import file_sha256, fingerprint
 from essay_scoring.core.names import require_name
 from essay_scoring.core.progress import Progress
-from essay_scoring.core.record import write_record
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 from essay_scoring.core.text import name_key
 from essay_scoring.data import cells
@@ -36,7 +35,7 @@ from essay_scoring.records.finished_run import (
     write_run,
 )
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName, SecondScores
+from essay_scoring.records.run_records import AppliedMapping, CvMetrics, RunName
 from essay_scoring.runs.artifacts import all_covariates, metrics_data, summary_of
 from essay_scoring.runs.cv import WriteReports
 from essay_scoring.runs.mapped_predictions import applied_mapping
@@ -44,7 +43,6 @@ from essay_scoring.runs.session import Session, finish
 from essay_scoring.statistics.predictions import Predictions, is_transductive, refit_of
 
 AS_IMPORTED = "as_imported"
-SECOND_SCORES = Path("artifacts") / "second_scores.json"
 ALL = "all essays"
 """The prompt of essays whose prompts are not told."""
 
@@ -103,14 +101,11 @@ def import_predictions(
     read = None if is_complete(folder) else _predictions(table, request)
 
     def work(session: Session) -> RunRecord:
-        predictions, mapping, second = read or _predictions(table, request)
+        predictions, mapping = read or _predictions(table, request)
         write_json(folder / "config.json", {"imported": identity, "name": request.name})
         session.stage("artifacts")
         record = _record(request, folder, identity, predictions, mapping)
         session.wrote(*write_run(record))
-        if second is not None:
-            write_record(folder / SECOND_SCORES, second)
-            session.wrote(folder / SECOND_SCORES)
         session.stage("reports")
         report(record)
         return record
@@ -145,9 +140,7 @@ def _record(
     return RunRecord(folder, metrics, predictions, all_covariates({}, len(predictions)), probe=None)
 
 
-def _predictions(
-    table: Table, request: ImportRequest
-) -> tuple[Predictions, AppliedMapping, SecondScores | None]:
+def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, AppliedMapping]:
     """Return the checked rows, how raw values became scores, and a second rater's if any."""
     name_of = _columns_of(table, request)
     if not {"y_pred_raw", "y_pred"} & set(name_of):
@@ -179,6 +172,10 @@ def _predictions(
         column = name_of["second_score"]
         second = cells.score_cells(table, column, prompts, scales, may_be_missing=True)
     table.check()
+    if second is not None:
+        given = np.isfinite(second)
+        rounded = scales.round(np.where(given, second, 0.0), prompts)
+        second = np.where(given, rounded, np.nan)
     true = scales.round(true, prompts)
     fitted: dict[int, FittedMapping] = {}
     mapping: str = AS_IMPORTED
@@ -186,16 +183,9 @@ def _predictions(
         mapping = chosen = _mapping(request, folds, table.path)
         mapped = map_out_of_fold(raw, true, folds, prompts, scales, chosen)
         final, fitted = mapped.final, mapped.fitted
-    rows = Predictions(ids, prompts, folds, true, raw, final, scales, refit_of(mapping))
-    others = None if second is None else _second_scores(rows, second)
-    return rows, applied_mapping(mapping, fitted), others
-
-
-def _second_scores(rows: Predictions, second: FloatArray) -> SecondScores:
-    known = np.isfinite(second)
-    rounded = rows.scales.round(np.where(known, second, 0.0), rows.prompts)
-    pairs = zip(rows.ids, rounded.tolist(), known.tolist(), strict=True)
-    return SecondScores(scores={essay: score for essay, score, is_known in pairs if is_known})
+    refit = refit_of(mapping)
+    rows = Predictions(ids, prompts, folds, true, raw, final, scales, refit, second)
+    return rows, applied_mapping(mapping, fitted)
 
 
 def _columns_of(table: Table, request: ImportRequest) -> dict[str, str]:

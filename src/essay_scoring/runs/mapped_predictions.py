@@ -60,7 +60,14 @@ def as_predictions(design: Design, raw: FloatArray, final: FloatArray) -> Predic
     """Return the rows that judging sees."""
     train = design.train
     return Predictions(
-        train.essays.ids, train.prompts, design.fold_of, train.scores, raw, final, train.scales
+        train.essays.ids,
+        train.prompts,
+        design.fold_of,
+        train.scores,
+        raw,
+        final,
+        train.scales,
+        second=train.second_scores,
     )
 
 

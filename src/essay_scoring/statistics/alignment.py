@@ -57,6 +57,10 @@ def _aligned(first: tuple[str, Predictions], other: tuple[str, Predictions]) -> 
     _same_column(reference, "prompts", prompts)
     _same_column(reference, "true scores", reference.true != matched.true)
     _same_column(reference, "folds", reference.folds != matched.folds)
+    if reference.second is not None and matched.second is not None:
+        apart = reference.second != matched.second
+        neither = np.isnan(reference.second) & np.isnan(matched.second)
+        _same_column(reference, "second ratings", apart & ~neither)
     return matched
 
 

@@ -63,7 +63,16 @@ from essay_scoring.statistics.intervals import (
     swap_interval,
 )
 from essay_scoring.statistics.metrics import finite_or_none
+from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.reweighted import Reweighted
+from essay_scoring.statistics.threshold_free import (
+    CONTINUOUS_QWK,
+    PRMSE,
+    doubly_rated,
+    prompt_sums,
+    swapped_sums,
+    threshold_free_figures,
+)
 
 Metric = Literal[
     "mean_qwk",
@@ -73,12 +82,21 @@ Metric = Literal[
     "shrunken_worst_qwk",
     "low_tail_adjacent",
     "high_tail_adjacent",
+    "continuous_qwk",
+    "prmse",
 ]
 """The deltas a check may stand on: those for which more is better."""
 
-DELTAS: tuple[str, ...] = (*get_args(Metric), "mae", "rmse", "smd")
-"""The figures compared. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
+COUNTED: tuple[str, ...] = (
+    *(name for name in get_args(Metric) if name not in (CONTINUOUS_QWK, PRMSE)),
+    "mae",
+    "rmse",
+    "smd",
+)
+"""The figures of labels. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
 
+DELTAS = (*COUNTED, CONTINUOUS_QWK, PRMSE)
+"""The figures compared; `prmse` where essays have a second rating."""
 
 LOWEST = ("worst_prompt_qwk", "shrunken_worst_qwk")
 """The figures of one prompt. Where it is the worst of both runs, swaps only change the sign of the
@@ -216,12 +234,16 @@ class _Support(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """The rows of all runs of both arms, which runs are whose, and how figures are made of them."""
+    """The rows of all runs of both arms, which runs are whose, and how figures are made of them.
+
+    `free` (P, runs, k) are the sums of the figures that no label touches.
+    """
 
     tables: Tables
     arms: tuple[slice, slice]
     large: c.Mask
     bottom_k: int
+    free: FloatArray
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -230,7 +252,7 @@ class _Pair:
         return first, self.tables.moments.shape[1] - first
 
     def figures(self, sums: Sums) -> dict[str, FloatArray]:
-        """Return the figures of DELTAS of a block of resamples, each (R, runs)."""
+        """Return the figures of COUNTED of a block of resamples, each (R, runs)."""
         return figures_of(sums, self.large, self.bottom_k, strict=False)
 
 
@@ -266,12 +288,15 @@ def compare(
     large = layout.sizes >= min_prompt_n
     sums = sums_of(tables, observed(tables))
     point = figures_of(sums, large, bottom_k, strict=True)
-    pair = _Pair(tables, arms, large, bottom_k)
+    free = prompt_sums(runs)
+    point |= threshold_free_figures(free.sum(axis=0, keepdims=True))
+    pair = _Pair(tables, arms, large, bottom_k, free)
     resampled = _resampled(pair, Reweighted(runs, tables), replicates, seed)
-    support = _support(tables, large)
+    support = _support(runs[0], tables, large)
     deltas = [
         _delta(name, [point[name][0, arm] for arm in arms], resampled[name], support[name])
         for name in DELTAS
+        if name in point
     ]
     by_fold = _arm_means(fold_qwk(sums)[0].T, arms)
     by_prompt = _arm_means(np.where(large, prompt_qwk(sums)[0], np.nan).T, arms)
@@ -296,35 +321,41 @@ def _resampled(
     """Return every figure's differences under swaps, draws and without each prompt."""
     layout, sizes = pair.tables.layout, pair.sizes
     swaps = prompt_swaps(len(layout.prompts), replicates, seed)
-    blocks = [
-        [
-            _difference(_arm_means(values, (slice(1), slice(1, None))))
-            for values in pair.figures(part).values()
-        ]
-        for part in _swapped(reweighted, swaps, *sizes)
-    ]
-    n_pairs = math.lcm(*sizes)
-    swapped = np.concatenate([np.empty((len(DELTAS), 0)), *map(np.array, blocks)], axis=1)
-    swapped = swapped.reshape(len(DELTAS), n_pairs, -1).mean(axis=1)
+    blocks = {name: [np.empty((0, 2))] for name in COUNTED}
+    for part in _swapped(reweighted, swaps, *sizes):
+        _append(blocks, pair.figures(part))
+    for one, other in _pairs_of(*sizes):
+        _append(blocks, threshold_free_figures(swapped_sums(pair.free, swaps, one, other)))
     drawn = _lowest_drawn(pair, min(replicates, LOWEST_DRAWS), seed)
     weights = left_out(len(layout.prompts), seed)
-    parts = [pair.figures(part) for part in reweighted.fixed(weights)]
+    parts: dict[str, list[FloatArray]] = {}
+    for left in reweighted.fixed(weights):
+        _append(parts, pair.figures(left))
+    _append(parts, threshold_free_figures(np.tensordot(weights, pair.free, axes=1)))
     peers = {"mean_qwk": layout.peers(len(weights))}
+    two = (slice(1), slice(1, None))
     return {
         name: _Resampled(
-            row,
+            _difference(_arm_means(np.concatenate(values), two))
+            .reshape(math.lcm(*sizes), -1)
+            .mean(axis=0),
             drawn.get(name),
-            _difference(_arm_means(np.concatenate([part[name] for part in parts]), pair.arms)),
+            _difference(_arm_means(np.concatenate(parts[name]), pair.arms)),
             peers.get(name),
         )
-        for name, row in zip(DELTAS, swapped, strict=True)
+        for name, values in blocks.items()
     }
 
 
+def _append(blocks: dict[str, list[FloatArray]], figures: dict[str, FloatArray]) -> None:
+    for name, values in figures.items():
+        blocks.setdefault(name, []).append(values)
+
+
 def figures_of(sums: Sums, large: c.Mask, bottom_k: int, *, strict: bool) -> dict[str, FloatArray]:
-    """Return the figures of DELTAS, each (R, runs); `strict`: a fold without QWK leaves no mean."""
+    """Return those of COUNTED, each (R, runs); `strict`: a fold without QWK leaves no mean."""
     figures = every_figure(sums, large, bottom_k, strict=strict)
-    return {name: figures[name] for name in DELTAS}
+    return {name: figures[name] for name in COUNTED}
 
 
 def every_figure(
@@ -390,8 +421,14 @@ def _swapped(
 
     Every run of an arm is in as many pairs as the others.
     """
-    for pair in range(math.lcm(n_reference, n_candidate)):
-        yield from reweighted.swapped(swaps, pair % n_reference, n_reference + pair % n_candidate)
+    for one, other in _pairs_of(n_reference, n_candidate):
+        yield from reweighted.swapped(swaps, one, other)
+
+
+def _pairs_of(n_reference: int, n_candidate: int) -> list[tuple[int, int]]:
+    """Return the pairs of a run of the reference and one of the candidate, by their places."""
+    n_pairs = math.lcm(n_reference, n_candidate)
+    return [(pair % n_reference, n_reference + pair % n_candidate) for pair in range(n_pairs)]
 
 
 def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: _Support) -> Delta:
@@ -450,10 +487,11 @@ def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
     return Slice(prompt=layout.prompts[at], qwk=float(kappa[at]), n=int(layout.sizes[at]))
 
 
-def _support(tables: Tables, large: c.Mask) -> dict[str, _Support]:
+def _support(run: Predictions, tables: Tables, large: c.Mask) -> dict[str, _Support]:
     """Return what each figure of DELTAS rests on; `large` prompts count alike in slices."""
     held = figure_weights(tables)
     weights = {name: held.get(name, held["all"]) for name in DELTAS}
+    weights[PRMSE] = doubly_rated(run)
     alike = large.astype(np.float64)
     weights |= dict.fromkeys(("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), alike)
     sizes = tables.layout.sizes

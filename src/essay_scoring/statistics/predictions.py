@@ -29,6 +29,7 @@ class Predictions:
 
     `true` and `final` are scores of the essay's own scale, `raw` is the prediction before it was
     mapped to that scale; all have shape (n,), and `folds` numbers the fold that held the essay out.
+    `second` are a second rater's scores, NaN where there is none; None: no essay has one.
     `refit`: the mapping that gave the scores of a fold, if it was fitted on the other folds: a
     resample of the essays has to fit it again.
     """
@@ -41,10 +42,12 @@ class Predictions:
     final: FloatArray
     scales: ScoreScales
     refit: Refit | None = None
+    second: FloatArray | None = None
 
     def __post_init__(self) -> None:
         columns = (self.prompts, self.folds, self.true, self.raw, self.final)
-        if any(len(column) != len(self.ids) for column in columns):
+        optional = () if self.second is None else (self.second,)
+        if any(len(column) != len(self.ids) for column in (*columns, *optional)):
             raise ValueError("a column differs in length from the ids")
 
     def __len__(self) -> int:
@@ -72,4 +75,5 @@ class Predictions:
             self.final[at],
             self.scales,
             self.refit,
+            None if self.second is None else self.second[at],
         )

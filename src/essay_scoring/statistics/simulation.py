@@ -175,11 +175,38 @@ def draw_pair(
             label_of, within = _picked_within(shares, at_final[rows, run])
             finals[rows, run] = part.scale.labels[label_of]
             raws[rows, run] = finals[rows, run] + part.scale.step * (within - 0.5)
-    empty = replace(places.rows, true=true)
+    empty = replace(places.rows, true=true, second=_drawn_second(places.rows, true, rng))
     reference, candidate = (
         replace(empty, raw=raw, final=final) for raw, final in zip(raws.T, finals.T, strict=True)
     )
     return reference, candidate
+
+
+def _drawn_second(
+    rows: Predictions, true: FloatArray, rng: np.random.Generator
+) -> FloatArray | None:
+    """Return second ratings of new essays (n,), where the essays in their places have them.
+
+    The second rater errs in steps as on a real essay, picked at random, that the first gave the
+    same label, or the nearest that there is one of.
+    """
+    if rows.second is None:
+        return None
+    out = np.full(len(rows), np.nan)
+    for scale, at in rows.scales.for_prompts(rows.prompts).items():
+        rated = at[np.isfinite(rows.second[at])]
+        if not len(rated):
+            continue
+        label, drawn = scale.index(rows.true[rated]), scale.index(true[rated])
+        away = scale.index(rows.second[rated]) - label
+        known = np.unique(label)
+        nearest = known[np.abs(drawn[:, None] - known).argmin(axis=1)]
+        order = np.argsort(label, kind="stable")
+        first = np.searchsorted(label[order], nearest)
+        count = np.searchsorted(label[order], nearest, side="right") - first
+        picked = order[first + (rng.random(len(rated)) * count).astype(np.int64)]
+        out[rated] = scale.labels[np.clip(drawn + away[picked], 0, scale.n_labels - 1)]
+    return out
 
 
 def label_grid(places: Places) -> Tables:
@@ -197,6 +224,12 @@ def label_grid(places: Places) -> Tables:
     true, final = np.concatenate(blocks, axis=1)
     ids, numbers = tuple(map(str, range(len(true)))), np.array(folds, dtype=np.int64)
     return tabulate([Predictions(ids, tuple(prompts), numbers, true, final, final, run.scales)])
+
+
+def alone(parts: Sequence[ScaleWorlds], world: int) -> list[ScaleWorlds]:
+    """Return one of the worlds by itself."""
+    at = slice(world, world + 1)
+    return [replace(part, labels=part.labels[at], tables=part.tables[at]) for part in parts]
 
 
 def true_sums(parts: Sequence[ScaleWorlds], places: Places, grid: Tables) -> Sums:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from essay_scoring.audits.true_scores import true_scores
 from essay_scoring.core.scale import FloatArray
+from essay_scoring.statistics.true_scores import true_scores
 
 NAN = float("nan")
 
