@@ -86,7 +86,7 @@ def test_every_json_file_of_a_run_has_a_schema_that_it_keeps(space: Workspace) -
             schema.record.model_validate_json(text)
     assert seen == {
         *("config", "provenance", "status", "progress", "cv_metrics", "residuals", "manifest"),
-        *("job", "scorer", "plan_register", "attempts"),
+        *("job", "scorer", "plan_register", "attempts", "second_scores"),
     }
 
 

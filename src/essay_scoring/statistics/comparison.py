@@ -10,7 +10,7 @@ anew (`bootstrap`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -322,9 +322,9 @@ def _resampled(
     layout, sizes = pair.tables.layout, pair.sizes
     swaps = prompt_swaps(len(layout.prompts), replicates, seed)
     blocks = {name: [np.empty((0, 2))] for name in COUNTED}
-    for part in _swapped(reweighted, swaps, *sizes):
-        _append(blocks, pair.figures(part))
     for one, other in _pairs_of(*sizes):
+        for part in reweighted.swapped(swaps, one, other):
+            _append(blocks, pair.figures(part))
         _append(blocks, threshold_free_figures(swapped_sums(pair.free, swaps, one, other)))
     drawn = _lowest_drawn(pair, min(replicates, LOWEST_DRAWS), seed)
     weights = left_out(len(layout.prompts), seed)
@@ -414,19 +414,8 @@ def _lowest_drawn(pair: _Pair, replicates: int, seed: int) -> dict[str, FloatArr
     return {name: np.concatenate(parts) for name, parts in blocks.items() if parts}
 
 
-def _swapped(
-    reweighted: Reweighted, swaps: FloatArray, n_reference: int, n_candidate: int
-) -> Iterator[Sums]:
-    """Yield the sums of pairs of runs, one of each arm, with prompts swapped, pair after pair.
-
-    Every run of an arm is in as many pairs as the others.
-    """
-    for one, other in _pairs_of(n_reference, n_candidate):
-        yield from reweighted.swapped(swaps, one, other)
-
-
 def _pairs_of(n_reference: int, n_candidate: int) -> list[tuple[int, int]]:
-    """Return the pairs of a run of the reference and one of the candidate, by their places."""
+    """Return pairs of a run of each arm, by their places: every run is in as many as the others."""
     n_pairs = math.lcm(n_reference, n_candidate)
     return [(pair % n_reference, n_reference + pair % n_candidate) for pair in range(n_pairs)]
 

@@ -16,7 +16,7 @@ from essay_scoring.models.transformer.inference import Inference
 from essay_scoring.models.transformer.network import EssayNetwork
 from essay_scoring.models.transformer.training_dataset import TrainingDataset
 
-_ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
+_ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10_000.0, 30_000.0, 100_000.0)
 
 
 def start_at_ridge(
