@@ -1,6 +1,7 @@
 """How often 95% intervals hold the truth, over corpora drawn anew: deltas of two runs, and one run.
 
     python benchmarks/coverage.py [--simulations 800] [--out docs/results/coverage.json]
+    python benchmarks/coverage.py --before-mapping
 
 Cells: 8, 17 and 32 prompts of unequal size in 5 folds of whole prompts; prompts that differ little,
 somewhat and much in how well and how generously they are scored; scores rounded, or by cut-points
@@ -8,6 +9,8 @@ fitted on the other folds; and prompts with scales of their own. Both scorers ar
 true delta is 0; in further cells the candidate errs a tenth less. The truth of one run, and of that
 candidate's delta, is the mean over all corpora. Resumable: a cell that stands in the file with as
 many simulations is not simulated again. An hour of processor time for 800 simulations.
+`--before-mapping` asks of the deltas that no mapping touches, half of the essays rated twice, and
+writes docs/results/coverage_before_mapping.json.
 `benchmarks/statistics_page.py` writes the table into docs/statistics.md.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,11 +35,13 @@ from essay_scoring.statistics.comparison import compare
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.run_intervals import run_figures
 
+RESULTS = Path("docs/results")
 HALVES = ScoreScales(shared=ScoreScale(low=1, high=5, step=0.5))
 STEPS = (ScoreScale(low=0, high=3), ScoreScale(low=1, high=6), ScoreScale(low=2, high=12))
 N_ESSAYS, N_FOLDS, BOTTOM_K, MIN_PROMPT_N = 1511, 5, 5, 30
 SPREADS = {"little": 0.0, "somewhat": 0.35, "much": 0.7}
 DELTAS = ("pooled_qwk", "mean_qwk", "bottom_k_mean", "worst_prompt_qwk", "mae")
+BEFORE_MAPPING = ("continuous_qwk", "prmse")
 SINGLE = ("qwk", "mean_qwk", "bottom_k_mean", "mae")
 SWAPS = 500
 
@@ -81,10 +87,12 @@ def drawn_corpus(cell: Cell, seed: int) -> tuple[Predictions, Predictions]:
         error = less * noise * (np.sqrt(0.8) * errors[0] + np.sqrt(0.2) * errors[own])
         shift = 0.3 * (0.8 * shifts[0] + 0.6 * shifts[own])[prompt]
         runs.append(3 + 0.558 * ability + error + shift)
-    return (
-        _scored(true, runs[0], names, fold[prompt], scales, mapping),
-        _scored(true, runs[1], names, fold[prompt], scales, mapping),
-    )
+    again = np.random.default_rng([seed, n_prompts, 2])
+    second = true + 0.3 * again.normal(size=n)
+    second = scales.from_training(second - 1, names) if scales.shared is None else second
+    second = np.where(again.random(n) < 0.5, scales.round(second, names), np.nan)
+    one, other = (_scored(true, raw, names, fold[prompt], scales, mapping) for raw in runs)
+    return replace(one, second=second), replace(other, second=second)
 
 
 def _scored(
@@ -120,6 +128,16 @@ def simulated(cell: Cell, seed: int) -> dict[str, list[float]]:
     }
 
 
+def simulated_before_mapping(cell: Cell, seed: int) -> dict[str, list[float]]:
+    """Return `simulated` of the deltas that no mapping touches."""
+    deltas = compare(*drawn_corpus(cell, seed), replicates=SWAPS, seed=seed).deltas
+    return {
+        f"delta {name}": [np.nan if x is None else x for x in (row.estimate, row.low, row.high)]
+        for name in BEFORE_MAPPING
+        for row in [deltas[name]]
+    }
+
+
 def covered(rows: Sequence[Mapping[str, list[float]]], *, equal: bool) -> dict[str, Any]:
     """Return coverage, mean width and share refused of every figure."""
     out = {}
@@ -144,24 +162,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--simulations", type=int, default=800)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/coverage.json"))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--before-mapping", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    known: dict[str, Any] = read_json(asked.out)["cells"] if asked.out.is_file() else {}
+    out = asked.out or Path(RESULTS, f"coverage{'_before_mapping' * asked.before_mapping}.json")
+    command = "python benchmarks/coverage.py" + " --before-mapping" * asked.before_mapping
+    simulate = simulated_before_mapping if asked.before_mapping else simulated
+    known: dict[str, Any] = read_json(out)["cells"] if out.is_file() else {}
     # Threads of linear algebra that wait for each other cost a busy machine most of its time.
     with threadpool_limits(1), ProcessPoolExecutor(asked.workers, initializer=one_thread) as pool:
         for cell in cells():
+            if asked.before_mapping and cell[2] == "cut-points":
+                continue
             name = f"{cell[0]} prompts, {cell[1]}, {cell[2]}"
             equal = cell[3] == "equal"
             name += "" if equal else ", candidate better"
             if known.get(name, {}).get("simulations") != asked.simulations:
                 seeds = range(asked.simulations)
-                rows = list(pool.map(partial(simulated, cell), seeds, chunksize=10))
+                rows = list(pool.map(partial(simulate, cell), seeds, chunksize=10))
                 known[name] = {
                     "simulations": asked.simulations,
                     "figures": covered(rows, equal=equal),
                 }
-                write_json(asked.out, _artifact(known))
+                write_json(out, _artifact(command, known))
             print_cell(name, known[name]["figures"])
 
 
@@ -179,10 +203,10 @@ def print_cell(name: str, figures: Mapping[str, Any]) -> None:
     print(f"{name}: {', '.join(told)}", flush=True)
 
 
-def _artifact(known: Mapping[str, Any]) -> dict[str, Any]:
+def _artifact(command: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the file holds."""
     return {
-        "command": "python benchmarks/coverage.py",
+        "command": command,
         "cells": dict(known),
         "machine": machine().model_dump(mode="json"),
         "versions": package_versions(),

@@ -94,7 +94,8 @@ def main() -> None:
     figures = {}
     print(f"{'figure':<20} {'excludes 0':>10} {'n':>5}")
     for name in DELTAS:
-        known = [excludes[name] for excludes, _ in found if excludes[name] is not None]
+        # Without second ratings there is no PRMSE.
+        known = [row[name] for row, _ in found if row.get(name) is not None]
         if known:
             figures[name] = rate_of(sum(map(bool, known)), len(known)).model_dump()
             print(f"{name:<20} {figures[name]['rate']:>10.3f} {len(known):>5}")

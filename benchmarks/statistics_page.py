@@ -15,9 +15,12 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "statistics.md"
 
 
-def page(text: str, coverage: Mapping[str, Any], nulls: Mapping[str, Any]) -> str:
+def page(
+    text: str, coverage: Mapping[str, Any], before: Mapping[str, Any], nulls: Mapping[str, Any]
+) -> str:
     """Return the page with the tables of these artifacts."""
     text = _between(text, "coverage", coverage_table(coverage["cells"]))
+    text = _between(text, "before mapping", coverage_table(before["cells"]))
     return _between(text, "nulls", f"{figures_table(nulls)}\n\n{gates_table(nulls)}")
 
 
@@ -68,7 +71,8 @@ def _between(text: str, name: str, made: str) -> str:
 
 def written() -> str:
     """Return the page as its artifacts have it."""
-    artifacts = [read_json(DOCS / "results" / f"{name}.json") for name in ("coverage", "nulls")]
+    names = ("coverage", "coverage_before_mapping", "nulls")
+    artifacts = [read_json(DOCS / "results" / f"{name}.json") for name in names]
     return page(PAGE.read_text(encoding="utf-8"), *artifacts)
 
 
