@@ -6,6 +6,9 @@ import pytest
 from benchmarks.statistics_page import PAGE, coverage_table, page, written
 
 
+CELLS = {"cells": {"a": {"figures": {}, "simulations": 1}}}
+
+
 def test_the_page_shows_its_artifacts() -> None:
     assert PAGE.read_text(encoding="utf-8") == written(), "run benchmarks/statistics_page.py"
 
@@ -18,4 +21,4 @@ def test_a_refused_interval_is_said_and_figures_are_rounded() -> None:
 
 def test_a_page_without_the_marks_is_no_page() -> None:
     with pytest.raises(ValueError, match="unpack"):
-        page("# Statistics", {"cells": {"a": {"figures": {}, "simulations": 1}}}, {})
+        page("# Statistics", CELLS, CELLS, {})
