@@ -23,6 +23,7 @@ from essay_scoring.data.splits import (
     make_splits,
     read_splits,
 )
+from essay_scoring.data.synthetic import generate
 from tests.data.corpus_files import made_rows, table_settings, write_csv
 from tests.data.essay_strategies import scored, scored_essays
 
@@ -225,3 +226,22 @@ def test_own_folds_are_read_from_a_table(tmp_path: Path) -> None:
     write_csv(path, rows[2:], ["id", "fold"])
     with pytest.raises(InputError, match="2 of 24 essays have no fold, the first is 'e0'"):
         read_splits(path, prepared, "prompt_holdout")
+
+
+def test_further_partitions_deal_prompts_anew_and_are_as_even() -> None:
+    train = generate(SyntheticCorpus(n_essays=300, n_prompts=15), "train")
+    drawn = [
+        make_splits(train, SplitSettings(n_splits=3, partition=number), "data")
+        for number in (0, 1, 1, 2)
+    ]
+    dealt = [[fold.val_groups for fold in one.folds("prompt_holdout")] for one in drawn]
+    assert dealt[1] == dealt[2]
+    assert len({str(sorted(one)) for one in dealt}) == 3
+    largest = max(train.prompts.count(name) for name in set(train.prompts))
+    for one in drawn:
+        sizes = one.sizes("prompt_holdout")
+        assert sum(sizes) == len(train)
+        assert max(sizes) - min(sizes) <= largest
+    # Another seed alone deals whole prompts out as before, or nearly so: what this is for.
+    texts = [one.by_scheme["stratified_text"] for one in drawn]
+    assert texts[0] != texts[1] != texts[3]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from benchmarks.statistics_page import PAGE, coverage_table, page, written
 
-
 CELLS = {"cells": {"a": {"figures": {}, "simulations": 1}}}
 
 

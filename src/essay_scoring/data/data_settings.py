@@ -171,10 +171,15 @@ class Preparation(Settings):
 
 
 class SplitSettings(Settings):
-    """How folds are drawn."""
+    """How folds are drawn.
+
+    `partition` 0 deals prompts out by size and bands, whatever the seed but for ties; 1, 2, ... are
+    further partitions of the prompts, each drawn at random.
+    """
 
     n_splits: int = Field(default=5, ge=2, le=50)
     seed: int = 42
+    partition: int = Field(default=0, ge=0)
 
 
 class DataSettings(Settings):

@@ -1,7 +1,8 @@
 """Folds, drawn once and kept in `splits.json`: who is held out, under two schemes.
 
 `stratified_text` keeps equal texts together, `prompt_holdout` whole prompts. Both are drawn by
-scikit-learn's StratifiedGroupKFold on the score bands.
+scikit-learn's StratifiedGroupKFold on the score bands. It deals large groups out first, so that
+there is next to no chance in folds of prompts: further partitions of the prompts are drawn apart.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.files import read_json, write_json
-from essay_scoring.core.fingerprint import fingerprint
+from essay_scoring.core.fingerprint import derive_seed, fingerprint
 from essay_scoring.core.scale import IntArray
 from essay_scoring.data import cells
 from essay_scoring.data.data_settings import SplitSettings
@@ -179,9 +182,14 @@ def _held_out_rows(
     bands: IntArray, groups: Sequence[str], scheme: Scheme, settings: SplitSettings
 ) -> list[IntArray]:
     """Return the rows each fold holds out."""
+    if scheme == "prompt_holdout" and settings.partition:
+        return _partitioned(groups, settings)
     from sklearn.model_selection import StratifiedGroupKFold
 
-    drawer = StratifiedGroupKFold(settings.n_splits, shuffle=True, random_state=settings.seed)
+    seed = settings.seed
+    if settings.partition:
+        seed = derive_seed(seed, "partition", settings.partition) % 2**32
+    drawer = StratifiedGroupKFold(settings.n_splits, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A band with fewer essays than folds cannot be in each; the report shows the bands.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
@@ -193,6 +201,18 @@ def _held_out_rows(
                 where=scheme,
                 mend="lower data.splits.n_splits, or add essays",
             ) from None
+
+
+def _partitioned(groups: Sequence[str], settings: SplitSettings) -> list[IntArray]:
+    """Return the rows each fold holds out: groups in random order, each to the smallest fold."""
+    rng = np.random.default_rng(derive_seed(settings.seed, "partition", settings.partition))
+    names, group = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
+    sizes, held = np.bincount(group), np.zeros(settings.n_splits, dtype=np.int64)
+    fold_of = np.empty(len(names), dtype=np.int64)
+    for at in rng.permutation(len(names)):
+        fold_of[at] = held.argmin()
+        held[fold_of[at]] += sizes[at]
+    return [np.flatnonzero(fold_of[group] == number) for number in range(settings.n_splits)]
 
 
 def write_splits(
@@ -217,6 +237,7 @@ def write_splits(
         "locked_ids": list(locked_ids),
         "n_splits": settings.n_splits,
         "seed": settings.seed,
+        "partition": settings.partition,
         "splits_sha256": splits.sha256,
         **_folds_content(splits),
     }

@@ -129,6 +129,7 @@ class SplitsRecord(Record):
     locked_ids: list[str] = Field(description="locked essays")
     n_splits: int = Field(description="folds")
     seed: int = Field(description="of the shuffle")
+    partition: int = Field(description="which partition of the prompts; 0: by size and bands")
     splits_sha256: Sha256 = Field(description="of the folds")
     stratified_text: list[FoldRecord] = Field(description="texts held out")
     prompt_holdout: list[FoldRecord] = Field(description="prompts held out")
