@@ -337,3 +337,29 @@ def test_a_column_of_weights_is_found_where_all_are_greater_than_0(
     assert corpus_of(place / "own").columns.weight == (
         "Sample Weight" if weights == "1.5" else None
     )
+
+
+def test_what_was_asked_is_found_beside_the_names_of_prompts(place: Path, told: Told) -> None:
+    asked = [f"{WORD}: should town {p} have a bridge, and who should pay?" for p in range(6)]
+    rows = [(essay(i), f"P{i % 6}", 1 + i % 4, asked[i % 6]) for i in range(60)]
+    header = ("text", "prompt_name", "score", "Assignment")
+    write(place / "own.csv", header, rows, ",")
+    assert "prompt text   Assignment, what was asked" in told("own.csv", "--yes")
+    columns = corpus_of(place / "own").columns
+    assert (columns.prompt, columns.prompt_text) == ("prompt_name", "Assignment")
+    write(place / "two.csv", header, [*rows[:-1], (*rows[-1][:3], asked[0])], ",")
+    assert "column 'Assignment' has several texts of one prompt" in told("two.csv", "--yes")
+    assert corpus_of(place / "two").columns.prompt_text is None
+    said = told("two.csv", "--yes", "--column", "prompt_text=Assignment", "--out", "no", code=2)
+    assert "row 60 (line 61), column 'Assignment': the text of what the prompt 'P5' asked" in said
+
+
+def test_a_prompt_in_full_is_what_was_asked_where_it_has_a_name_too(
+    place: Path, told: Told
+) -> None:
+    asked = [f"Should town {p} {'have a bridge or two and ' * 4} why?" for p in range(6)]
+    rows = [(essay(i), asked[i % 6], i % 6, i % 2, 1 + i % 4) for i in range(60)]
+    write(place / "own.csv", ("text", "prompt", "prompt_id", "task", "score"), rows, ",")
+    told("own.csv", "--yes")
+    columns = corpus_of(place / "own").columns
+    assert (columns.prompt, columns.prompt_text) == ("prompt_id", "prompt")

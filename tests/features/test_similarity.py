@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from essay_scoring.core.essays import Essays
+from essay_scoring.core.progress import Progress
 from essay_scoring.features.encoders import EMBEDDED, REGISTRY
 from essay_scoring.features.feature_settings import FeatureSettings
 from essay_scoring.features.similarity import (
@@ -14,6 +15,7 @@ from essay_scoring.features.similarity import (
     _measures,
     _Sentences,
 )
+from essay_scoring.features.store import FeatureStore
 
 PROMPT = "Should schools start later?"
 
@@ -148,5 +150,19 @@ def test_texts_are_part_of_what_decides_the_columns(
 ) -> None:
     none = SimilarityBlock.of(FeatureSettings(prompt_texts={"x": "?"}), tmp_path)
     other = SimilarityBlock.of(FeatureSettings(prompt_texts={"Task one": "Tell me."}), tmp_path)
-    assert none.identity == block.identity
-    assert len({str(one.identity) for one in (block, asked, other)}) == 3
+    assert none.asked("x") == block.asked("Task one") == asked.asked("blank") == ""
+    assert len({one.asked("TASK one") for one in (block, asked, other)}) == 3
+    assert asked.identity == block.identity
+
+
+def test_columns_are_kept_by_what_was_asked(
+    block: SimilarityBlock, asked: SimilarityBlock, tmp_path: Path
+) -> None:
+    store, essays = FeatureStore(tmp_path), Essays(("id",), (ASKED,), ("Task one",))
+    plain, compared = (store.columns(one, essays, Progress()).values for one in (block, asked))
+    assert not np.array_equal(plain, compared)
+    late = SimilarityBlock(tmp_path / "cache")
+    assert store.lacking(late, essays) == [False]
+    np.testing.assert_array_equal(store.columns(late, essays, Progress()).values, plain)
+    late.ask({"TASK one": ASKED})
+    np.testing.assert_array_equal(store.columns(late, essays, Progress()).values, compared)

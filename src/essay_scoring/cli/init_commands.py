@@ -63,10 +63,10 @@ def init(
 ) -> None:
     """Look at a table of scored essays and write the configs of a study on it.
 
-    Shows which column holds what (id, text, prompt, score, second_score, rater, weight, fold), the
-    scales and the prompts, and asks. Writes OUT/: data.toml, reference.toml, candidate.toml,
-    gate.toml, study.toml, and folds.csv where the table has folds of its own; then reads and checks
-    the whole table by them. Shows and writes no essay text.
+    Shows which column holds what (id, text, prompt, prompt_text, score, second_score, rater,
+    weight, fold), the scales and the prompts, and asks. Writes OUT/: data.toml, reference.toml,
+    candidate.toml, gate.toml, study.toml, and folds.csv where the table has folds of its own; then
+    reads and checks the whole table by them. Shows and writes no essay text.
     """
     from essay_scoring.data.survey import ROLES, Named
 
@@ -160,6 +160,7 @@ def _parts(survey: TableSurvey) -> list[tuple[str, str]]:
         ("id", columns.id or "none: rows are numbered"),
         ("text", columns.text),
         ("prompt", f"{columns.prompt}, {len(survey.counts)} prompts"),
+        ("prompt text", f"{columns.prompt_text}, what was asked" if columns.prompt_text else ""),
         ("score", columns.score),
         ("second score", columns.second_score or ""),
         ("rater", columns.rater or ""),

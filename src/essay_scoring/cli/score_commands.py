@@ -132,6 +132,12 @@ def score(
     prompt: Annotated[
         str | None, typer.Option("--prompt", help="The prompt of all essays.", metavar="NAME")
     ] = None,
+    prompt_text_column: Annotated[
+        str | None,
+        typer.Option(
+            help="The column of what the prompts asked.", show_default="prompt_text, if it is there"
+        ),
+    ] = None,
     id_column: Annotated[
         str | None, typer.Option(help="The column that names rows, in errors and --imported.")
     ] = None,
@@ -163,7 +169,7 @@ def score(
     from essay_scoring.scoring.input_table import ColumnNames
     from essay_scoring.scoring.scoring_pool import LoadedModel
 
-    columns = ColumnNames(text_column, prompt_column, id_column, prompt)
+    columns = ColumnNames(text_column, prompt_column, id_column, prompt, prompt_text_column)
     _require_output(file, out)
     if out is None:
         loaded = LoadedModel(model, cache_dir, tuple(imported or ()))
@@ -190,10 +196,8 @@ def _require_output(file: Path, out: Path | None) -> None:
 
 def answer_lines(loaded: LoadedModel, columns: ColumnNames, *, keep_text: bool) -> None:
     """Answer lines of standard input until it ends, each as soon as it is scored."""
-    from essay_scoring.scoring.model import TrainedModel
     from essay_scoring.scoring.score_stream import score_lines
 
-    trained = TrainedModel(loaded.folder, loaded.cache, loaded.tables)
-    for answer in score_lines(trained, sys.stdin.buffer, columns, keep_text=keep_text):
+    for answer in score_lines(loaded.load(), sys.stdin.buffer, columns, keep_text=keep_text):
         typer.echo(answer)
         sys.stdout.flush()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +68,17 @@ class FeatureBlock(Protocol):
 
         A row depends on its own text alone, and on its prompt's name where `reads_prompt`.
         """
+
+
+@runtime_checkable
+class ReadsPromptTexts(Protocol):
+    """A block that reads what a prompt asked, where it knows that."""
+
+    def asked(self, prompt: str) -> str:
+        """Return what stands for what a prompt asked, "" where its name alone is read."""
+
+    def ask(self, prompt_texts: Mapping[str, str]) -> None:
+        """Know what more prompts asked, by their names."""
 
 
 class TrainingExecution(Record):

@@ -25,6 +25,7 @@ from essay_scoring.data.data_settings import (
     TableCorpus,
 )
 from essay_scoring.data.prompt_names import one_spelling
+from essay_scoring.data.prompt_texts import PromptTexts
 from essay_scoring.data.raters import Ratings, merge_raters
 from essay_scoring.data.rows import AUTO, require_file, shown
 from essay_scoring.data.synthetic import generate
@@ -65,13 +66,14 @@ class Loaded:
     """What a corpus holds: scored training essays, and locked essays (maybe none) without scores.
 
     `encodings` tells how each part's file was read (empty for a synthetic corpus), `prompt_names`
-    which spellings of prompts stand for others.
+    which spellings of prompts stand for others, `prompt_texts` what prompts asked.
     """
 
     train: ScoredEssays
     locked: Essays
     encodings: dict[str, str]
     prompt_names: dict[str, str] = field(default_factory=dict)
+    prompt_texts: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def load(corpus: Corpus, folder: Path) -> Loaded:
@@ -80,16 +82,19 @@ def load(corpus: Corpus, folder: Path) -> Loaded:
         return Loaded(generate(corpus, "train"), generate(corpus, "locked").essays, {})
     paths = _paths(corpus, folder)
     tables = {part: _open(corpus, path) for part, path in paths.items()}
-    spelled = [name for table in tables.values() for name in _spelled(corpus, table)]
-    names = one_spelling(spelled, scales_of(corpus).by_prompt)
+    spelled = {part: _spelled(corpus, table) for part, table in tables.items()}
+    every = [name for names in spelled.values() for name in names]
+    names = one_spelling(every, scales_of(corpus).by_prompt)
+    prompts = {part: tuple(names[name] for name in own) for part, own in spelled.items()}
+    texts = _prompt_texts(corpus, tables, prompts)
     locked = Essays((), (), ())
     if "locked" in tables:
-        locked = _essays(corpus, tables["locked"], names)
+        locked = _essays(corpus, tables["locked"], prompts["locked"])
         tables["locked"].check()
     encodings = {part: table.file.encoding for part, table in tables.items()}
     other = {name: stands for name, stands in names.items() if name != stands}
-    train = _scored(corpus, tables["train"], names, weighted=True)
-    return Loaded(train, locked, encodings, other)
+    train = _scored(corpus, tables["train"], prompts["train"], weighted=True)
+    return Loaded(train, locked, encodings, other, texts)
 
 
 def load_train(corpus: Corpus, folder: Path) -> ScoredEssays:
@@ -127,15 +132,32 @@ def read_scored(corpus: FileCorpus, path: Path, names: Mapping[str, str]) -> Sco
     read.
     """
     table = _open(corpus, path)
-    own = {name: plain_name(name) for name in _spelled(corpus, table)}
-    return _scored(corpus, table, own | dict(names), weighted=False)
+    spelled = _spelled(corpus, table)
+    stands = {name: plain_name(name) for name in spelled} | dict(names)
+    return _scored(corpus, table, tuple(stands[name] for name in spelled), weighted=False)
+
+
+def _prompt_texts(
+    corpus: FileCorpus, tables: Mapping[str, Table], prompts: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
+    """Return what each prompt asked, by its name; a second text for one prompt is a fault."""
+    column = _columns(corpus).prompt_text
+    texts = PromptTexts()
+    for part, table in tables.items():
+        if column is None or (part != "train" and column not in table.names):
+            continue
+        pairs = zip(prompts[part], table.column(column), strict=True)
+        for row, (prompt, text) in enumerate(pairs):
+            if fault := texts.fault(prompt, text, table.rows[row].number):
+                table.fault(row, *fault, column)
+    return texts.by_name
 
 
 def _scored(
-    corpus: FileCorpus, table: Table, names: Mapping[str, str], *, weighted: bool
+    corpus: FileCorpus, table: Table, prompts: tuple[str, ...], *, weighted: bool
 ) -> ScoredEssays:
     columns, scales = _columns(corpus), scales_of(corpus)
-    essays, reading, raters = _essays(corpus, table, names), cells.NUMBERS, "first"
+    essays, reading, raters = _essays(corpus, table, prompts), cells.NUMBERS, "first"
     if isinstance(corpus, TableCorpus):
         reading = cells.ScoreReading(corpus.labels, corpus.real_scores)
         raters = corpus.raters
@@ -157,12 +179,12 @@ def _scored(
     return ratings.scored(scales, mean=raters == "mean")
 
 
-def _essays(corpus: FileCorpus, table: Table, names: Mapping[str, str]) -> Essays:
+def _essays(corpus: FileCorpus, table: Table, prompts: tuple[str, ...]) -> Essays:
     columns = _columns(corpus)
     return Essays(
         cells.id_cells(table, columns.id, may_repeat=columns.rater is not None),
         cells.text_cells(table, columns.text),
-        tuple(names[name] for name in _spelled(corpus, table)),
+        prompts,
     )
 
 

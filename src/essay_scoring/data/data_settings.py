@@ -82,7 +82,8 @@ class TableColumns(Settings):
     """Which column of a table holds what; without a column of ids they are the rows' numbers.
 
     `rater` names each row's rater in a table that has a row for each essay and rater. A trait that
-    is the score is no trait beside it. `weight` holds by how much an essay counts in training.
+    is the score is no trait beside it. `weight` holds by how much an essay counts in training,
+    `prompt_text` what its prompt asked: relevance is measured against that.
     """
 
     id: str | None = None
@@ -92,6 +93,7 @@ class TableColumns(Settings):
     second_score: str | None = None
     rater: str | None = None
     weight: Later = None
+    prompt_text: Later = None
     traits: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
 

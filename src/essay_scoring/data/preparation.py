@@ -203,6 +203,8 @@ def _fill(
             "absent_prompts": _absent(settings.preparation, loaded),
             "prompt_names": loaded.prompt_names,
         }
+        if loaded.prompt_texts:
+            manifest["prompt_texts"] = loaded.prompt_texts
         splits = make_splits(train, settings.splits, manifest["data_sha256"], where)
         manifest["folds"] = {scheme: splits.sizes(scheme) for scheme in SCHEMES}
         manifest["notes"] = [

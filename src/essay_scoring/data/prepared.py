@@ -40,6 +40,11 @@ class PreparedData:
     data_sha256: str
     manifest: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def prompt_texts(self) -> Mapping[str, str]:
+        """What prompts asked, by their names, as far as the table says."""
+        return dict(self.manifest.get("prompt_texts", {}))
+
 
 def load_prepared(folder: Path) -> PreparedData:
     """Return the data of a prepared folder; InputError if it is incomplete or any file differs."""

@@ -21,6 +21,7 @@ from essay_scoring.data.corpora import Loaded
 from essay_scoring.data.data_settings import Preparation
 from essay_scoring.data.duplicates import exact_groups
 from essay_scoring.data.prompt_names import listed, merged, near_names, respelled
+from essay_scoring.data.prompt_texts import PromptTexts
 from essay_scoring.data.rows import shown
 
 REPEATED = "repeated_text"
@@ -59,11 +60,28 @@ def settle_prompts(
         loaded,
         train=replace(loaded.train, essays=_renamed(loaded.train.essays, stands)),
         locked=_renamed(loaded.locked, stands),
+        prompt_texts=_merged_texts(loaded.prompt_texts, stands, where),
         prompt_names={
             **{name: stands.get(other, other) for name, other in loaded.prompt_names.items()},
             **{name: other for name, other in stands.items() if name != other},
         },
     )
+
+
+def _merged_texts(
+    texts: Mapping[str, str], stands: Mapping[str, str], where: str
+) -> dict[str, str]:
+    """Return what prompts asked by their one name; InputError where one then asked two things."""
+    one = PromptTexts()
+    for number, (name, text) in enumerate(texts.items()):
+        if one.fault(stands.get(name, name), text, number):
+            raise InputError(
+                f"the prompt {shown(name)} would be merged with {shown(stands.get(name, name))}, "
+                "and asked something else",
+                where=where,
+                mend="set data.preparation.similar_prompts to 'keep', or correct the names",
+            )
+    return one.by_name
 
 
 def _renamed(essays: Essays, stands: Mapping[str, str]) -> Essays:

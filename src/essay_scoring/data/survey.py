@@ -20,6 +20,7 @@ from essay_scoring.core.scale import FloatArray, ScoreScale, ScoreScales
 from essay_scoring.core.text import name_key, word_count
 from essay_scoring.data import cells
 from essay_scoring.data.data_settings import TableColumns, TableCorpus, TableFormat
+from essay_scoring.data.prompt_texts import PromptTexts
 from essay_scoring.data.rows import AUTO, shown
 from essay_scoring.data.survey_words import (
     FOLD,
@@ -28,6 +29,7 @@ from essay_scoring.data.survey_words import (
     PREDICTED,
     PREDICTION_NAMES,
     PROMPT,
+    PROMPT_TEXT,
     RATER,
     RATERS,
     SCORE,
@@ -39,6 +41,9 @@ from essay_scoring.data.survey_words import (
 from essay_scoring.data.tables import Table, read_table
 
 FEWEST_WORDS, MOST_GROUPS, MOST_SCORES = 15, 30, 200
+_FEWEST_ASKED = 3
+"""Words from which a cell tells what was asked."""
+
 _STEPS = (1.0, 0.5, 0.25, 0.2, 0.1)
 _LEVEL = re.compile(r"[A-Ca-c][12]\+?")
 _LONGEST_LABEL = 20
@@ -62,7 +67,8 @@ class TableSurvey:
     """A table as it was understood: the corpus, its essays by prompt, and who held out whom.
 
     `ranges` are the lowest and highest score by prompt; `words` the words of each essay, ascending;
-    `unused` the columns without a part; `folds` the column of folds drawn elsewhere.
+    `unused` the columns without a part; `folds` the column of folds drawn elsewhere; `unlike` a
+    column of what prompts asked that says two things of one prompt, and so is unused.
     """
 
     table: Table
@@ -72,9 +78,12 @@ class TableSurvey:
     words: tuple[int, ...]
     folds: str | None
     unused: tuple[str, ...]
+    unlike: str | None = None
 
 
-ROLES = ("id", "text", "prompt", "score", "second_score", "rater", "weight", "fold")
+ROLES = (
+    *("id", "text", "prompt", "prompt_text", "score", "second_score", "rater", "weight", "fold"),
+)
 """What a column can be named as."""
 
 
@@ -93,7 +102,14 @@ def survey_table(path: Path, named: Named) -> TableSurvey:
     ranges = {name: (float(np.nanmin(scores[rows])), float(np.nanmax(scores[rows])))
               for name, rows in rows_of.items() if np.isfinite(scores[rows]).any()}  # fmt: skip
     used = {columns.id, columns.text, columns.prompt, columns.score, columns.second_score}
-    used |= {columns.rater, columns.weight, folds, *columns.traits, *columns.writers}
+    used |= {
+        columns.rater,
+        columns.weight,
+        columns.prompt_text,
+        folds,
+        *columns.traits,
+        *columns.writers,
+    }
     return TableSurvey(
         table,
         corpus,
@@ -102,6 +118,7 @@ def survey_table(path: Path, named: Named) -> TableSurvey:
         tuple(sorted(map(word_count, table.column(columns.text)))),
         folds,
         tuple(name for name in table.names if name not in used),
+        None if columns.prompt_text else next(iter(_asking(table, columns)), None),
     )
 
 
@@ -119,7 +136,7 @@ def _columns(table: Table, named: Named) -> TableColumns:
     else:
         second = given.get("second_score")
     essay_id = given.get("id") or _first(table, ID, _is_filled)
-    prompt = given.get("prompt") or _first(table, PROMPT, _is_filled)
+    prompt = given.get("prompt") or _prompt_column(table)
     if score is None:
         raise _no_score(table, text)
     if prompt is None:
@@ -135,7 +152,7 @@ def _columns(table: Table, named: Named) -> TableColumns:
         of_essays = {*zip(ids, table.column(weight), strict=True)}
         weight = weight if len(of_essays) == len({*ids}) else None
     taken = {text, score, essay_id, prompt, rater, second, weight}
-    return TableColumns(
+    columns = TableColumns(
         id=essay_id,
         text=text,
         prompt=prompt,
@@ -146,6 +163,43 @@ def _columns(table: Table, named: Named) -> TableColumns:
         traits=tuple(name for name in _all(table, TRAITS, _is_number) if name not in taken),
         writers=tuple(name for name in _all(table, GROUPS, _is_group) if name not in taken),
     )
+    asked = (name for name in _asking(table, columns) if _tells_prompts(table, prompt, name))
+    return columns.model_copy(update={"prompt_text": given.get("prompt_text") or next(asked, None)})
+
+
+def _prompt_column(table: Table) -> str | None:
+    """Return the column of the prompts' names: not that of what they asked, if both are there."""
+    found = _all(table, PROMPT, _is_filled)
+    first = next(iter(found), None)
+    if first is None or _typical_words(table.column(first)) < FEWEST_WORDS:
+        return first
+    # As many names as texts, each of one text: the names of what the first column holds.
+    names = (name for name in found if _typical_words(table.column(name)) < FEWEST_WORDS)
+    others = (
+        name
+        for name in names
+        if _tells_prompts(table, name, first) and _tells_prompts(table, first, name)
+    )
+    return next(others, first)
+
+
+def _asking(table: Table, columns: TableColumns) -> list[str]:
+    """Return the columns that by their names and cells hold what prompts asked."""
+    taken = {columns.id, columns.text, columns.prompt, columns.score, columns.rater}
+    return [
+        name
+        for name in _all(table, PROMPT_TEXT, _is_filled)
+        if name not in taken
+        and _typical_words(table.column(name)) >= _FEWEST_ASKED
+        and len({*map(name_key, table.column(name))}) > 1
+    ]
+
+
+def _tells_prompts(table: Table, prompt: str, text: str) -> bool:
+    """Tell whether each prompt has one text."""
+    texts = PromptTexts()
+    pairs = zip(table.column(prompt), table.column(text), strict=True)
+    return not any(texts.fault(name, cell, 0) for name, cell in pairs)
 
 
 def _corpus(

@@ -16,6 +16,13 @@ PROMPT = (
     *("prompt", "promptname", "promptid", "essayset", "promptnumber", "task", "taskid", "topic"),
     *("assignment", "question", "questionid", "item", "itemid", "aufgabe", "thema"),
 )
+PROMPT_TEXT = (
+    *("prompttext", "fullprompt", "promptfull", "promptbody", "promptcontent", "promptquestion"),
+    *("assignment", "assignmenttext", "instructions", "instruction", "questiontext", "question"),
+    *("tasktext", "taskdescription", "prompt", "aufgabentext", "aufgabenstellung"),
+)
+"""Columns of what a prompt asked, beside one of the prompts' names."""
+
 SCORE = (
     *("score", "domain1score", "overall", "overallscore", "holistic", "holisticscore", "band"),
     *("holisticessayscore", "finalscore", "resolvedscore", "essayscore", "totalscore", "points"),

@@ -69,20 +69,27 @@ class SimilarityBlock:
         return cls(cache, settings.prompt_texts)
 
     def __init__(self, cache: Path, prompt_texts: Mapping[str, str] | None = None) -> None:
-        texts = {name_key(name): plain_text(text) for name, text in (prompt_texts or {}).items()}
-        self._asked = {
-            name: sentences
-            for name, text in texts.items()
-            if (sentences := [s for paragraph in sentences_by_paragraph(text) for s in paragraph])
-        }
+        self._asked: dict[str, list[str]] = {}
+        self.ask(prompt_texts or {})
         settings = EncoderSettings(name=EMBEDDED, layers=(_LAST_LAYER,))
         self._encoder = FrozenEncoder(settings, cache, sentences=True)
 
     @cached_property
     def identity(self) -> JsonObject:
-        """All that changes a value; the encoder's hash tells which one measured similarity."""
-        asked = {"prompt_texts": fingerprint(self._asked)} if self._asked else {}
-        return {"version": 2} | asked | self._encoder.identity()
+        """All that changes a value but for the prompt; the encoder's hash tells which one read."""
+        return {"version": 2} | self._encoder.identity()
+
+    def ask(self, prompt_texts: Mapping[str, str]) -> None:
+        """Know what more prompts asked, by their names in any spelling."""
+        for name, text in prompt_texts.items():
+            paragraphs = sentences_by_paragraph(plain_text(text))
+            if sentences := [sentence for paragraph in paragraphs for sentence in paragraph]:
+                self._asked[name_key(name)] = sentences
+
+    def asked(self, prompt: str) -> str:
+        """Return a hash of what a prompt asked, "" where its name alone is read."""
+        sentences = self._asked.get(name_key(prompt))
+        return fingerprint(sentences) if sentences else ""
 
     def columns(self, essays: Essays) -> Columns:
         """Return (n, 4) cosines and their variance; raise NotFiniteError on a failed encoder."""

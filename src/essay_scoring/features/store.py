@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, FeatureBlock, Matrix
+from essay_scoring.core.contracts import Columns, FeatureBlock, Matrix, ReadsPromptTexts
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import try_lock
 from essay_scoring.core.fingerprint import fingerprint
@@ -29,10 +29,11 @@ _NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 class FeatureStore:
     """Columns below one folder, computed once per block identity and text.
 
-    A row belongs to its text, and to its prompt where the block reads that: more essays, others in
-    between or another split compute the new ones alone. The folder `<block>/<identity>/` holds
-    hashes and numbers, no text; its `identity.json` says what made the columns. Columns of a folder
-    that may not be written are read, and those it lacks are computed and not kept.
+    A row belongs to its text, and to its prompt and what that asked where the block reads them:
+    more essays, others in between or another split compute the new ones alone. The folder
+    `<block>/<identity>/` holds hashes and numbers, no text; its `identity.json` says what made the
+    columns. Columns of a folder that may not be written are read, and those it lacks are computed
+    and not kept.
     """
 
     def __init__(self, root: Path) -> None:
@@ -104,6 +105,8 @@ def _keys(block: FeatureBlock, essays: Essays) -> list[Key]:
 def _key(block: FeatureBlock, text: str, prompt: str) -> Key:
     """Return what tells an essay from others that the block may give other columns."""
     seen = [text_sha256(text), prompt] if block.reads_prompt else [text_sha256(text)]
+    if isinstance(block, ReadsPromptTexts) and (asked := block.asked(prompt)):
+        seen.append(asked)
     return bytes.fromhex(fingerprint(seen)[:32])
 
 

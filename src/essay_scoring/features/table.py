@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from essay_scoring.core.contracts import Columns, FeatureBlock, JsonObject, Matrix
+from essay_scoring.core.contracts import Columns, FeatureBlock, JsonObject, Matrix, ReadsPromptTexts
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.fingerprint import fingerprint
@@ -71,6 +71,13 @@ class FeatureTable:
     def forget(self) -> None:
         """Leave no essay and no column in memory; the blocks, with their encoders, stay."""
         self._rows, self._values = {}, self._values[:0]
+
+    def ask(self, prompt_texts: Mapping[str, str]) -> None:
+        """Compare essays with what more prompts asked, by their names; forgets their columns."""
+        for block in self._blocks:
+            if isinstance(block, ReadsPromptTexts):
+                block.ask(prompt_texts)
+        self.forget()
 
     def warm(self, essays: Essays) -> None:
         """Compute or load the columns of a whole corpus once, to serve any part of it later."""

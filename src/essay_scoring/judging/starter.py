@@ -33,6 +33,10 @@ _SHAPES = ("preset:asap/data",)
 _SHORTEST, _LONGEST, _FEW = 20, 1500, 0.05
 _SLICES = (30, 20, 10, 5)
 _MOST_FOLDS, _MOST_WORST = 5, 5
+_TOLD = {
+    "weight": " # an essay's weight in training",
+    "prompt_text": " # what the prompts asked; essays are compared with it",
+}
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,12 @@ class Starter:
         if self.survey.folds and self.folds is None:
             told.append(
                 f"the folds of column '{self.survey.folds}' divide prompts, so others are drawn"
+            )
+        if self.survey.unlike:
+            told.append(
+                f"column '{self.survey.unlike}' has several texts of one prompt, so essays are "
+                "compared with the prompts' names; --column prompt_text="
+                f"{self.survey.unlike} names the rows"
             )
         if self.models.without:
             names = [
@@ -248,7 +258,7 @@ def _data(settings: DataSettings, starter: Starter) -> str:
         lines.append(f"labels = {_texts(corpus.labels)} # in ascending order")
     lines += ["", "[data.corpus.columns]"]
     for key, value in corpus.columns.model_dump(exclude_defaults=True).items():
-        told = " # an essay's weight in training" if key == "weight" else ""
+        told = _TOLD.get(key, "")
         lines.append(f"{key} = {_texts(value) if isinstance(value, tuple) else _text(value)}{told}")
     lines += ["", *_scale_lines(corpus, known=known), "", *_window(settings)]
     return "\n".join(lines) + "\n"

@@ -8,11 +8,13 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from essay_scoring.core.contracts import FeatureBlock, Scorer
+from essay_scoring.core.errors import InputError
 from essay_scoring.core.machine import cores
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.text import name_key
 from essay_scoring.data.corpora import scales_of
 from essay_scoring.data.preparation import PreparedData, prepare
+from essay_scoring.data.prompt_texts import PromptTexts
 from essay_scoring.data.splits import Splits, read_splits
 from essay_scoring.features.coverage import CoverageBlock, truncation_coverage
 from essay_scoring.features.feature_settings import EncoderSettings, FeatureSettings
@@ -69,7 +71,8 @@ class Run:
         if asked[0] != asked[1]:
             return open_run(config, self.workspace, self.progress)
         _require_mapping(config)
-        return replace(self, config=_pinned(config, self.workspace))
+        config = with_prompt_texts(_pinned(config, self.workspace), self.prepared)
+        return replace(self, config=config)
 
     @cached_property
     def columns(self) -> FeatureTable:
@@ -199,6 +202,7 @@ def open_run(config: RunConfig, workspace: Workspace, progress: Progress) -> Run
     _require_mapping(config)
     config = _pinned(config, workspace)
     prepared = prepare(config.data, workspace.data, workspace.prepared, progress)
+    config = with_prompt_texts(config, prepared)
     _tell_of_prompt_texts(config, prepared)
     path = Path(config.splits_path) if config.splits_path else prepared.folder / "splits.json"
     return Run(config, prepared, read_splits(path, prepared, config.scheme), workspace, progress)
@@ -210,13 +214,33 @@ def _pinned(config: RunConfig, workspace: Workspace) -> RunConfig:
     return config.model_copy(update={"features": features})
 
 
+def with_prompt_texts(config: RunConfig, prepared: PreparedData) -> RunConfig:
+    """Return the config with what prompts asked by their table, so that it names the run.
+
+    Raises InputError for a prompt of which the config itself says something else.
+    """
+    if not prepared.prompt_texts:
+        return config
+    own = config.features.prompt_texts
+    texts = PromptTexts(own, "in features.prompt_texts")
+    for number, (name, text) in enumerate(prepared.prompt_texts.items()):
+        if fault := texts.fault(name, text, number):
+            raise InputError(
+                fault.what,
+                where="data.corpus.columns.prompt_text",
+                mend="remove the text there, or leave the column out",
+            )
+    features = config.features.model_copy(update={"prompt_texts": {**own, **texts.by_name}})
+    return config.model_copy(update={"features": features})
+
+
 def _tell_of_prompt_texts(config: RunConfig, prepared: PreparedData) -> None:
     """Warn where some prompts have a text and others are compared by their names."""
     known = set(map(name_key, config.features.prompt_texts))
     names = {name_key(name): name for name in prepared.train.prompts}
     if known and (without := [name for key, name in names.items() if key not in known]):
         log.warning(
-            "%d of %d prompts have no text in features.prompt_texts, the first is '%s': essays "
+            "%d of %d prompts have no text of what they asked, the first is '%s': essays "
             "are compared with their names",
             len(without),
             len(names),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from essay_scoring.core.contracts import Columns, FeatureBlock, JsonObject
@@ -28,6 +29,10 @@ class FreshColumns:
     def identities(self) -> JsonObject:
         """Return each block in use with its identity, as a run's provenance records it."""
         return self._table.identities()
+
+    def ask(self, prompt_texts: Mapping[str, str]) -> None:
+        """Compare essays with what more prompts asked, by their names."""
+        self._table.ask(prompt_texts)
 
     def warm(self, essays: Essays) -> None:
         """Compute or load the columns of these essays together, and forget all others."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from essay_scoring.core.errors import InputError
@@ -12,6 +12,7 @@ from essay_scoring.core.essays import Essays
 from essay_scoring.core.scale import ScoreScales
 from essay_scoring.core.text import name_key, plain_name
 from essay_scoring.data.data_settings import TableFormat
+from essay_scoring.data.prompt_texts import PromptTexts
 from essay_scoring.data.rows import (
     AUTO,
     Fault,
@@ -24,7 +25,7 @@ from essay_scoring.data.rows import (
     shown,
 )
 
-PROMPT = "prompt"
+PROMPT, PROMPT_TEXT = "prompt", "prompt_text"
 _MOST_PROMPTS = 1000
 MOST_CHARACTERS = 200_000
 """Longer texts are no essays, and the parser's memory grows with them."""
@@ -37,12 +38,14 @@ class ColumnNames:
     """What the columns of a table are called; `id` None where rows are told by number alone.
 
     `prompt` None is the column "prompt" if there is one; `same_prompt` is the prompt of all essays.
+    `prompt_text` holds what the prompts asked; None is the column "prompt_text" if there is one.
     """
 
     text: str = "text"
     prompt: str | None = None
     id: str | None = None
     same_prompt: str | None = None
+    prompt_text: str | None = None
 
 
 DEFAULT_COLUMNS = ColumnNames()
@@ -53,12 +56,13 @@ class InputTable(ReadFile):
     """A table that was read through: every row of it can be scored.
 
     `prompt_column` is None where all essays have one prompt, or none; `prompts` are the names there
-    are, the first thousand.
+    are, the first thousand; `prompt_texts` what those asked that were not trained on.
     """
 
     columns: ColumnNames
     prompt_column: str | None
     prompts: frozenset[str] = frozenset()
+    prompt_texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def n_rows(self) -> int:
@@ -88,19 +92,27 @@ class InputTable(ReadFile):
 
 
 def open_input(
-    path: Path, columns: ColumnNames, scales: ScoreScales, form: TableFormat = AUTO
+    path: Path,
+    columns: ColumnNames,
+    scales: ScoreScales,
+    form: TableFormat = AUTO,
+    trained: Mapping[str, str] | None = None,
 ) -> InputTable:
     """Return the table of a file once all of it can be scored.
 
+    `trained` is what the model's prompts asked, None for a model that compares with no prompt.
     Raises InputError for the rows that cannot be: it names row, line and column, and says how to
     mend them.
     """
     file = open_table(path, form)
-    for option in ("text", "id", "prompt"):
-        if (name := getattr(columns, option)) is not None:
-            require_column(name, file.names, path, f"name the column with --{option}-column")
+    for part in ("text", "id", "prompt", "prompt_text"):
+        if (name := getattr(columns, part)) is not None:
+            option = f"--{part.replace('_', '-')}-column"
+            require_column(name, file.names, path, f"name the column with {option}")
     table = InputTable(file, columns, _prompt_column(file, columns, scales))
-    return replace(table, prompts=_checked(table, scales))
+    texts = PromptTexts(trained, "of training")
+    prompts = _checked(table, scales, None if trained is None else texts)
+    return replace(table, prompts=prompts, prompt_texts=texts.by_name)
 
 
 def _prompt_column(file: TableFile, columns: ColumnNames, scales: ScoreScales) -> str | None:
@@ -126,8 +138,13 @@ def _prompt_column(file: TableFile, columns: ColumnNames, scales: ScoreScales) -
     return None
 
 
-def _checked(table: InputTable, scales: ScoreScales) -> frozenset[str]:
-    """Return the prompts there are; InputError for the rows that cannot be scored."""
+def _checked(table: InputTable, scales: ScoreScales, texts: PromptTexts | None) -> frozenset[str]:
+    """Return the prompts there are; InputError for the rows that cannot be scored.
+
+    What prompts asked is added to `texts`.
+    """
+    column = table.columns.prompt_text or PROMPT_TEXT
+    at = table.names.index(column) if texts is not None and column in table.names else None
     faults, prompts = Faults(table.path), set[str]()
     known = set(map(name_key, scales.by_prompt))
     for row in table.rows():
@@ -140,8 +157,12 @@ def _checked(table: InputTable, scales: ScoreScales) -> frozenset[str]:
         names = table.columns.text, table.prompt_column
         found = essay_fault(essay, *names, None if scales.shared else known)
         if found is not None:
-            column, fault = found
-            faults.add(row, fault, column, _id_of(table, row))
+            named, fault = found
+            faults.add(row, fault, named, _id_of(table, row))
+        elif texts is None or at is None:
+            continue
+        elif unlike := texts.fault(essay.prompts[0], row.cells[at], row.number):
+            faults.add(row, unlike, column, _id_of(table, row))
     faults.check()
     return frozenset(prompts)
 

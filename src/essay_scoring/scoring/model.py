@@ -63,13 +63,18 @@ class TrainedModel:
     """A scorer that was fitted on all training essays, with all that its scores need."""
 
     def __init__(
-        self, folder: Path, cache: Path = Path("cache"), tables: Sequence[Path] = ()
+        self,
+        folder: Path,
+        cache: Path = Path("cache"),
+        tables: Sequence[Path] = (),
+        prompt_texts: Mapping[str, str] | None = None,
     ) -> None:
         """Load a model folder; InputError, in one line, for one that is not as it was written.
 
         `cache`/encoders holds fetched encoders; where there is the folder `cache`, the columns of
         essays that are scored are kept below it, by hashes of their texts. `tables` hold the
-        imported columns of essays that those of training lack.
+        imported columns of essays that those of training lack; `prompt_texts` are what prompts
+        asked that were not trained on, by their names.
         """
         require_safe(folder)
         self.folder = folder
@@ -88,6 +93,7 @@ class TrainedModel:
             _check_columns(folder, trained, self._columns.identities())
         with on_one_thread(with_torch=self.config.scorer.encoder is not None):
             self._reader = Reader(load_fresh(folder / SCORER, context), context)
+        self.ask(prompt_texts or {})
 
     @property
     def scales(self) -> ScoreScales:
@@ -99,6 +105,11 @@ class TrainedModel:
         """What turns raw predictions into scores."""
         cuts = self.record.cutpoints
         return FittedMapping(None if cuts is None else np.array(cuts), self.record.linking)
+
+    def ask(self, prompt_texts: Mapping[str, str]) -> None:
+        """Compare essays with what more prompts asked, by their names."""
+        if self._columns is not None and prompt_texts:
+            self._columns.ask(prompt_texts)
 
     def score(self, essays: Essays) -> list[Scored]:
         """Return the scores of essays, each as if it were alone; InputError without a scale.
@@ -123,6 +134,13 @@ class TrainedModel:
         # No score lies beyond the scale, and more digits tell machines apart, not essays.
         shown = round(min(max(raw, scale.low), scale.high), RAW_DIGITS)
         return Scored(score, shown, low, high, self.flags.of(text, prompt, vectors))
+
+
+def compared_texts(config: RunConfig) -> Mapping[str, str] | None:
+    """Return what a model's prompts asked; None for a model that compares essays with no prompt."""
+    features = config.features
+    compares = config.scorer.reads_columns and "handcrafted" in features.sets
+    return features.prompt_texts if compares else None
 
 
 def scoring_context(

@@ -25,7 +25,7 @@ from essay_scoring.core.text import name_key
 from essay_scoring.data.data_settings import TableFormat
 from essay_scoring.data.prompt_names import listed, near_names
 from essay_scoring.data.rows import AUTO
-from essay_scoring.records.config import load_run_config
+from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
 from essay_scoring.records.provenance import code_revision
@@ -36,7 +36,7 @@ from essay_scoring.scoring.input_table import (
     InputTable,
     open_input,
 )
-from essay_scoring.scoring.model import COLUMNS, CONFIG, PROVENANCE
+from essay_scoring.scoring.model import COLUMNS, CONFIG, PROVENANCE, compared_texts
 from essay_scoring.scoring.output_table import WRITERS, Cells, write_scored
 from essay_scoring.scoring.scored_tables import require_covered, scoring_features
 from essay_scoring.scoring.scoring_pool import LoadedModel, TablePart, score_parts
@@ -79,9 +79,11 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
     """
     require_safe(request.model)
     record = read_record(ModelRecord, request.model / MODEL)
-    table = open_input(request.file, request.columns, record.scales, request.form)
+    config = load_run_config(request.model / CONFIG)
+    trained = compared_texts(config)
+    table = open_input(request.file, request.columns, record.scales, request.form, trained)
     _check_output(request, table)
-    _check_tables(request, table)
+    _check_tables(request, config, table)
     _tell_near_prompts(table, read_facts(request.model).prompts)
     work = request.out.with_name(f".{request.out.name}.parts")
     with try_lock(work / LOCK) as mine:
@@ -93,7 +95,8 @@ def score_file(request: ScoreRequest, cache: Path, progress: Progress, *, worker
         with progress.stage("scoring", table.n_rows) as advance:
             missing = _missing(table, work, advance)
             processes = 0 if table.n_rows <= _FEW_ROWS else workers
-            loaded = LoadedModel(request.model, cache, request.tables)
+            texts = tuple(table.prompt_texts.items())
+            loaded = LoadedModel(request.model, cache, request.tables, texts)
             for part, scores in score_parts(loaded, processes, missing):
                 lines = (",".join(scored.cells()) for scored in scores)
                 write_text(_path(work, part.number), "".join(f"{line}\n" for line in lines))
@@ -128,8 +131,7 @@ def _check_output(request: ScoreRequest, table: InputTable) -> None:
         )
 
 
-def _check_tables(request: ScoreRequest, table: InputTable) -> None:
-    config = load_run_config(request.model / CONFIG)
+def _check_tables(request: ScoreRequest, config: RunConfig, table: InputTable) -> None:
     trained = read_record(ModelProvenance, request.model / PROVENANCE).features
     features = scoring_features(request.model, config, trained, request.tables)
     require_covered(config, features, table)
@@ -164,6 +166,7 @@ def _identity(request: ScoreRequest, table: InputTable) -> str:
             "model": file_sha256(request.model / MANIFEST),
             "table": table.file.sha256,
             "columns": [table.columns.text, table.prompt_column, table.columns.same_prompt],
+            "asked": table.columns.prompt_text,
             "id": table.columns.id,
             "imported": [file_sha256(path) for path in request.tables],
             "layout": dataclasses.asdict(table.file.layout),

@@ -10,9 +10,16 @@ from essay_scoring.core.errors import EssayScoringError, InputError
 from essay_scoring.core.essays import Essays
 from essay_scoring.core.files import parsed
 from essay_scoring.core.text import name_key, plain_name
+from essay_scoring.data.prompt_texts import PromptTexts
 from essay_scoring.scoring.flags import FLAGS
-from essay_scoring.scoring.input_table import MOST_CHARACTERS, PROMPT, ColumnNames, essay_fault
-from essay_scoring.scoring.model import COLUMNS, Scored, TrainedModel
+from essay_scoring.scoring.input_table import (
+    MOST_CHARACTERS,
+    PROMPT,
+    PROMPT_TEXT,
+    ColumnNames,
+    essay_fault,
+)
+from essay_scoring.scoring.model import COLUMNS, Scored, TrainedModel, compared_texts
 
 _MOST_BYTES = 16 * MOST_CHARACTERS
 """Of a line: an essay whose every character is an escape, and as much beside it."""
@@ -30,6 +37,8 @@ def score_lines(
     it) and `line` (its number) instead; the lines after it are scored all the same.
     """
     known = None if model.scales.shared else set(map(name_key, model.scales.by_prompt))
+    trained = compared_texts(model.config)
+    texts = None if trained is None else PromptTexts(trained, "of training", "line")
     number = 0
     while data := lines.readline(_MOST_BYTES):
         number += 1
@@ -40,10 +49,23 @@ def score_lines(
                 raise InputError(f"a line of {_MOST_BYTES:,} bytes or more", mend=_OBJECT)
             given = _object(data)
             kept = {k: v for k, v in given.items() if keep_text or k != columns.text}
-            answer = kept | _answer(model.score(_essay(given, columns, number, known))[0])
+            essay = _essay(given, columns, number, known)
+            if texts is not None:
+                _ask(model, texts, essay, given.get(columns.prompt_text or PROMPT_TEXT), number)
+            answer = kept | _answer(model.score(essay)[0])
         except EssayScoringError as error:
             answer = kept | {"error": error.what, "mend": error.mend, "line": number}
         yield json.dumps(answer)
+
+
+def _ask(model: TrainedModel, texts: PromptTexts, essay: Essays, text: object, number: int) -> None:
+    """Tell the model what a line's prompt asked; InputError where it is not what it was before."""
+    [prompt] = essay.prompts
+    fault = texts.fault(prompt, text, number) if isinstance(text, str) else None
+    if fault is not None:
+        raise InputError(fault.what, mend=fault.mend)
+    if prompt in texts.by_name:
+        model.ask({prompt: texts.by_name.pop(prompt)})
 
 
 def _pass_over(lines: BinaryIO) -> None:

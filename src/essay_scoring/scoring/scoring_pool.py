@@ -21,11 +21,19 @@ word it meets, and a new process starts with none."""
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What each process loads: a model, the cache, other tables of imported columns if any."""
+    """What each process loads: a model, the cache, other tables of imported columns if any.
+
+    `prompt_texts` are names of prompts that were not trained on, each with what it asked.
+    """
 
     folder: Path
     cache: Path
     tables: tuple[Path, ...] = ()
+    prompt_texts: tuple[tuple[str, str], ...] = ()
+
+    def load(self) -> TrainedModel:
+        """Return the model."""
+        return TrainedModel(self.folder, self.cache, self.tables, dict(self.prompt_texts))
 
 
 @dataclass(frozen=True)
@@ -63,4 +71,4 @@ def _score(loaded: LoadedModel, essays: Essays) -> list[Scored]:
 @functools.cache
 def _model(loaded: LoadedModel) -> TrainedModel:
     """Load the model once a process."""
-    return TrainedModel(loaded.folder, loaded.cache, loaded.tables)
+    return loaded.load()

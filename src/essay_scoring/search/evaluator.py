@@ -24,7 +24,7 @@ from essay_scoring.records.search import REFERENCE, Figures, Key, Outcome, State
 from essay_scoring.records.search_settings import Objective
 from essay_scoring.runs.cross_validation import Design, gather
 from essay_scoring.runs.mapped_predictions import map_run
-from essay_scoring.runs.run import Run
+from essay_scoring.runs.run import Run, with_prompt_texts
 from essay_scoring.search.objectives import key_of, point_figures
 from essay_scoring.search.space import Params
 from essay_scoring.statistics.predictions import Predictions
@@ -87,6 +87,7 @@ class Evaluator:
 
     def run(self, config: RunConfig) -> Run:
         """Return the run of a configuration, its columns shared with all of the same features."""
+        config = with_prompt_texts(config, self.base.prepared)
         key = fingerprint(config.features.model_dump(mode="json"))
         first = self._by_features.setdefault(key, replace(self.base, config=config))
         run = replace(first, config=config)
