@@ -12,6 +12,7 @@ from essay_scoring.records.config import (
     config_values,
     lay_over,
     load_run_config,
+    shown_config,
 )
 
 BASE = """
@@ -33,6 +34,17 @@ def test_saved_json_gives_the_same_config(tmp_path: Path) -> None:
     config = load_run_config(write(tmp_path / "a.toml", BASE), ["training.ensemble=3"])
     write_json(tmp_path / "config.json", config_values(config))
     assert load_run_config(tmp_path / "config.json") == config
+
+
+def test_a_page_shows_what_prompts_asked_by_its_length(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.toml", BASE)
+    config = config_values(load_run_config(path, ["features.prompt_texts={A = 'Why so?'}"]))
+    assert shown_config(config)["features"] == {
+        **config["features"],
+        "prompt_texts": {"A": "(text of 7 characters)"},
+    }
+    assert config["features"]["prompt_texts"] == {"A": "Why so?"}
+    assert shown_config({"name": "imported"}) == {"name": "imported"}
 
 
 def test_extends_changes_only_what_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.features.linguistic import HANDCRAFTED
 from essay_scoring.features.similarity import SIMILARITY
 from essay_scoring.records.config import RunConfig, load_run_config
+from essay_scoring.reports.run_reports import write_run_views
 from essay_scoring.scoring.input_table import ColumnNames
 from essay_scoring.scoring.model import TrainedModel
 from essay_scoring.scoring.score_file import ScoreRequest, score_file
@@ -89,6 +90,8 @@ def scored(model: Path, folder: Path, prompt: str, text: str | None, **names: st
 def test_the_model_keeps_them_and_no_log_or_page_shows_them(model: Path, place: Path) -> None:
     texts = load_run_config(model / "config.json").features.prompt_texts
     assert texts == {topic[0].upper(): asked(topic) for topic in TOPICS}
+    [run] = (place / "runs").glob("asked-*")
+    assert "(text of 5" in (write_run_views(run)[1]).read_text(encoding="utf-8")
     shown = [
         path
         for path in (*(place / "runs").rglob("*"), *model.rglob("*"))

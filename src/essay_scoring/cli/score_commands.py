@@ -48,6 +48,18 @@ EssayTable = Annotated[
     ),
 ]
 
+PromptColumn = Annotated[
+    str | None,
+    typer.Option(help="The column of the prompts.", show_default="prompt, if there is one"),
+]
+
+PromptTextColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="The column of what they asked.", show_default="prompt_text, if there is one"
+    ),
+]
+
 ImportedTables = Annotated[
     list[Path] | None,
     typer.Option(
@@ -125,19 +137,11 @@ def score(
         ),
     ] = None,
     text_column: Annotated[str, typer.Option(help="The column of the essays.")] = "text",
-    prompt_column: Annotated[
-        str | None,
-        typer.Option(help="The column of the prompts.", show_default="prompt, if there is one"),
-    ] = None,
+    prompt_column: PromptColumn = None,
     prompt: Annotated[
         str | None, typer.Option("--prompt", help="The prompt of all essays.", metavar="NAME")
     ] = None,
-    prompt_text_column: Annotated[
-        str | None,
-        typer.Option(
-            help="The column of what the prompts asked.", show_default="prompt_text, if it is there"
-        ),
-    ] = None,
+    prompt_text_column: PromptTextColumn = None,
     id_column: Annotated[
         str | None, typer.Option(help="The column that names rows, in errors and --imported.")
     ] = None,

@@ -153,6 +153,16 @@ def config_values(config: RunConfig) -> dict[str, Any]:
     return json.loads(config.model_dump_json())  # type: ignore[no-any-return]
 
 
+def shown_config(values: Mapping[str, object]) -> dict[str, object]:
+    """Return a config's plain values as a page shows them: of what prompts asked, the length."""
+    features = values.get("features")
+    texts = features.get("prompt_texts") if isinstance(features, Mapping) else None
+    if not isinstance(features, Mapping) or not isinstance(texts, Mapping):
+        return dict(values)
+    lengths = {name: f"(text of {len(str(text)):,} characters)" for name, text in texts.items()}
+    return {**values, "features": {**features, "prompt_texts": lengths}}
+
+
 def run_identity(
     config: dict[str, Any], *, data: str, splits: str, code: str, versions: Mapping[str, str]
 ) -> str:

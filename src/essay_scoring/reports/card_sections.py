@@ -10,6 +10,7 @@ from typing import Any
 
 from essay_scoring.core.number_text import number, share
 from essay_scoring.records.audit_record import AuditSection
+from essay_scoring.records.config import shown_config
 from essay_scoring.reports.card_evidence import CardEvidence
 from essay_scoring.reports.cv_report import agreement_table
 from essay_scoring.reports.html import beside_limit, limit
@@ -106,7 +107,7 @@ def data(e: CardEvidence) -> Blocks:
 
 def design(e: CardEvidence) -> Blocks:
     """Return how it was built and trained: every setting, and the packages."""
-    config = {key: value for key, value in e.config.items() if key != "data"}
+    config = {key: value for key, value in shown_config(e.config).items() if key != "data"}
     features = e.provenance.features if e.provenance else {}
     identities = [(f"features {name}", one.fingerprint) for name, one in features.items()]
     mapping = e.metrics.mapping.name

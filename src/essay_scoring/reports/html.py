@@ -24,6 +24,7 @@ from essay_scoring.core.number_text import (
     with_interval,
 )
 from essay_scoring.records.audit_record import Figure
+from essay_scoring.records.config import shown_config
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.reports import charts as figures
 from essay_scoring.reports.cv_report import fitted_rows, provenance_rows
@@ -102,7 +103,7 @@ def run_page(run: RunRecord) -> str:
         transductive=metrics.transductive and TRANSDUCTIVE,
         fitted=fitted_rows(metrics.mapping),
         provenance=provenance_rows(metrics),
-        config=json.dumps(metrics.config, indent=2, ensure_ascii=False),
+        config=json.dumps(shown_config(metrics.config), indent=2, ensure_ascii=False),
     )
 
 

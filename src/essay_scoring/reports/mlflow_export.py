@@ -16,6 +16,7 @@ from typing import Any
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.record import read_record
+from essay_scoring.records.config import shown_config
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.manifest import VIEWS
 from essay_scoring.records.provenance import GitState
@@ -101,7 +102,7 @@ class _Export:
                 self._client.delete_run(part.info.run_id)
         parent = self._create(self._run.resolve().name, {IDENTITY: self._sha256, **self._tags()})
         figures = run_metrics(self._metrics)
-        self._log_params(parent, run_params(self._metrics.config))
+        self._log_params(parent, run_params(shown_config(self._metrics.config)))
         self._log_scalars(parent, [Scalar(name, 0, value) for name, value in figures.items()])
         for fold in folds_of(self._metrics):
             self._write_fold(parent, fold)
