@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from essay_scoring.core.fingerprint import file_sha256
+from essay_scoring.core.worker_pool import WORKERS_VARIABLE
 from tests.conftest import PATIENCE, ROOT, await_that
 
 MARK = "KILLED_COMMAND"
@@ -98,7 +99,8 @@ class Command:
         """Start it in a session of its own; what it says goes to a file, which outlives it."""
         token = secrets.token_hex(8)
         told = self.home.parent / f"told-{token}"
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", MARK: token}
+        few = {"OMP_NUM_THREADS": "1", WORKERS_VARIABLE: "2"}
+        environment = {**os.environ, **few, MARK: token}
         with told.open("wb") as stream:
             process = subprocess.Popen(
                 self.line,

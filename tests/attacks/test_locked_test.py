@@ -122,6 +122,33 @@ def test_an_opening_cut_short_is_not_taken_up_in_another_runs_folder(place: Plac
     assert other.scored == []
 
 
+@pytest.mark.parametrize("left", [[], [".opening.json.0a.partial.json"], ["opening.json"]])
+def test_a_kill_before_the_ledger_was_written_opens_once_in_the_same_folder(
+    place: Place, left: list[str]
+) -> None:
+    folder = opened(place)
+    written = (folder / "opening.json").read_bytes()
+    for path in (folder, *place.data.glob("locked_test_ledger*")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    folder.mkdir()
+    for name in left:
+        (folder / name).write_bytes(written)
+    assert opened(place) == folder
+    assert not list(folder.glob("*.partial*"))
+    assert f"for {place.decided.name}, in {folder.name}" in refusal(place.final())
+
+
+def test_an_opening_of_another_reason_is_no_opening_of_this_one(place: Place) -> None:
+    folder = opened(place)
+    edit(folder / "opening.json", lambda record: record.update(reason="a wrong scale"))
+    for path in folder.iterdir():
+        if path.name != "opening.json":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in place.data.glob("locked_test_ledger*"):
+        path.unlink()
+    assert "the ledger lacks it" in refusal(place.final())
+
+
 def test_a_removed_ledger_is_missed(place: Place) -> None:
     opened(place)
     for path in place.data.glob("locked_test_ledger*"):

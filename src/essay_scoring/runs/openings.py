@@ -71,7 +71,11 @@ def _enter(
         folder = space.runs / entry.folder
         if _is_this(entry, wish, texts, folder) and folder.is_dir() and not is_complete(folder):
             return folder, entry
-    unlisted = [_told(*found, texts) for found in _unlisted(space.runs, listed, texts)]
+    unlisted = [
+        _told(*found, texts)
+        for found in _unlisted(space.runs, listed, texts)
+        if not _is_unbegun(found[0], wish, texts)
+    ]
     if unlisted and wish.again is None:
         raise _refused(f"{unlisted[-1]}, and the ledger lacks it", ledger)
     given = [entry for entry in past if (entry.run, entry.reason) == (wish.run, wish.reason)]
@@ -85,7 +89,7 @@ def _record(
 ) -> tuple[Path, Opening]:
     """Make the folder of a new opening, then add it to the ledger."""
     taken = number
-    while (folder := space.runs / f"{wish.run}-final-{taken}").exists():
+    while _is_taken(folder := space.runs / f"{wish.run}-final-{taken}", wish, texts):
         taken += 1
     opening = Opening(
         locked=texts,
@@ -109,6 +113,23 @@ def _is_this(entry: Opening, wish: Wish, texts: tuple[str, ...], folder: Path) -
     asked = (wish.run, wish.reference, wish.study, wish.reason, texts, _place(folder))
     there = (entry.run, entry.reference, entry.study, entry.reason, entry.locked, entry.place)
     return asked == there
+
+
+def _is_taken(folder: Path, wish: Wish, texts: tuple[str, ...]) -> bool:
+    return folder.exists() and not _is_unbegun(folder, wish, texts)
+
+
+def _is_unbegun(folder: Path, wish: Wish, texts: tuple[str, ...]) -> bool:
+    """Tell whether a kill left a folder of this very wish before the ledger held its opening.
+
+    No locked score is read before that, and what is read leaves other files there.
+    """
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(f".{OPENING}.")}
+    opening = _opening_in(folder)
+    there = opening is not None and _is_this(opening, wish, texts, folder)
+    return not names or (there and names == {OPENING})
 
 
 def _place(folder: Path) -> str:
@@ -185,7 +206,8 @@ def _told(folder: Path, opening: Opening | None, texts: tuple[str, ...]) -> str:
 
 def _line(opening: Opening, texts: tuple[str, ...]) -> str:
     n = len(set(opening.locked) & set(texts))
-    return f"{n} of {len(texts)} essays were opened on {opening.opened[:10]} for {opening.run}"
+    when = f"{n} of {len(texts)} essays were opened on {opening.opened[:10]}"
+    return f"{when} for {opening.run}, in {opening.folder}"
 
 
 def _refused(what: str, ledger: Ledger) -> EvidenceError:
