@@ -363,3 +363,34 @@ def test_a_prompt_in_full_is_what_was_asked_where_it_has_a_name_too(
     told("own.csv", "--yes")
     columns = corpus_of(place / "own").columns
     assert (columns.prompt, columns.prompt_text) == ("prompt_id", "prompt")
+
+
+def test_what_init_refuses_it_can_be_told_to_settle(place: Path, told: Told) -> None:
+    header = ("id", "text", "prompt", "score")
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4) for i in range(60)]
+    same = [(f"r{p}", essay(99), f"P{p}", 1) for p in range(6)]
+    write(place / "same.csv", header, [*rows, *same], ",")
+    assert "of init it is --repeats" in told("same.csv", "--yes", code=2)
+    told("same.csv", "--yes", "--repeats", "drop")
+    preparation = load_run_config(place / "same" / "reference.toml").data.preparation
+    assert (preparation.repeats, preparation.similar_prompts) == ("drop", "refuse")
+    near = [(*row[:2], "Working from home" if row[2] == "P0" else row[2], row[3]) for row in rows]
+    near[0] = (*near[0][:2], "Working from hone", near[0][3])
+    write(place / "near.csv", header, near, ",")
+    assert "of init it is --similar-prompts" in told("near.csv", "--yes", code=2)
+    told("near.csv", "--yes", "--similar-prompts", "merge")
+    preparation = load_run_config(place / "near" / "reference.toml").data.preparation
+    assert preparation.similar_prompts == "merge"
+
+
+def test_a_table_of_folds_goes_beside_that_of_the_essays(place: Path, told: Told) -> None:
+    rows = [(f"-e{i}", essay(i), f"P{i % 6}", 1 + i % 4) for i in range(60)]
+    write(place / "essays.csv", ("id", "text", "prompt", "score"), rows, ",")
+    write(place / "folds.csv", ("id", "fold"), [(row[0], i % 3) for i, row in enumerate(rows)], ",")
+    assert "init ESSAYS --folds folds.csv" in told("folds.csv", "--yes", code=2)
+    told("essays.csv", "--yes", "--folds", "folds.csv")
+    assert load_run_config(place / "essays" / "reference.toml").splits_path == "folds.csv"
+    write(place / "cut.csv", ("id", "fold"), [(row[0], i % 4) for i, row in enumerate(rows)], ",")
+    said = told("essays.csv", "--yes", "--folds", "cut.csv", "--out", "cut", code=2)
+    assert "cut.csv" in said
+    assert not (place / "cut").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,11 @@ from essay_scoring.cli.options import (
     DecimalOption,
     EncodingOption,
     QuotingOption,
+    Repeats,
+    RepeatsOption,
     SeparatorOption,
+    SimilarOption,
+    SimilarPrompts,
     named_columns,
     table_format,
 )
@@ -55,6 +60,16 @@ def init(
         str | None,
         typer.Option(help="Scores that are words, in ascending order: low,medium,high."),
     ] = None,
+    folds: Annotated[
+        Path | None,
+        typer.Option(
+            callback=expects("table"),
+            help="A table of id and fold that holds whole prompts out.",
+            show_default="a column fold of the essays, else drawn",
+        ),
+    ] = None,
+    repeats: RepeatsOption = Repeats.KEEP,
+    similar_prompts: SimilarOption = SimilarPrompts.REFUSE,
     encoding: EncodingOption = "auto",
     separator: SeparatorOption = "auto",
     decimal: DecimalOption = "auto",
@@ -68,6 +83,7 @@ def init(
     candidate.toml, gate.toml, study.toml, and folds.csv where the table has folds of its own; then
     reads and checks the whole table by them. Shows and writes no essay text.
     """
+    from essay_scoring.data.data_settings import Preparation
     from essay_scoring.data.survey import ROLES, Named
 
     named = Named(
@@ -76,6 +92,8 @@ def init(
         table_format(encoding, separator, decimal, quoting),
     )
     starter = _starter(file, out, named)
+    wanted = Preparation(repeats=repeats.value, similar_prompts=similar_prompts.value)
+    starter = replace(starter, preparation=wanted, folds_file=folds)
     typer.echo("\n".join(survey_lines(starter)))
     for note in starter.notes():
         typer.echo(f"note: {note}")

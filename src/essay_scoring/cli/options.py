@@ -96,6 +96,33 @@ QuotingOption = Annotated[
     str, typer.Option("--quoting", help="double, or none where quotes are part of the text.")
 ]
 
+
+class SimilarPrompts(StrEnum):
+    """What to do about prompts that a typing error may have made of one."""
+
+    REFUSE = "refuse"
+    MERGE = "merge"
+    KEEP = "keep"
+
+
+class Repeats(StrEnum):
+    """What to do about a text that is there several times."""
+
+    KEEP = "keep"
+    FIRST = "first"
+    MEAN = "mean"
+    DROP = "drop"
+
+
+SimilarOption = Annotated[
+    SimilarPrompts,
+    typer.Option("--similar-prompts", help="What to do about prompts that are named nearly alike."),
+]
+RepeatsOption = Annotated[
+    Repeats,
+    typer.Option("--repeats", help="What to do about a text that is there several times."),
+]
+
 RUNS = Path("runs")
 CACHE = Path("cache")
 MODELS = Path("models")

@@ -25,6 +25,8 @@ from essay_scoring.cli.options import (
     RunsFolder,
     SchemeName,
     SeparatorOption,
+    SimilarOption,
+    SimilarPrompts,
     config_workspace,
     models_folder,
     named_columns,
@@ -68,14 +70,6 @@ class RawMapping(StrEnum):
     QWK_CUTPOINTS_LFO = "qwk_cutpoints_lfo"
     MEAN_SIGMA_LFO = "mean_sigma_lfo"
     MEAN_SIGMA_BY_PROMPT = "mean_sigma_by_prompt"
-
-
-class SimilarPrompts(StrEnum):
-    """What to do about prompts that a typing error may have made of one."""
-
-    REFUSE = "refuse"
-    MERGE = "merge"
-    KEEP = "keep"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -167,9 +161,7 @@ def import_predictions(
         list[str] | None,
         typer.Option(help="What a column is called in the file, y_true=NAME. Repeatable."),
     ] = None,
-    similar_prompts: Annotated[
-        SimilarPrompts, typer.Option(help="What to do about prompts that are named nearly alike.")
-    ] = SimilarPrompts.REFUSE,
+    similar_prompts: SimilarOption = SimilarPrompts.REFUSE,
     encoding: EncodingOption = "auto",
     separator: SeparatorOption = "auto",
     decimal: DecimalOption = "auto",

@@ -75,8 +75,13 @@ def _sweep_once(folder: Path) -> None:
 
 
 def plain_path(path: Path) -> Path:
-    """Return a path without detours (`a/../b`); as it is where a link makes another file of it."""
+    """Return a path without detours (`a/../b`), absolute where it leads out of this folder.
+
+    It stays as it is where a link makes another file of it.
+    """
     plain = Path(os.path.normpath(path))
+    plain = plain.absolute() if plain.parts[:1] == ("..",) else plain
+    plain = Path(os.path.normpath(plain))
     is_same = not path.exists() or (plain.exists() and plain.samefile(path))
     return plain if is_same else path
 

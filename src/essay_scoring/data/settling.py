@@ -53,7 +53,7 @@ def settle_prompts(
             f"prompts are named nearly alike, and would be held out apart: {listed(pairs)}",
             where=where,
             mend="correct the names, or set data.preparation.similar_prompts to 'merge' (one "
-            "prompt) or 'keep' (different prompts)",
+            "prompt) or 'keep' (different prompts); of init it is --similar-prompts",
         )
     stands = merged(pairs, in_use)
     return replace(

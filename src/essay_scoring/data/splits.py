@@ -138,7 +138,8 @@ def _draw(train: ScoredEssays, scheme: Scheme, settings: SplitSettings) -> tuple
             f"are held out together: {_shared_texts(train)}",
             where=scheme,
             mend="set data.preparation.repeats to 'drop' (no essay with such a text) or 'first' "
-            "(one of them), remove those essays, or lower data.splits.n_splits",
+            "(one of them; of init it is --repeats), remove those essays, or lower "
+            "data.splits.n_splits",
         )
     if n_groups < settings.n_splits:
         raise InputError(

@@ -351,6 +351,13 @@ def _no_text(table: Table) -> InputError:
     true, predicted = _first(table, TRUE, _is_number), _first(table, PREDICTED, _is_number)
     if true and predicted:
         return _predictions(table, true)
+    if _first(table, FOLD, _is_filled) and _first(table, ID, _is_filled):
+        return InputError(
+            "this is a table of folds, without essays",
+            where=str(table.path),
+            mend=f"essay-scoring init ESSAYS --folds {shlex.quote(str(table.path))}; or give it to "
+            "a run: essay-scoring cv CONFIG --splits-path FILE",
+        )
     return InputError(
         f"no column holds essays; the columns are {', '.join(map(shown, table.names[:20]))}",
         where=str(table.path),

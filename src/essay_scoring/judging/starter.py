@@ -7,7 +7,7 @@ import os.path
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from essay_scoring.core.errors import InputError
@@ -17,7 +17,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.core.settings import build_settings
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
-from essay_scoring.data.data_settings import DataSettings, TableCorpus
+from essay_scoring.data.data_settings import DataSettings, Preparation, TableCorpus
 from essay_scoring.data.preparation import prepare
 from essay_scoring.data.survey import TableSurvey
 from essay_scoring.judging.study_plan import load_study
@@ -80,12 +80,18 @@ def models_for(ability: Ability) -> Models:
 
 @dataclass(frozen=True)
 class Starter:
-    """What is written: the folder, the name of its runs, the table, and the models compared."""
+    """What is written: the folder, the name of its runs, the table, and the models compared.
+
+    `preparation` says what is done about repeated texts and prompts that are named nearly alike;
+    `folds_file` is a table of folds beside that of the essays.
+    """
 
     folder: Path
     name: str
     survey: TableSurvey
     models: Models
+    preparation: Preparation = field(default_factory=Preparation)
+    folds_file: Path | None = None
 
     @property
     def study(self) -> Path:
@@ -100,7 +106,7 @@ class Starter:
     @property
     def folds(self) -> Mapping[str, str] | None:
         """The fold of each essay by its column; None without one, or where it divides prompts."""
-        return _own_folds(self.survey)
+        return None if self.folds_file else _own_folds(self.survey)
 
     def settings(self) -> DataSettings:
         """Return the corpus, window and folds of the table."""
@@ -113,7 +119,11 @@ class Starter:
             longest = -(-words[-1] // 100) * 100
         values = {
             "corpus": corpus,
-            "preparation": {"min_words": shortest, "max_words": longest},
+            "preparation": {
+                **self.preparation.model_dump(exclude_defaults=True),
+                "min_words": shortest,
+                "max_words": longest,
+            },
             "splits": {"n_splits": min(_MOST_FOLDS, self.n_prompts)},
         }
         return build_settings(DataSettings, values, str(self.survey.table.path))
@@ -127,7 +137,7 @@ class Starter:
                 f"{FEWEST_PROMPTS}), so no gate of intervals can pass or fail: the study will end "
                 "inconclusive, and its figures describe these prompts alone"
             )
-        if self.survey.folds and self.folds is None:
+        if self.survey.folds and self.folds is None and self.folds_file is None:
             told.append(
                 f"the folds of column '{self.survey.folds}' divide prompts, so others are drawn"
             )
@@ -277,11 +287,16 @@ def _scale_lines(corpus: TableCorpus, *, known: bool) -> list[str]:
 
 
 def _window(settings: DataSettings) -> list[str]:
-    preparation = settings.preparation
+    preparation, plain = settings.preparation, Preparation()
     return [
         "[data.preparation]",
         f"min_words = {preparation.min_words} # essays outside this window are left out",
         f"max_words = {preparation.max_words}",
+        *(
+            f"{key} = {_text(getattr(preparation, key))}"
+            for key in ("similar_prompts", "repeats")
+            if getattr(preparation, key) != getattr(plain, key)
+        ),
         "",
         "[data.splits]",
         f"n_splits = {settings.splits.n_splits} # no more than there are prompts",
@@ -296,9 +311,9 @@ def _reference(settings: DataSettings, starter: Starter) -> str:
         f'extends = ["data.toml", "{models.reference}"]',
         f'name = "{starter.name}-reference"',
     ]
-    if starter.folds is not None:
-        path = (starter.folder / FOLDS).as_posix()
-        lines.append(f"splits_path = {_text(path)} # the table's own folds, from where you start")
+    if own := starter.folds_file or (starter.folder / FOLDS if starter.folds else None):
+        path = own.as_posix()
+        lines.append(f"splits_path = {_text(path)} # folds of its own, from where you start")
     if models.sets is not None:
         lines += ["", "[features]", f"sets = {_texts(models.sets)} # what is installed here"]
         if "handcrafted" not in models.sets:
