@@ -394,3 +394,41 @@ def test_a_table_of_folds_goes_beside_that_of_the_essays(place: Path, told: Told
     said = told("essays.csv", "--yes", "--folds", "cut.csv", "--out", "cut", code=2)
     assert "cut.csv" in said
     assert not (place / "cut").exists()
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (("900,5", "1.000,5", "1.100,5"), "row 2 (line 3), column 'score': '1.000,5' is not a"),
+        (("25%", "50%", "75%"), "'25%' is not a number, nor is any other of 60 cells"),
+        (("2024-05-03", "3.5", "2024-05-04"), "a spreadsheet made dates of numbers"),
+        (("n/a", "1", "2"), "row 1 (line 2), column 'score': the score is missing"),
+        (("2+", "2", "2-"), "--labels 2,2+,2-"),
+    ],
+)
+def test_scores_that_are_written_otherwise_are_told_with_their_rows(
+    place: Path, told: Told, scores: Sequence[str], said: str
+) -> None:
+    rows = [(f"e{i}", essay(i), f"P{i // 3 % 6}", scores[i % 3]) for i in range(60)]
+    write(place / "own.csv", ("id", "text", "prompt", "score"), rows, ";")
+    assert said in told("own.csv", "--yes", code=2)
+
+
+def test_levels_in_either_case_are_one_and_prompts_of_merged_cells_are_told(
+    place: Path, told: Told
+) -> None:
+    levels = ("A2", "a2+", "A2+", "B1 ")
+    rows = [(f"e{i}", essay(i), f"P{i // 4 % 6}", levels[i % 4]) for i in range(72)]
+    write(place / "own.csv", ("id", "text", "prompt", "CEFR"), rows, ",")
+    assert "labels: A2 < A2+ < B1" in told("own.csv", "--yes")
+    rows = [(*row[:2], "" if i % 4 else row[2], row[3]) for i, row in enumerate(rows)]
+    write(place / "own.csv", ("id", "text", "prompt", "CEFR"), rows, ",")
+    said = told("own.csv", "--yes", "--out", "no", code=2)
+    assert "row 2 (line 3), column 'prompt': the prompt is blank in 54 of 72 rows" in said
+
+
+def test_a_third_rater_in_a_column_is_told_of(place: Path, told: Told) -> None:
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4, 1 + i % 4, 2) for i in range(60)]
+    header = ("id", "text", "prompt", "Rater 1", "Rater 2", "Rater 3")
+    write(place / "own.csv", header, rows, ",")
+    assert "raters beyond the second are not used (Rater 3)" in told("own.csv", "--yes")

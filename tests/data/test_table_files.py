@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +260,10 @@ def test_an_essay_is_never_shown_whole() -> None:
     assert "小" not in shown("小猫喜欢睡觉" * 8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(
     st.lists(
         st.tuples(
@@ -315,3 +319,60 @@ def test_a_cell_that_no_essay_fills_is_refused(kind: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"2.*: a cell has more than 4,000,000 characters") as told:
         read_table(path)
     assert len(str(told.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "head", ["Export of May\n", "Export of May,,\r\n\r\n", "One\n\nTwo\n", '"A title; of two"\n']
+)
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_titles_above_a_header_are_left_out_and_said(
+    head: str, mark: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = "id,text,note\n7,a b,x\n8,c d,\n".replace(",", mark)
+    table = read_table(written(tmp_path, head.replace(",", mark) + body))
+    assert columns(table) == {"id": ["7", "8"], "text": ["a b", "c d"], "note": ["x", ""]}
+    assert "above the header are taken for titles" in caplog.text
+    assert table.rows[0].line == head.count("\n") + 2
+
+
+@pytest.mark.parametrize("row", ["7,8", "x," + "w " * 60, "x,x"])
+def test_a_row_that_is_no_header_leaves_the_first_line_what_it_is(row: str, tmp_path: Path) -> None:
+    file = written(tmp_path, f"text,\n{row}\n")
+    assert read_table(file).names[0] == "text"
+
+
+def test_a_header_that_names_few_of_the_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"header row: the header row names 2 of 5 columns"):
+        read_table(written(tmp_path, "Class,7b,,,\nid,text,prompt,score,note\n1,a,p,2,n\n"))
+
+
+def test_a_workbook_of_titles_dates_and_empty_columns_is_read(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["Results 2024"],
+        [],
+        ["id", "score", None],
+        [date(2024, 3, 5), 3.5, None],
+        [datetime(2024, 3, 6, 9, 30), datetime(2024, 5, 3), None],  # noqa: DTZ001
+    ]
+    table = read_table(workbook(tmp_path / "t.xlsx", rows))
+    assert columns(table)["id"] == ["2024-03-05", "2024-03-06 09:30:00"]
+    cells.number_cells(table, "score")
+    with pytest.raises(InputError, match=r"row 2 .*'2024-05-03' is not a number.* made dates of"):
+        table.check()
+
+
+def test_objects_inside_an_object_have_both_names(tmp_path: Path) -> None:
+    lines = [{"id": 1, "of": {"who": "a", "n": {"x": 2}}}, {"id": 2, "of": {}, "of.who": "b"}]
+    table = read_table(written(tmp_path, "\n".join(map(json.dumps, lines)), "t.jsonl"))
+    assert columns(table) == {"id": ["1", "2"], "of.who": ["a", "b"], "of.n.x": ["2", ""]}
+    lines[0]["of.who"] = "SECRET"
+    file = written(tmp_path, "\n".join(map(json.dumps, lines)), "t.jsonl")
+    with pytest.raises(InputError, match=r"line 1: there are two values of 'of\.who'"):
+        read_table(file)
+
+
+def test_ids_that_a_spreadsheet_shortened_are_told(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, "id,text\n1.2345E+12,a\n1.2345E+12,b\n"))
+    cells.id_cells(table, "id")
+    with pytest.raises(InputError, match=r"row 2 .*already that of row 1.* shortened long numbers"):
+        table.check()

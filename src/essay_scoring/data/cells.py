@@ -19,7 +19,9 @@ from essay_scoring.core.text import has_controls, name_key, plain_name
 from essay_scoring.data.rows import shown
 from essay_scoring.data.tables import Table
 
-MISSING = frozenset({"", "nan", "na", "null", "none"})
+MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"})
+_DATE = re.compile(r"\d{4}-\d\d-\d\d.*")
+_SHORTENED = re.compile(r"\d[.,]\d+[eE]\+\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 _MEANS, _FEW = 0.1, 3
 _MOST_LABELS, _SHARE_OF_REPEATS = 13, 4
@@ -45,6 +47,10 @@ def id_cells(table: Table, column: str | None, *, may_repeat: bool = False) -> t
             "give every essay an id of its own, or remove the repeated row; where each row is one "
             "rater's score, name the raters' column with data.corpus.columns.rater"
         )
+        if _SHORTENED.fullmatch(ids[row]):
+            mend = (
+                "a spreadsheet shortened long numbers: make the column text there and export again"
+            )
         table.fault(row, what, mend, column)
     return ids
 
@@ -227,12 +233,15 @@ def weight_cells(table: Table, column: str) -> FloatArray:
 
 def _no_number(cells: list[str], comma: bool) -> str:
     """Return what to do about cells that are no numbers: few short words may be labels."""
+    if any(map(_DATE.fullmatch, cells)):
+        return "a spreadsheet made dates of numbers: write the numbers again, in a column of text"
     words = sorted(set(cells))
     if len(words) <= _MOST_LABELS and all(re.fullmatch(r"[A-Za-z]\S{0,9}", word) for word in words):
         return f"name the labels in their order, data.corpus.labels = {words}"
     mark = "comma" if comma else "point"
     return (
-        f"write numbers with a decimal {mark}, set decimal to the other one, or map another column"
+        f"write numbers with a decimal {mark}, without marks of thousands or percent, set decimal "
+        "to the other one, or map another column"
     )
 
 

@@ -6,12 +6,14 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import json
 import logging
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple, cast
 
@@ -24,12 +26,16 @@ from essay_scoring.data.parquet import BATCH_ROWS, cell_text, open_parquet, text
 PARQUET, EXCEL, JSONL = ".parquet", ".xlsx", ".jsonl"
 """The endings of files that are not text with separators."""
 
+MOST_TITLES = 10
+"""Lines above a header that say what the table is."""
+
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _KNOWN = (*_SEPARATORS, JSONL, EXCEL, PARQUET)
 _SNIFFED = (",", ";", "\t", "|")
 _HEADER_CHARACTERS = 1 << 16
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _MOST_IN_A_CELL = 4_000_000
+_MIDNIGHT, _LONGEST_KEY = time(), 40
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +67,11 @@ class FileLayout:
     def keeps_blank(self) -> bool:
         """Whether blank rows and columns count: Parquet has none by accident."""
         return self.kind == PARQUET
+
+    @property
+    def has_names(self) -> bool:
+        """Whether names of columns are part of the file, and not its first row."""
+        return self.kind in (PARQUET, JSONL)
 
 
 def table_kind(path: Path) -> str:
@@ -154,7 +165,8 @@ def _text(path: Path, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]
 def _separator(head: str, kind: str, form: TableFormat) -> tuple[str, int]:
     """Return what separates cells, and how many lines only say so.
 
-    That is what is given, what a line `sep=;` says, or else what the header has most cells by.
+    That is what is given, what a line `sep=;` says, or else what the header has most cells by: the
+    first line that has several.
     """
     said = _SEPARATOR_LINE.fullmatch(head.split("\n", 1)[0])
     if said:
@@ -163,13 +175,23 @@ def _separator(head: str, kind: str, form: TableFormat) -> tuple[str, int]:
         return form.separator, 0
     lines = head.lstrip("\r\n").splitlines(keepends=True)
 
-    def cells(separator: str) -> int:
-        if form.quoting == "none":
-            return len(lines[0].split(separator)) if lines else 0
-        return len(next(csv.reader(lines, delimiter=separator), ()))
-
     own = _SEPARATORS[kind]
-    return max((own, *_SNIFFED), key=cells), 0
+    separators = (own, *_SNIFFED)
+    counts = [_widths(lines, separator, quoted=form.quoting != "none") for separator in separators]
+    # Lines of one cell above a header are titles.
+    wide = (widths for widths in zip(*counts, strict=False) if max(widths) > 1)
+    widths = next(wide, (1,) * len(separators))
+    return separators[widths.index(max(widths))], 0
+
+
+def _widths(lines: Sequence[str], separator: str, *, quoted: bool) -> list[int]:
+    """Return how many cells the first records have by a separator; blank lines are none."""
+    if not quoted:
+        records: Iterable[Sequence[str]] = (line.split(separator) for line in lines)
+    else:
+        records = csv.reader(lines, delimiter=separator)
+    filled = (record for record in records if any(map(str.strip, record)))
+    return [len(record) for record in itertools.islice(filled, MOST_TITLES + 1)]
 
 
 class _Lines:
@@ -241,7 +263,10 @@ def _quoting(error: csv.Error, where: str, *, quoted: bool) -> InputError:
 
 
 def _json_records(path: Path, encoding: str) -> Iterator[SourceRow]:
-    """Yield all keys as the header, then the values of each line's object under them."""
+    """Yield all keys as the header, then the values of each line's object under them.
+
+    What is in an object inside it has the names of both, `scores.style`.
+    """
     names: dict[str, None] = {}
     for _, values in _json_lines(path, encoding):
         names.update(dict.fromkeys(values))
@@ -268,7 +293,24 @@ def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]
                     where=where,
                     mend='write one object a line, {"id": ..., "text": ...}',
                 )
-            yield number, values
+            yield number, _flat(values, where)
+
+
+def _flat(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the values of an object and of those inside it, by dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inside = _flat(value, where) if isinstance(value, dict) else {"": value}
+        for part, cell in inside.items():
+            key = f"{name}.{part}" if part else name
+            if key in flat:
+                raise InputError(
+                    f"there are two values of '{key[:_LONGEST_KEY]}'",
+                    where=where,
+                    mend="rename one of the two keys",
+                )
+            flat[key] = cell
+    return flat
 
 
 def _json_cell(value: object, path: Path, line: int, name: str) -> str:
@@ -279,7 +321,7 @@ def _json_cell(value: object, path: Path, line: int, name: str) -> str:
         raise InputError(
             "the value is no text or number",
             where=f"{path}, line {line}, column '{name}'",
-            mend="store text or numbers",
+            mend="store text or numbers, or leave the key out",
         )
     return cell
 
@@ -299,10 +341,14 @@ def _excel_records(path: Path) -> Iterator[SourceRow]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         if len(book.sheetnames) > 1:
-            _log.warning("%s has %d sheets; the first is read", path, len(book.sheetnames))
+            _log.warning(
+                "%s has %d sheets; the first is read: put the one with the table first",
+                path,
+                len(book.sheetnames),
+            )
         started = False
         for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
-            record = SourceRow(number, tuple(map(cell_text, row)))
+            record = SourceRow(number, tuple(map(_excel_cell, row)))
             if started or not record.is_blank:
                 started = True
                 yield record
@@ -313,6 +359,13 @@ def _excel_records(path: Path) -> Iterator[SourceRow]:
             where=str(path),
             mend="save it as .xlsx again, or as .csv",
         ) from None
+
+
+def _excel_cell(value: object) -> str:
+    """Return a cell as text; a date, which Excel keeps as a midnight, without a time."""
+    if isinstance(value, datetime) and value.time() == _MIDNIGHT:
+        return value.date().isoformat()
+    return cell_text(value)
 
 
 def _parquet_records(path: Path) -> Iterator[SourceRow]:

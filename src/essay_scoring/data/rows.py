@@ -7,6 +7,8 @@ and an error names its place and shows no more than a few characters of a cell.
 
 from __future__ import annotations
 
+import itertools
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from essay_scoring.data.parquet import BATCH_ROWS
 from essay_scoring.data.quoting import SwallowedRows
 from essay_scoring.data.row_sources import (
     JSONL,
+    MOST_TITLES,
     PARQUET,
     FileLayout,
     SourceRow,
@@ -46,6 +49,9 @@ __all__ = [
 ]
 
 AUTO = TableFormat()
+_log = logging.getLogger(__name__)
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*")
+_LONGEST_NAME = 80
 _WORD = re.compile(r"[!-~]{1,40}")
 _FEW, _SHORT, _LONG = 6, 11, 40
 _LISTED, _KEPT = 20, 10_000
@@ -210,10 +216,12 @@ def open_table(path: Path, form: TableFormat = AUTO) -> TableFile:
     digest = file_sha256(path)
     layout = find_layout(path, form)
     records = _numbered(path, layout)
-    _, header = next(records, (0, None))
+    titles, header = next(records, (0, None))
     if header is None:
         raise InputError("the file is empty", where=str(path), mend="export the table again")
     names = _header_names(header.cells, path)
+    if titles:
+        _log.warning("%s: %d row(s) above the header are taken for titles", path, titles)
     swallowed = SwallowedRows(len(names), layout.separator)
     filled = {at for at, name in enumerate(names) if name}
     number = 0
@@ -225,6 +233,12 @@ def open_table(path: Path, form: TableFormat = AUTO) -> TableFile:
         raise InputError(
             "there is a header but no rows below it", where=str(path), mend="export the table again"
         )
+    if not layout.has_names and 2 * sum(map(bool, names)) < len(filled):
+        raise InputError(
+            f"the header row names {sum(map(bool, names))} of {len(filled)} columns",
+            where=f"{path}, header row",
+            mend="remove what stands above the header, or name the columns",
+        )
     _refuse_swallowed(swallowed, path, layout)
     decimal = "." if form.decimal == "auto" and layout.separator == "," else form.decimal
     kept = tuple(range(len(names)) if layout.keeps_blank else sorted(filled))
@@ -233,14 +247,29 @@ def open_table(path: Path, form: TableFormat = AUTO) -> TableFile:
 
 
 def _numbered(path: Path, layout: FileLayout) -> Iterator[tuple[int, SourceRow]]:
-    """Yield the header as row 0, then every row with its number; blank ones where they count."""
-    records = records_of(path, layout)
-    header = next(records, None)
-    if header is None:
-        return
-    yield 0, header
-    kept = (record for record in records if layout.keeps_blank or not record.is_blank)
-    yield from enumerate(kept, start=1)
+    """Yield the header, then every row with its number; blank ones where they count.
+
+    The header's number is that of the titles above it.
+    """
+    records = (r for r in records_of(path, layout) if layout.keeps_blank or not r.is_blank)
+    first = list(itertools.islice(records, 1 if layout.has_names else MOST_TITLES + 2))
+    titles = _n_titles(first)
+    for number, record in enumerate(itertools.chain(first[titles:], records)):
+        yield number or titles, record
+
+
+def _n_titles(first: Sequence[SourceRow]) -> int:
+    """Return how many records above the header are titles: of one cell, before a header of several.
+
+    A header has names in most of its columns, no two alike, none a number or as long as an essay.
+    """
+    filled = [[cell.strip() for cell in record.cells if cell.strip()] for record in first]
+    at = next((at for at, cells in enumerate(filled) if len(cells) > 1), 0)
+    names = filled[at] if at else []
+    is_header = len({*names}) == len(names) and not any(
+        len(name) > _LONGEST_NAME or _NUMBER.fullmatch(name) for name in names
+    )
+    return at if at and is_header else 0
 
 
 def _refuse_swallowed(swallowed: SwallowedRows, path: Path, layout: FileLayout) -> None:

@@ -21,11 +21,12 @@ from essay_scoring.core.text import name_key, word_count
 from essay_scoring.data import cells
 from essay_scoring.data.data_settings import TableColumns, TableCorpus, TableFormat
 from essay_scoring.data.prompt_texts import PromptTexts
-from essay_scoring.data.rows import AUTO, shown
+from essay_scoring.data.rows import AUTO, place, shown
 from essay_scoring.data.survey_words import (
     FOLD,
     GROUPS,
     ID,
+    MORE_RATERS,
     PREDICTED,
     PREDICTION_NAMES,
     PROMPT,
@@ -140,7 +141,7 @@ def _columns(table: Table, named: Named) -> TableColumns:
     if score is None:
         raise _no_score(table, text)
     if prompt is None:
-        raise _no_prompt(table, text, essay_id)
+        raise _blank_prompts(table) or _no_prompt(table, text, essay_id)
     if len({*map(name_key, table.column(prompt))}) < 2:
         raise _one_prompt(table, prompt)
     ids = table.column(essay_id) if essay_id else []
@@ -265,9 +266,14 @@ def _all_on(values: FloatArray, step: float) -> bool:
 
 def _labels(written: Sequence[str], table: Table, column: str) -> tuple[str, ...]:
     """Return named labels in order, none for numbers; InputError where no order is known."""
-    words = sorted({cell for cell in written if cell})
+    spelled = {name_key(cell): cell for cell in sorted(written, reverse=True) if cell}
+    words = sorted(spelled.values())
     if not words or _share(words, _number_like) > 0.5:
         return ()
+    if _share(words, _number_of_a_kind) > 0.5:
+        # Each is told with its row, as what is no number.
+        cells.number_cells(table, column)
+        table.check()
     if all(map(_LEVEL.fullmatch, words)):
         return tuple(sorted(words, key=str.lower))
     raise InputError(
@@ -278,6 +284,11 @@ def _labels(written: Sequence[str], table: Table, column: str) -> tuple[str, ...
         if len(words) <= MOST_GROUPS and max(map(len, words)) <= _LONGEST_LABEL
         else "name another column: --column score=NAME",
     )
+
+
+def more_raters(survey: TableSurvey) -> tuple[str, ...]:
+    """Return the columns of raters beyond the second, which are not used."""
+    return tuple(name for name in survey.unused if MORE_RATERS.fullmatch(_plain(name)))
 
 
 def _plain(name: str) -> str:
@@ -302,6 +313,12 @@ def _share(values: Sequence[str], holds: Callable[[str], object]) -> float:
 
 def _number_like(cell: str) -> object:
     return re.fullmatch(r"[+-]?\d+([.,]\d+)?", cell)
+
+
+def _number_of_a_kind(cell: str) -> object:
+    """Tell whether there are digits and no letters, 1.200,50 or 75% or a date; 2+ is a label."""
+    is_label = re.fullmatch(r"\d+[+-]", cell)
+    return not is_label and any(map(str.isdigit, cell)) and not any(map(str.isalpha, cell))
 
 
 def _is_number(values: list[str]) -> bool:
@@ -429,6 +446,21 @@ def _one_prompt(table: Table, prompt: str) -> InputError:
         where=f"{table.path}, column '{prompt}'",
         mend="add essays on other prompts, or name another column: --column prompt=NAME; a trained "
         "model can score them: essay-scoring score",
+    )
+
+
+def _blank_prompts(table: Table) -> InputError | None:
+    """Return what is wrong with a column of prompts of which some rows have none."""
+    column = _first(table, PROMPT, lambda cells: any(map(str.strip, cells)))
+    if column is None:
+        return None
+    blank = [row for row, cell in enumerate(table.column(column)) if not cell.strip()]
+    return InputError(
+        f"the prompt is blank in {len(blank)} of {table.n_rows} rows",
+        where=f"{place(table.path, table.rows[blank[0]].number, table.rows[blank[0]].line)}, "
+        f"column '{column}'",
+        mend="write it in every row (of merged cells the first alone holds it), or name another "
+        "column: --column prompt=NAME",
     )
 
 

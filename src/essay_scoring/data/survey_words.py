@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 ID = (
@@ -34,6 +35,9 @@ RATERS = tuple(
     for number in (1, 2)
     for rest in ("", "score", "domain1")
 )
+MORE_RATERS = re.compile(r"(rater|score|reader|human|scorer|annotator|rating|h)[3-9](score)?")
+"""Raters beyond the second, of whom a table of one row an essay has no part to play."""
+
 RATER = ("rater", "raterid", "reader", "readerid", "scorer", "annotator", "annotatorid", "grader")
 TRAITS = (
     *("cohesion", "syntax", "vocabulary", "phraseology", "grammar", "conventions", "organization"),
