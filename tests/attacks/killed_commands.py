@@ -28,6 +28,7 @@ _ORPHANS_MAY_TAKE = 30.0
 """Seconds: a worker that is still importing hears of its parent's end when it has done so."""
 
 _RESULTS = (".csv", ".jsonl", ".parquet", ".safetensors")
+_SELECTED = "selected_params.json"
 _LEDGERS = ("plan_register.jsonl", "attempts.jsonl", "locked_test_ledger.jsonl")
 _TIMES = re.compile(r": \d+/\d+ .*(, in \d+ s|, about .+ left)?$")
 
@@ -186,7 +187,8 @@ def standing(home: Path) -> dict[str, str | None]:
 def _content(path: Path) -> str | None:
     if path.name in _LEDGERS:
         return str(len(path.read_bytes().splitlines()))
-    return file_sha256(path) if path.suffix in _RESULTS and path.is_file() else None
+    is_result = path.suffix in _RESULTS or path.name == _SELECTED
+    return file_sha256(path) if is_result and path.is_file() else None
 
 
 def _names(home: Path) -> set[str]:
