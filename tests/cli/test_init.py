@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shlex
 import subprocess
 import sys
@@ -432,3 +433,17 @@ def test_a_third_rater_in_a_column_is_told_of(place: Path, told: Told) -> None:
     header = ("id", "text", "prompt", "Rater 1", "Rater 2", "Rater 3")
     write(place / "own.csv", header, rows, ",")
     assert "raters beyond the second are not used (Rater 3)" in told("own.csv", "--yes")
+
+
+def test_columns_inside_objects_are_found_by_their_last_name(place: Path, told: Told) -> None:
+    asked = [f"Should town {p} have a bridge?" for p in range(6)]
+    items = [{"topic": p, "question": asked[p]} for p in range(6)]
+    lines = [
+        {"response": {"text": essay(i)}, "item": items[i % 6], "scores": {"holistic": 1 + i % 4}}
+        for i in range(60)
+    ]
+    (place / "own.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    told("own.jsonl", "--yes")
+    columns = corpus_of(place / "own").columns
+    assert (columns.text, columns.prompt) == ("response.text", "item.topic")
+    assert (columns.score, columns.prompt_text) == ("scores.holistic", "item.question")

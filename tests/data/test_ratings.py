@@ -11,6 +11,7 @@ import pytest
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.text import name_key
 from essay_scoring.data.data_settings import DataSettings, Preparation, TableColumns, TableCorpus
 from essay_scoring.data.preparation import load_prepared, prepare
 from essay_scoring.data.prepared import PreparedData
@@ -269,3 +270,21 @@ def test_english_is_served(tmp_path: Path) -> None:
     text = "The dogs run in the street and the cats sleep in the sun on every day of the summer "
     rows = [[row[0], f"{text} {at}", *row[2:]] for at, row in enumerate(made_rows())]
     assert _prepared(tmp_path, rows).manifest["notes"] == []
+
+
+def test_texts_that_were_decoded_twice_are_told_of(tmp_path: Path) -> None:
+    rows = made_rows()
+    rows[3][1] += " caf\u00c3\u00a9"
+    rows[7][1] += " don\u00e2\u20ac\u2122t"
+    rows[9][1] += " S\u00c3O Jos\u00e9"
+    notes = _prepared(tmp_path, rows).manifest["notes"]
+    assert any("2 of 24 essays hold signs of letters that were decoded" in note for note in notes)
+
+
+def test_whole_numbers_that_became_floats_are_one_prompt(tmp_path: Path) -> None:
+    rows = [[*row[:2], f"{at % 4 + 1}{'.0' if at % 3 else ''}", row[3]]
+            for at, row in enumerate(made_rows())]  # fmt: skip
+    prepared = _prepared(tmp_path, rows)
+    assert len(set(prepared.train.prompts)) == 4
+    assert any("4 prompts are spelled in several ways" in n for n in prepared.manifest["notes"])
+    assert name_key("1.10") != name_key("1.1")

@@ -23,6 +23,7 @@ _ODD = re.compile(f"[{_INVISIBLE}{_SPACES}{_LINE_ENDS}]")
 _DROPPED = re.compile(f"[{_INVISIBLE}]|\r(?=\n)")
 _SPACE, _LINE_END = re.compile(f"[{_SPACES}]"), re.compile(f"[{_LINE_ENDS}]")
 
+_WHOLE_FLOAT = re.compile(r"\d+\.0+")
 _SIMPLE_WORD = re.compile(r"[^\W_]+")
 _BEYOND_LATIN = re.compile("[\u0300-\u1dff\u20d0-\u20ff\u2c00-\U0010ffff]")
 
@@ -55,8 +56,12 @@ def plain_name(text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what names that differ by case, white space or Unicode form have in common."""
-    return normalise_text(unicodedata.normalize("NFKC", normalise_text(name)).casefold())
+    """Return what names that differ by case, white space or Unicode form have in common.
+
+    A whole number with a fraction of nothing, as a data frame writes it, is that number.
+    """
+    key = normalise_text(unicodedata.normalize("NFKC", normalise_text(name)).casefold())
+    return key.partition(".")[0] if _WHOLE_FLOAT.fullmatch(key) else key
 
 
 def normalise_text(text: str) -> str:

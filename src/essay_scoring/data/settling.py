@@ -31,6 +31,7 @@ _COMMON_WORDS = """
 the of and to a in is it that for i you was on are with as be this have not they but or
 """
 _ENGLISH = frozenset(_COMMON_WORDS.split())
+_DECODED_TWICE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac")
 _LEAST_ENGLISH, _FEWEST_WORDS = 0.08, 20
 
 
@@ -119,7 +120,8 @@ def settle_repeats(
 def notes_on(loaded: Loaded, train: ScoredEssays, preparation: Preparation) -> list[str]:
     """Return what a reader of the figures should know of the essays read, one line each."""
     told = [*_spellings(loaded), *_contradictions(loaded.train, preparation)]
-    told += [*_scripts(loaded.train.essays.texts), *_weights(train)]
+    texts = loaded.train.essays.texts
+    told += [*_scripts(texts), *_decoded_twice(texts), *_weights(train)]
     if train.softened is not None:
         learnt = train.scales.to_training(train.scores, train.prompts) != train.softened
         told.append(
@@ -127,6 +129,16 @@ def notes_on(loaded: Loaded, train: ScoredEssays, preparation: Preparation) -> l
             "of their scale (a mean of several); agreement is measured on the nearest label"
         )
     return told
+
+
+def _decoded_twice(texts: Sequence[str]) -> list[str]:
+    """Return how many texts hold what UTF-8 looks like that was read in another encoding."""
+    spoilt = sum(_DECODED_TWICE.search(text) is not None for text in texts)
+    if not spoilt or spoilt * 100 < len(texts):
+        return []
+    what = "hold signs of letters that were decoded wrongly before this file was written"
+    mend = "('\u00c3\u00a9' for '\u00e9'): export them again from where they are right"
+    return [f"{spoilt} of {len(texts)} essays {what} {mend}"]
 
 
 def _weights(train: ScoredEssays) -> list[str]:

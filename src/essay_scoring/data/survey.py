@@ -296,8 +296,12 @@ def _plain(name: str) -> str:
 
 
 def _all(table: Table, words: Iterable[str], fits: Callable[[list[str]], bool]) -> list[str]:
-    """Return the columns of these names whose cells fit, in the order of the names."""
-    by_name = {_plain(name): name for name in reversed(table.names)}
+    """Return the columns of these names whose cells fit, in the order of the names.
+
+    What lay inside an object of JSON may have its last name alone, `scores.overall`.
+    """
+    by_name = {_plain(name.rpartition(".")[2]): name for name in reversed(table.names)}
+    by_name |= {_plain(name): name for name in reversed(table.names)}
     found = (by_name[word] for word in words if word in by_name)
     return [name for name in dict.fromkeys(found) if fits(table.column(name))]
 
