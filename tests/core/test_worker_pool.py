@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,3 +174,21 @@ def test_a_worker_of_joblib_does_its_work_itself() -> None:
     work = joblib.delayed(worker_rows.shared_out)
     results = joblib.Parallel(n_jobs=2)(work(text) for text in ("x", "xx"))
     assert results == [(1, [1, 1]), (1, [2, 2])]
+
+
+def test_an_interruption_leaves_nothing_of_the_pool_to_be_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Parts that were cancelled, and whose workers then ended, made the pool's thread fail."""
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    pool = worker_pool.WorkerPool(lambda: 2, "start it again")
+    before = set(threading.enumerate())
+    results = pool.results(time.sleep, [0.0, *[30.0] * 10])
+    next(results)
+    begun = set(threading.enumerate()) - before
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    for thread in begun:
+        thread.join(20)
+    assert not failed

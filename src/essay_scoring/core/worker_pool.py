@@ -124,10 +124,12 @@ class WorkerPool:
             what = "a worker process was ended from outside"
             raise InputError(what, mend=self._mend) from None
         except BaseException as error:
-            for future in waiting:
+            at_once = not isinstance(error, Exception | GeneratorExit)
+            # A part that is cancelled and whose worker ends makes the pool print a traceback.
+            for future in () if at_once else waiting:
                 future.cancel()
             if not isinstance(error, Exception):
-                self._leave(at_once=not isinstance(error, GeneratorExit))
+                self._leave(at_once=at_once)
             raise
 
     def close(self) -> None:
