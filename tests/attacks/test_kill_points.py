@@ -1,8 +1,7 @@
 """A command that is killed goes on to the same results, and four at once do not disturb each other.
 
 The tests kill at KILL_POINTS points of each command's work: two, unless that environment variable
-asks for more. Studies, features and fine-tuning, which take longest, are killed only then: tests
-beside the code that they run kill them every time.
+asks for more. Commands that take long are killed only then; tests beside their code always do.
 """
 
 from __future__ import annotations
@@ -120,19 +119,19 @@ COMMANDS: dict[str, tuple[Made, set[int]]] = {
     "score": (scores, {5}),
     "final-test": (final_test, {ONCE, 5}),
     "search": (searches, set()),
+    "study": (studies, {5}),
+    "features": (computes_features, {5}),
+    "transformer": (fine_tunes, {5}),
 }
 """What makes each command, and with which codes it may leave the work to another process."""
-if ASKED:
-    COMMANDS |= {
-        "study": (studies, {5}),
-        "features": (computes_features, {5}),
-        "transformer": (fine_tunes, {5}),
-    }
+QUICK = ("import", "prepare", "score", "final-test")
+KILLED = tuple(COMMANDS) if ASKED else QUICK
+STARTED_AT_ONCE = tuple(COMMANDS) if ASKED else (*QUICK, "search")
 
 Begun = tuple[Command, Done, set[int]]
 
 
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module")
 def begun(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Begun]:
@@ -151,6 +150,7 @@ def begun(
         command.close()
 
 
+@pytest.mark.parametrize("begun", KILLED, indirect=True, scope="module")
 @pytest.mark.parametrize("point", range(POINTS))
 def test_a_killed_command_goes_on_to_the_same_results(begun: Begun, point: int) -> None:
     command, expected, left_to_another = begun
@@ -165,6 +165,7 @@ def test_a_killed_command_goes_on_to_the_same_results(begun: Begun, point: int) 
     assert again.standing == expected.standing
 
 
+@pytest.mark.parametrize("begun", STARTED_AT_ONCE, indirect=True, scope="module")
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_four_at_once_come_to_the_same_results(begun: Begun, number: int) -> None:
     command, expected, left_to_another = begun
