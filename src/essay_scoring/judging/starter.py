@@ -306,6 +306,8 @@ def _window(settings: DataSettings) -> list[str]:
         "[data.splits]",
         f"n_splits = {settings.splits.n_splits} # no more than there are prompts",
         "seed = 42",
+        "# partition = 1 # whole prompts dealt to folds anew, at random; another seed alone deals "
+        "them out alike",
     ]
 
 
