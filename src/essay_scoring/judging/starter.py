@@ -33,6 +33,10 @@ _SHAPES = ("preset:asap/data",)
 _SHORTEST, _LONGEST, _FEW = 20, 1500, 0.05
 _SLICES = (30, 20, 10, 5)
 _MOST_FOLDS, _MOST_WORST = 5, 5
+_PARTITION = (
+    "# partition = 1 # whole prompts dealt to folds anew, at random; another seed alone deals them "
+    "out alike"
+)
 _TOLD = {
     "weight": " # an essay's weight in training",
     "prompt_text": " # what the prompts asked; essays are compared with it",
@@ -306,8 +310,7 @@ def _window(settings: DataSettings) -> list[str]:
         "[data.splits]",
         f"n_splits = {settings.splits.n_splits} # no more than there are prompts",
         "seed = 42",
-        "# partition = 1 # whole prompts dealt to folds anew, at random; another seed alone deals "
-        "them out alike",
+        _PARTITION,
     ]
 
 
