@@ -428,7 +428,9 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
     if estimate is not None and len(swapped) and support.present >= FEWEST_PROMPTS:
         swapped = np.concatenate([[estimate], swapped[1:]])  # The first swaps none: no binning.
         resampled = resampled._replace(swapped=swapped)
-        ends = _ends(estimate, resampled, support.units, AddedNoise.of_seeds(*values))
+        plain = name == PRMSE or is_plain(estimate, swapped, support.units)
+        seeds = AddedNoise.of_seeds(*values)
+        ends = _ends(estimate, resampled, support.units, seeds, plain=plain)
     delta = Delta(
         metric=name,
         reference=reference,
@@ -445,12 +447,12 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
 
 
 def _ends(
-    estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise
+    estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise, *, plain: bool
 ) -> tuple[float, float] | None:
-    """Return the interval of a difference, None where it has none."""
+    """Return a difference's interval, None where it has none; `plain`: also the jackknife's."""
     swapped, drawn, without, peers = resampled
     ends = swap_interval(estimate, swapped, units, seeds)
-    if ends is not None and is_plain(estimate, swapped, units):
+    if ends is not None and plain:
         ends = hull(ends, jackknife_interval(estimate, without, units - 1, seeds, peers))
     if ends is not None and drawn is not None:
         ends = hull(ends, drawn_interval(estimate, drawn, units))
