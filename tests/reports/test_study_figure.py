@@ -15,12 +15,16 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def study() -> StudyRecord:
-    return read_study(ROOT / "docs" / "results" / "lift_ellipse.study.json")
+    return read_study(ROOT / "docs" / "results" / "ellipse.study.json")
 
 
 def test_every_arm_is_drawn_the_best_first(study: StudyRecord) -> None:
     rows = arms_drawn(study)
-    assert [arm.arm for arm, _ in rows][:3] == ["blend-mpnet", "mpnet", "ridge-mpnet"]
+    assert [arm.arm for arm, _ in rows][:3] == [
+        "blend-surprisal",
+        "blend-svr-stacked",
+        "ridge-surprisal",
+    ]
     assert {arm.arm for arm, _ in rows} == {run.arm for run in study.runs} - {"reference"}
     text = arms_svg(study)
     assert text is not None

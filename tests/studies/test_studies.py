@@ -193,7 +193,12 @@ def test_the_command_of_a_run_names_the_same_run(committed: Study) -> None:
         assert load_run_config(Path(config), sets) == expected
 
 
-OTHER_REFERENCES = {"surprisal-ellipse": "blend-svr", "surprisal-ridge": "ridge-named"}
+OTHER_REFERENCES = {
+    "surprisal-ellipse": "blend-svr",
+    "surprisal-ridge": "ridge-named",
+    "partitions-ellipse": "blend-svr",
+    "traits-ellipse": "blend-svr",
+}
 """Studies that ask what something adds to another arm than the contract's reference."""
 
 
