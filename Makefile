@@ -6,7 +6,7 @@ WORKERS ?= auto
 # The tests start hundreds of processes; without its compiled files each would compile the package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install quickstart readme test lint check test-slow test-all gpu-check lock clean
+.PHONY: install quickstart readme evidence test lint check test-slow test-all gpu-check lock clean
 
 install: $(VENV)/installed
 
@@ -23,6 +23,10 @@ quickstart: install
 # What the README shows: the quickstart's report as a picture, and the numbers quoted.
 readme: install
 	$(BIN)/python benchmarks/readme.py
+
+# Every published artifact and the pages made of them; hours, and it goes on where it was stopped.
+evidence: install
+	$(BIN)/python -m benchmarks.evidence
 
 test: install
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal

@@ -12,7 +12,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from essay_scoring.cli.options import CACHE, RUNS, workspace
+from record import own_workspace
+
 from essay_scoring.cli.progress_display import progress_display
 from essay_scoring.core.files import write_json
 from essay_scoring.features.linguistic import COMPANIONS
@@ -31,7 +32,7 @@ def run(config: Path, name: str, kept: tuple[str, ...]) -> RunRecord:
     overrides = [f'name="{name}"', f"features.sets={sets}", f"features.drop={drop}", "baselines=[]"]
     settings = load_run_config(config, overrides)
     return run_cv(
-        open_run(settings, workspace(RUNS, CACHE, None), progress_display()),
+        open_run(settings, own_workspace(), progress_display()),
         report=write_run_reports,
         resume="python benchmarks/companions.py",
     )

@@ -33,6 +33,7 @@ from essay_scoring.judging.power_trials import Trial, correlation_of, run_trials
 from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.statistics.comparison import Metric
 from essay_scoring.statistics.power_population import Population, fit_population
+from essay_scoring.statistics.threshold_free import PRMSE
 
 GATES = Path("configs/gates")
 LEFT_OUT = ("equal on every prompt", "errors correlated 0.50", "twice the essays")
@@ -92,9 +93,11 @@ def seeks_by_interval(plan: GatePlan) -> bool:
 
 
 def each_figure(plan: GatePlan) -> GatePlan:
-    """Return a plan that asks of every figure there is that its interval lie above zero."""
+    """Return a plan that asks of every figure of one rating that its interval lie above zero."""
     above_zero = tuple(
-        Check(metric=metric, kind="superiority", delta_at_least=0.0) for metric in get_args(Metric)
+        Check(metric=metric, kind="superiority", delta_at_least=0.0)
+        for metric in get_args(Metric)
+        if metric != PRMSE
     )
     return plan.model_copy(update={"name": "figures", "checks": above_zero})
 

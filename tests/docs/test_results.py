@@ -1,127 +1,103 @@
-"""Every number of docs/results.md is its artifact's."""
+"""docs/results.md is what its artifacts say, and no number of it is typed."""
 
 from __future__ import annotations
 
-import math
+import re
+import string
 
 import pytest
+from benchmarks import evidence
+from benchmarks.results_artifacts import RESULTS, artifact, study_of
+from benchmarks.results_figures import LITTLE, figures
+from benchmarks.results_page import PAGE, TEMPLATE, written
+from benchmarks.results_tables import ARMS, tables
 
-from essay_scoring.audits.constructs import CONSTRUCTS
+from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.features.linguistic import COMPANIONS
-from tests.conftest import ROOT
-from tests.docs.quoted import changed_digits, is_quoted, numbers_left
-from tests.docs.results_invariance import arm_of
-from tests.docs.results_pieces import RESULTS, artifact, one
-from tests.docs.results_sections import FLAT, GRID, LESS_LUCK, NESTED, SECTIONS, found, mapping
 
-PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-BY_HEADING = dict(part.split("\n", 1) for part in PAGE.removeprefix("# ").split("\n## "))
+WORDS = {"95%", "22.7M", "0.05"}
+"""Numbers that are no figure: a level, an encoder's size, and a threshold of a plan named there."""
+
+APART = {"locked.json", "power_g3_local.json", "power_g3_local.svg", evidence.LEDGER}
+"""Not made by `make evidence`: the locked test opens once; a picture of power; its own ledger."""
 
 
-def test_every_section_is_checked() -> None:
-    assert BY_HEADING.keys() == SECTIONS.keys()
+def test_the_page_is_made_of_its_artifacts() -> None:
+    assert PAGE.read_text(encoding="utf-8") == written(), "run python -m benchmarks.results_page"
 
 
-@pytest.mark.parametrize("heading", SECTIONS)
-def test_every_number_is_the_artifacts(heading: str) -> None:
-    pieces, words = SECTIONS[heading]()
-    assert not numbers_left(BY_HEADING[heading], pieces, words)
+def test_every_name_of_the_template_is_made_and_every_one_made_is_used() -> None:
+    template = TEMPLATE.read_text(encoding="utf-8")
+    named = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    assert named == figures().keys() | tables().keys()
 
 
-@pytest.mark.parametrize("heading", SECTIONS)
-def test_every_changed_digit_is_found(heading: str) -> None:
-    pieces, words = SECTIONS[heading]()
-    changed = changed_digits(BY_HEADING[heading])
-    assert changed
-    for text in changed:
-        assert not is_quoted(text, pieces, words)
+def test_no_number_is_typed() -> None:
+    text = re.sub(
+        r"```.*?```|`[^`]*`|\]\([^)]*\)|\{\w+\}", " ", TEMPLATE.read_text("utf-8"), flags=re.DOTALL
+    )
+    found = {word.strip("(),.:;*") for word in text.split() if re.search(r"\d", word)}
+    plain = {word for word in found if re.fullmatch(r"\d|of|G\d|all-mpnet-base-v2", word)}
+    assert found - plain <= WORDS
 
 
-@pytest.mark.parametrize("heading", SECTIONS)
-def test_a_number_that_is_added_is_found(heading: str) -> None:
-    pieces, words = SECTIONS[heading]()
-    assert numbers_left(f"{BY_HEADING[heading]}\nBut for 3 of 40.", pieces, words) == ["3", "40"]
+def test_artifacts_are_those_that_a_step_makes() -> None:
+    made = {name for step in evidence.STEPS for name in step.artifacts if not name.endswith(".md")}
+    there = {path.name for path in RESULTS.iterdir()}
+    assert there <= made | APART
 
 
-@pytest.mark.parametrize("heading", SECTIONS)
-def test_every_table_is_whole(heading: str) -> None:
-    """No line of a table lies outside those made again, even one without a number."""
-    made = {line for piece in SECTIONS[heading]()[0] for line in piece.splitlines()}
-    lines = [line for line in BY_HEADING[heading].splitlines() if line.startswith("|")]
-    assert set(lines) <= made
+def test_the_ledger_is_of_the_artifacts_as_they_are() -> None:
+    for name, row in evidence.ledger().items():
+        folder = evidence.DECISIONS if name.endswith(".md") else RESULTS
+        assert file_sha256(folder / name) == row["sha256"], name
 
 
 def test_all_are_of_the_same_essays() -> None:
     studies = [artifact(path.stem)["data"] for path in RESULTS.glob("*.study.json")]
     audits = [artifact(f"reference.{name}")["run"] for name in ("audit", "explain")]
-    more = [artifact(name) for name in ("ellipse.prepared", "attention_kernel")]
+    more = [artifact("ellipse.prepared")]
     assert len({row["data_sha256"] for row in [*studies, *audits, *more]}) == 1
 
 
-def test_what_g1_says_in_words_holds() -> None:
-    """Four of five thresholds inside the noise; 0.01 a seventh of the deviation between equals."""
-    gates = artifact("g1_ellipse.study")["gates"]
-    inside = [check["within_noise"] for gate in gates for check in gate["checks"]]
-    assert (sum(inside), len(inside)) == (4, 5)
-    [gate] = [gate for gate in artifact("thresholds")["gates"] if "g1" in gate["plans"]]
-    check = one(one(gate["conditions"], name="as it is")["checks"], metric="worst_prompt_qwk")
-    assert round(check["noise"]["sd"] / check["delta_at_least"]) == 7
-    assert artifact("g1_interval")["candidates"] == gates[0]["candidate_runs"]
-
-
-def test_what_invariance_says_in_words_holds() -> None:
-    """With the shortcut both methods gain more than seeds differ; without it none costs as much."""
-    none = arm_of("none")
-    for method in ("adversarial", "group_dro"):
-        arm = arm_of(method)
-        assert arm["gain"]["estimate"] > max(none["sd"], arm["sd"])
-        assert arm_of(method, 0.0)["gain"]["estimate"] > 0
-    assert arm_of("prompt_head", 0.0)["gain"]["estimate"] > 0
-    dro = arm_of("group_dro")["gain"]
-    assert dro["low"] < 0 < dro["high"]
-    rows = artifact("invariance")["rows"]
-    for arm in artifact("invariance")["arms"]:
-        keys = {"shortcut": arm["shortcut"], "arm": arm["arm"]}
-        mine = [row["correlation"] for row in rows if keys.items() <= row.items()]
-        assert len(mine) == arm["n_seeds"] == 3
-        assert math.isclose(arm["mean"], sum(mine) / 3)
-
-
-def test_what_the_audits_say_in_words_holds() -> None:
-    """Half of what moves a score are three columns; three attacks go unnoticed."""
-    assert len(set(CONSTRUCTS["mechanics"]) - set(COMPANIONS)) == 3
-    sections = [
-        x for name in ("audit", "explain") for x in artifact(f"reference.{name}")["sections"]
-    ]
-    moved = one(sections, name="shap_by_construct")["figures"]
-    parts = {figure["group"]: figure["estimate"] for figure in moved}
-    assert 0.45 < parts["mechanics"] / sum(parts.values()) < 0.55
-    attacks = one(sections, name="adversarial")["figures"]
-    for attack in ("essay of another prompt", "shuffled sentences", "removed half"):
-        assert not one(attacks, name="over-stability rate", group=attack)["passes"]
-
-
-def test_what_the_mappings_say_in_words_holds() -> None:
-    """MAE is an eighth higher with cut-points: 0.383 / 0.341 = 1.124."""
-    names = ("training.mapping=qwk_cutpoints_lfo", "training.mapping=round_half_band")
-    fitted, rounded = (mapping(name)["mae"]["estimate"] for name in names)
-    assert round(1 / (fitted / rounded - 1)) == 8
-
-
-def test_what_the_searches_say_in_words_holds() -> None:
-    """All five inner searches chose the length-robust columns; the grid's best is luck."""
-    flat, nested = (one(artifact("searches")["searches"], search=x) for x in (FLAT, NESTED))
-    inner = [nested["columns"][f"outer-{fold}"] for fold in range(5)]
-    assert {*inner, flat["columns"]["all"]} == {"robust"}
-    assert len(nested["columns"]) == len([*inner, "all"])
-    [least, reference] = [
-        found(*row)["worst_prompt_qwk"] for row in ((GRID, LESS_LUCK), (FLAT, "reference"))
-    ]
-    assert least < reference
+def test_the_arms_of_its_words_are_there() -> None:
+    arms = {run.arm for run in study_of("ellipse").runs}
+    assert {*ARMS, *LITTLE} <= arms
 
 
 def test_the_companions_are_those_there_are() -> None:
-    """Eight, one at a time and all of them."""
     rows = artifact("companions")["rows"]
     assert [row["companion"] for row in rows] == [*COMPANIONS, "all of them"]
-    assert len(COMPANIONS) == 8
+
+
+@pytest.mark.parametrize("step", evidence.STEPS, ids=lambda step: step.name)
+def test_the_commands_of_evidence_are_there(step: evidence.Step) -> None:
+    for command in step.commands:
+        program, name, *words = command.split()
+        if program == "python" and name != "-m":
+            assert (evidence.ROOT / name).is_file()
+        for word in words:
+            assert not word.startswith("configs/") or (evidence.ROOT / word).is_file()
+
+
+def test_what_is_not_of_this_code_is_made_again(
+    tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "OUT", tmp_path)
+    step = evidence.Step("small", ("python -c pass",), ("a.json",))
+    assert not evidence.is_made(step)
+    with pytest.raises(FileNotFoundError):
+        evidence.make(step)
+    (evidence.OUT / "a.json").write_text("{}", encoding="utf-8")
+    evidence.make(step)
+    assert evidence.is_made(step)
+    (evidence.OUT / "a.json").write_text("{ }", encoding="utf-8")
+    assert not evidence.is_made(step)
+    evidence.make(step)
+    monkeypatch.setattr(evidence, "code_revision", lambda: "0" * 64)
+    assert not evidence.is_made(step)
+
+
+def test_a_command_that_fails_stops_it_and_says_how_to_go_on() -> None:
+    with pytest.raises(SystemExit, match="the same command goes on from here"):
+        evidence.run("python -c raise(SystemExit(3))")
