@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from essay_scoring.api.plan_presets import plan_of, preset_names
 from essay_scoring.core.errors import ArgumentError, EvidenceError
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.statistics import comparison as paired
+from essay_scoring.statistics.predictions import Predictions
 from tests.conftest import ROOT
 from tests.statistics.made import HALVES, made_predictions, rescored
 
@@ -32,13 +34,19 @@ def compared(**changed: object) -> ScoreComparison:
     return compare(**(given | changed))  # type: ignore[arg-type]
 
 
+def labels_alone(run: Predictions) -> Predictions:
+    """Return a run of which no prediction is known but its labels, as arrays of labels say."""
+    return replace(run, raw=run.final)
+
+
 def test_labels_are_compared_as_runs_are() -> None:
     comparison = compared()
     assert comparison.mapping == "as_given"
-    assert comparison.comparison == paired.compare(REFERENCE, CANDIDATE, replicates=200)
+    runs = map(labels_alone, (REFERENCE, CANDIDATE))
+    assert comparison.comparison == paired.compare(*runs, replicates=200)
     deltas = comparison.deltas.to_pylist()
     by_name = {row["metric"]: row for row in deltas}
-    assert list(by_name) == list(paired.DELTAS)
+    assert list(by_name) == [name for name in paired.DELTAS if name != "prmse"]
     assert by_name["mean_qwk"]["low"] > 0
     assert by_name["mean_qwk"]["n"] == 400
 
@@ -57,7 +65,8 @@ def test_other_predictions_are_mapped_by_the_other_folds() -> None:
 def test_an_arm_may_have_several_seeds() -> None:
     other = rescored(REFERENCE, seed=2, noise=0.1)
     comparison = compared(candidate=np.stack([CANDIDATE.final, other.final]))
-    expected = paired.compare(REFERENCE, [CANDIDATE, other], replicates=200)
+    reference, *seeds = map(labels_alone, (REFERENCE, CANDIDATE, other))
+    expected = paired.compare(reference, seeds, replicates=200)
     assert comparison.comparison == expected
 
 
@@ -90,6 +99,10 @@ def test_what_arrays_do_not_show_is_not_judged() -> None:
     with pytest.raises(EvidenceError, match="the folds of 8 of 8 prompts do not"):
         divided.judge("prompt_holdout_primary")
     assert divided.judge("stratified_stability").outcome == "pass"
+    true_scores = {"metric": "prmse", "kind": "guardrail", "delta_at_least": 0.0}
+    plan = plan_of("stratified_stability").model_dump() | {"checks": [true_scores]}
+    with pytest.raises(EvidenceError, match="prmse needs essays with a second rating"):
+        compared().judge(GatePlan.model_validate(plan))
     plan = plan_of("stratified_stability").model_dump() | {"reference": {"seed": 1}}
     with pytest.raises(EvidenceError, match="one reference's config"):
         compared().judge(GatePlan.model_validate(plan))
@@ -99,7 +112,7 @@ def test_a_notebook_shows_it_with_hostile_names_escaped() -> None:
     verdict = compared().judge("stratified_stability")
     page = compared()._repr_html_()
     assert "<caption>Candidate minus reference</caption>" in page
-    assert page.count("<tr>") == 1 + len(paired.DELTAS)
+    assert page.count("<tr>") == len(paired.DELTAS)  # a header, and all but PRMSE
     assert "400 essays, 8 prompts, 4 folds" in page
     assert "pass: proceed." in verdict._repr_html_()
 

@@ -54,7 +54,9 @@ def _check_result(
     plan: GatePlan, check: Check, comparison: Comparison, constant: Sequence[str]
 ) -> CheckResult:
     """Return the answer of a comparison to one check."""
-    delta = comparison.deltas[check.metric]
+    delta = comparison.deltas.get(check.metric)
+    if delta is None:
+        raise _unmeasured(plan, check, "needs essays with a second rating, and there are none")
     if delta.estimate is None or delta.reference is None or delta.candidate is None:
         named = ", ".join(repr(name[:40]) for name in constant[:5])
         why = f"one score throughout the prompts {named}" if constant else "an empty slice"
