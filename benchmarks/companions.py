@@ -12,16 +12,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from record import own_workspace
+from own_runs import finished
 
-from essay_scoring.cli.progress_display import progress_display
 from essay_scoring.core.files import write_json
 from essay_scoring.features.linguistic import COMPANIONS
-from essay_scoring.records.config import load_run_config
 from essay_scoring.records.finished_run import RunRecord
-from essay_scoring.reports.run_reports import write_run_reports
-from essay_scoring.runs.cv import run_cv
-from essay_scoring.runs.run import open_run
 from essay_scoring.statistics.comparison import compare
 
 
@@ -29,13 +24,8 @@ def run(config: Path, name: str, kept: tuple[str, ...]) -> RunRecord:
     """Return the run on the handcrafted columns and the companions in `kept`."""
     sets = ["handcrafted", *(["companions"] if kept else [])]
     drop = [column for column in COMPANIONS if column not in kept] if kept else []
-    overrides = [f'name="{name}"', f"features.sets={sets}", f"features.drop={drop}", "baselines=[]"]
-    settings = load_run_config(config, overrides)
-    return run_cv(
-        open_run(settings, own_workspace(), progress_display()),
-        report=write_run_reports,
-        resume="python benchmarks/companions.py",
-    )
+    overrides = [f'name="{name}"', f"features.sets={sets}", f"features.drop={drop}"]
+    return finished(config, overrides, "python benchmarks/companions.py")
 
 
 def row(name: str, base: RunRecord, other: RunRecord) -> dict[str, Any]:

@@ -122,19 +122,20 @@ def simulated(cell: Cell, seed: int) -> dict[str, list[float]]:
     single = run_figures(reference, seed=seed, **slices)
     rows = {f"delta {name}": deltas[name] for name in DELTAS}
     rows |= {f"run {name}": single[name] for name in SINGLE}  # type: ignore[misc]
-    return {
-        name: [np.nan if x is None else x for x in (row.estimate, row.low, row.high)]
-        for name, row in rows.items()
-    }
+    return _ends(rows)
 
 
 def simulated_before_mapping(cell: Cell, seed: int) -> dict[str, list[float]]:
     """Return `simulated` of the deltas that no mapping touches."""
     deltas = compare(*drawn_corpus(cell, seed), replicates=SWAPS, seed=seed).deltas
+    return _ends({f"delta {name}": deltas[name] for name in BEFORE_MAPPING})
+
+
+def _ends(rows: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return estimate and both ends of each figure, NaN for what it lacks."""
     return {
-        f"delta {name}": [np.nan if x is None else x for x in (row.estimate, row.low, row.high)]
-        for name in BEFORE_MAPPING
-        for row in [deltas[name]]
+        name: [np.nan if x is None else x for x in (row.estimate, row.low, row.high)]
+        for name, row in rows.items()
     }
 
 

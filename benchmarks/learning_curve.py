@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from record import own_workspace
+from own_runs import opened
 
-from essay_scoring.cli.progress_display import progress_display
 from essay_scoring.core.files import write_json
 from essay_scoring.core.fingerprint import derive_seed
 from essay_scoring.core.scale import IntArray
-from essay_scoring.records.config import load_run_config
 from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import map_run
-from essay_scoring.runs.run import Run, open_run
+from essay_scoring.runs.run import Run
 from essay_scoring.statistics.comparison import compare
 from essay_scoring.statistics.predictions import Predictions
 
@@ -82,9 +80,8 @@ def predicted(run: Run, design: FewerRows, folder: Path) -> tuple[Predictions, f
 
 def curve(config: Path, draws: int) -> list[dict[str, Any]]:
     """Return a row for each share of essays and of prompts."""
-    space = own_workspace()
-    run = open_run(load_run_config(config), space, progress_display())
-    folder = space.runs / "learning-curve" / f"{run.config.name}-{run.identity[:12]}"
+    run = opened(config)
+    folder = run.workspace.runs / "learning-curve" / f"{run.config.name}-{run.identity[:12]}"
     points: list[tuple[Kind, float]] = [("essays", 1.0)]
     points += [(kind, share) for kind in ("essays", "prompts") for share in SHARES]
     rows, whole = [], None

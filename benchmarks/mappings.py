@@ -11,14 +11,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from record import own_workspace
+from own_runs import finished
 
-from essay_scoring.cli.progress_display import progress_display
 from essay_scoring.core.files import write_json
-from essay_scoring.records.config import load_run_config
-from essay_scoring.reports.run_reports import write_run_reports
-from essay_scoring.runs.cv import run_cv
-from essay_scoring.runs.run import open_run
 
 SETTINGS = (
     "training.mapping=round_half_band",
@@ -31,15 +26,7 @@ SETTINGS = (
 def row(config: Path, setting: str) -> dict[str, Any]:
     """Return what the config's run comes to under a setting."""
     name = f'name="mapping-{setting.partition("=")[2].replace("_", "-")}"'
-    run = run_cv(
-        open_run(
-            load_run_config(config, [name, setting, "baselines=[]"]),
-            own_workspace(),
-            progress_display(),
-        ),
-        report=write_run_reports,
-        resume="python benchmarks/mappings.py",
-    )
+    run = finished(config, [name, setting], "python benchmarks/mappings.py")
     summary = run.metrics.summary
     return {
         "setting": setting,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from record import own_workspace
+from own_runs import own_workspace
 
 from essay_scoring.core.files import write_json
 from essay_scoring.records.finished_run import read_run

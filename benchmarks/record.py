@@ -1,13 +1,10 @@
-"""Where a benchmark's runs lie, and what it measured, told to `run_all.py` if that started it."""
+"""What a benchmark measured, told to `run_all.py` when that is who started it."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-
-from essay_scoring.cli.options import CACHE, RUNS, workspace
-from essay_scoring.records.workspace import Workspace
 
 VARIABLE = "ESSAY_SCORING_BENCHMARK_FIGURES"
 """Names the file that figures are added to, a line of JSON each."""
@@ -19,12 +16,3 @@ def record(what: str, **figures: float | int | str) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"what": what, **figures}) + "\n")
-
-
-def own_workspace() -> Workspace:
-    """Return the folders that ESSAY_SCORING_RUNS, _CACHE and _DATA name, as the program does."""
-    runs, cache = (
-        Path(os.environ.get(f"ESSAY_SCORING_{name}") or default)
-        for name, default in (("RUNS", RUNS), ("CACHE", CACHE))
-    )
-    return workspace(runs, cache, None)
