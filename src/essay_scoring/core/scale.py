@@ -117,6 +117,11 @@ class ScoreScales(Settings):
             out[rows] = scale.round(raw[rows])
         return out
 
+    def round_known(self, scores: FloatArray, prompts: Sequence[str]) -> FloatArray:
+        """Round as `round` does, and leave NaN where a score is missing."""
+        known = np.isfinite(scores)
+        return np.where(known, self.round(np.where(known, scores, 0.0), prompts), np.nan)
+
     def to_training(self, scores: FloatArray, prompts: Sequence[str]) -> FloatArray:
         """Return scores (own scale) on the common training scale, 0 to TRAINING_WIDTH."""
         out = np.empty(len(prompts), dtype=np.float64)

@@ -41,11 +41,7 @@ class Ratings:
         learnt = self._mean() if mean else self.first
         prompts = self.essays.prompts
         labels = scales.round(self.first, prompts)
-        second = self.second
-        if second is not None:
-            known = np.isfinite(second)
-            rounded = scales.round(np.where(known, second, 0.0), prompts)
-            second = np.where(known, rounded, np.nan)
+        second = None if self.second is None else scales.round_known(self.second, prompts)
         softened = None if (learnt == labels).all() else scales.to_training(learnt, prompts)
         return ScoredEssays(
             self.essays,

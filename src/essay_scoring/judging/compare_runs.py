@@ -15,7 +15,7 @@ from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import IdentityDifference, Verdict
 from essay_scoring.statistics.comparison import Comparison, compare
 from essay_scoring.statistics.slices import constant_prompts
-from essay_scoring.statistics.threshold_free import PRMSE, has_second_ratings
+from essay_scoring.statistics.threshold_free import PRMSE
 
 _MUST_AGREE = {
     "data_sha256": "the prepared data",
@@ -111,7 +111,7 @@ def require_reference(run: RunRecord, plan: GatePlan) -> None:
             mend="name a run of that reference, or write another plan",
         )
     asked = {check.metric for check in plan.checks}
-    if PRMSE in asked and not has_second_ratings(run.predictions):
+    if PRMSE in asked and not run.predictions.has_second:
         raise EvidenceError(
             f"no essay has a second rating, which the plan '{plan.name}' needs for {PRMSE}",
             where=str(run.folder),

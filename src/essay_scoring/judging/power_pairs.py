@@ -44,8 +44,7 @@ from essay_scoring.statistics.simulation import (
     true_sums,
 )
 from essay_scoring.statistics.threshold_free import (
-    CONTINUOUS_QWK,
-    PRMSE,
+    THRESHOLD_FREE,
     prompt_sums,
     threshold_free_figures,
 )
@@ -210,7 +209,7 @@ class Truth:
         if where == "worst_prompts":
             bettered = min(plan.bottom_k, int(setting.large.sum()))
             gain = float(np.nansum(kappa - self._base_kappa, axis=1).mean() / max(1, bettered))
-        if any(check.metric in (CONTINUOUS_QWK, PRMSE) for check in plan.checks):
+        if any(check.metric in THRESHOLD_FREE for check in plan.checks):
             moved |= self._moved_before_mapping(parts)
         deltas = tuple(moved.get(check.metric, np.nan) for check in plan.checks)
         return SimulatedCandidate(where, share, gain, deltas)
@@ -220,20 +219,23 @@ class Truth:
 
         Better and equal candidates get the same draws, so that their noise falls away.
         """
-        gains: dict[str, list[float]] = {}
-        for world in range(len(parts[0].labels)):
-            better, equal = (self._drawn(some, world) for some in (parts, self._equal))
-            for name, value in better.items():
-                gains.setdefault(name, []).append(value - equal[name])
-        return {name: float(np.nanmean(values)) for name, values in gains.items()}
+        better, equal = self._before_mapping(parts), self._equal_before_mapping
+        return {name: float(np.nanmean(better[name] - equal[name])) for name in better}
 
-    def _drawn(self, parts: Sequence[ScaleWorlds], world: int) -> dict[str, float]:
+    @cached_property
+    def _equal_before_mapping(self) -> dict[str, FloatArray]:
+        return self._before_mapping(self._equal)
+
+    def _before_mapping(self, parts: Sequence[ScaleWorlds]) -> dict[str, FloatArray]:
+        """Return the candidate's figures of raw predictions of essays drawn in each world, (W,)."""
         setting = self._setting
-        rng = np.random.default_rng(derive_seed(setting.seed, "power", "raw", world))
         correlation = setting.condition.likeness.correlation
-        _, candidate = draw_pair(alone(parts, world), setting.places, correlation, rng)
-        figures = threshold_free_figures(prompt_sums([candidate])[:, 0].sum(axis=0))
-        return {name: float(value) for name, value in figures.items()}
+        sums = []
+        for world in range(len(parts[0].labels)):
+            rng = np.random.default_rng(derive_seed(setting.seed, "power", "raw", world))
+            _, candidate = draw_pair(alone(parts, world), setting.places, correlation, rng)
+            sums.append(prompt_sums([candidate])[:, 0].sum(axis=0))
+        return threshold_free_figures(np.stack(sums))
 
     def _figures(self, parts: Sequence[ScaleWorlds]) -> tuple[dict[str, FloatArray], FloatArray]:
         """Return candidate minus reference of each figure, (W,), and the candidate's QWK (W, P)."""

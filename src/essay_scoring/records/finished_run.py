@@ -94,7 +94,7 @@ def read_unsealed(folder: Path) -> RunRecord:
 
 def _second_scores(predictions: Predictions) -> SecondScores | None:
     """Return the second ratings that there are, None without any."""
-    if predictions.second is None or not np.isfinite(predictions.second).any():
+    if predictions.second is None or not predictions.has_second:
         return None
     pairs = zip(predictions.ids, predictions.second.tolist(), strict=True)
     return SecondScores(scores={essay: score for essay, score in pairs if np.isfinite(score)})

@@ -46,8 +46,7 @@ def export_rsmtool(export: RsmExport, path: Path) -> tuple[Path, Path]:
     every = read_run(export.run).predictions
     predictions = every if export.prompt is None else _of_prompt(every, export.prompt)
     scale = _one_scale(predictions)
-    second = predictions.second
-    second = second if second is not None and np.isfinite(second).any() else None
+    second = predictions.second if predictions.has_second else None
     experiment = path.with_suffix(".json")
     write_text(path, _table(predictions, export.system, second))
     write_json(experiment, _experiment(export, path.name, scale, has_second=second is not None))

@@ -173,9 +173,7 @@ def _predictions(table: Table, request: ImportRequest) -> tuple[Predictions, App
         second = cells.score_cells(table, column, prompts, scales, may_be_missing=True)
     table.check()
     if second is not None:
-        given = np.isfinite(second)
-        rounded = scales.round(np.where(given, second, 0.0), prompts)
-        second = np.where(given, rounded, np.nan)
+        second = scales.round_known(second, prompts)
     true = scales.round(true, prompts)
     fitted: dict[int, FittedMapping] = {}
     mapping: str = AS_IMPORTED

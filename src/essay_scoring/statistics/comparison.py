@@ -63,11 +63,10 @@ from essay_scoring.statistics.intervals import (
     swap_interval,
 )
 from essay_scoring.statistics.metrics import finite_or_none
-from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.reweighted import Reweighted
 from essay_scoring.statistics.threshold_free import (
-    CONTINUOUS_QWK,
     PRMSE,
+    THRESHOLD_FREE,
     doubly_rated,
     prompt_sums,
     swapped_sums,
@@ -88,14 +87,14 @@ Metric = Literal[
 """The deltas a check may stand on: those for which more is better."""
 
 COUNTED: tuple[str, ...] = (
-    *(name for name in get_args(Metric) if name not in (CONTINUOUS_QWK, PRMSE)),
+    *(name for name in get_args(Metric) if name not in THRESHOLD_FREE),
     "mae",
     "rmse",
     "smd",
 )
 """The figures of labels. More is better, but for `mae` and `rmse` (less) and `smd` (nearer 0)."""
 
-DELTAS = (*COUNTED, CONTINUOUS_QWK, PRMSE)
+DELTAS = (*COUNTED, *THRESHOLD_FREE)
 """The figures compared; `prmse` where essays have a second rating."""
 
 LOWEST = ("worst_prompt_qwk", "shrunken_worst_qwk")
@@ -292,7 +291,7 @@ def compare(
     point |= threshold_free_figures(free.sum(axis=0, keepdims=True))
     pair = _Pair(tables, arms, large, bottom_k, free)
     resampled = _resampled(pair, Reweighted(runs, tables), replicates, seed)
-    support = _support(runs[0], tables, large)
+    support = _support(tables, large, doubly_rated(free))
     deltas = [
         _delta(name, [point[name][0, arm] for arm in arms], resampled[name], support[name])
         for name in DELTAS
@@ -478,11 +477,13 @@ def _worst(layout: Layout, kappa: FloatArray) -> Slice | None:
     return Slice(prompt=layout.prompts[at], qwk=float(kappa[at]), n=int(layout.sizes[at]))
 
 
-def _support(run: Predictions, tables: Tables, large: c.Mask) -> dict[str, _Support]:
-    """Return what each figure of DELTAS rests on; `large` prompts count alike in slices."""
+def _support(tables: Tables, large: c.Mask, twice: FloatArray) -> dict[str, _Support]:
+    """Return what each figure of DELTAS rests on; `large` prompts count alike in slices.
+
+    `twice` (P,) are the essays of each prompt with a second rating.
+    """
     held = figure_weights(tables)
-    weights = {name: held.get(name, held["all"]) for name in DELTAS}
-    weights[PRMSE] = doubly_rated(run)
+    weights = {name: held.get(name, held["all"]) for name in DELTAS} | {PRMSE: twice}
     alike = large.astype(np.float64)
     weights |= dict.fromkeys(("worst_prompt_qwk", "bottom_k_mean", "shrunken_worst_qwk"), alike)
     sizes = tables.layout.sizes

@@ -39,12 +39,17 @@ def moments(weights: FloatArray, x: FloatArray, y: FloatArray) -> Moments:
     if x.ndim == 1:
         near_x, near_y = _typical(x), _typical(y)
         x, y = x - near_x, y - near_y  # Costs no spread and saves digits.
-        columns = np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
+        columns = moment_columns(x, y)
         n, sum_x, sum_y, xx, yy, xy = (weights @ columns).T
         return Moments(n, sum_x, sum_y, xx, yy, xy, np.full(len(weights), near_y - near_x))
     of_x, of_y = weights * x, weights * y
     xx, yy, xy = (np.einsum("ru,ru->r", *pair) for pair in ((of_x, x), (of_y, y), (of_x, y)))
     return Moments(weights.sum(axis=1), of_x.sum(axis=1), of_y.sum(axis=1), xx, yy, xy)
+
+
+def moment_columns(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return what `Moments` sums of each essay but for its weight, (u, 6)."""
+    return np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
 
 
 def moments_of_counts(counts: FloatArray | IntArray) -> Moments:

@@ -53,6 +53,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def has_second(self) -> bool:
+        """Whether some essay has a second rating."""
+        return self.second is not None and bool(np.isfinite(self.second).any())
+
     def numbered_prompts(self) -> tuple[tuple[str, ...], IntArray]:
         """Return the prompts in order of name, and the place of each essay's among them, (n,)."""
         names, of = np.unique(np.asarray(self.prompts, dtype=object), return_inverse=True)

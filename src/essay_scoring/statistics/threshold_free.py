@@ -13,17 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from essay_scoring.core.scale import FloatArray
-from essay_scoring.statistics.moments import Moments, qwk
+from essay_scoring.statistics.moments import Moments, moment_columns, qwk
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.true_scores import N_COLUMNS, of_sums, rating_columns
+from essay_scoring.statistics.weighted import summed_by
 
-CONTINUOUS_QWK, PRMSE = "continuous_qwk", "prmse"
+THRESHOLD_FREE = CONTINUOUS_QWK, PRMSE = "continuous_qwk", "prmse"
 _N_MOMENTS = 6
-
-
-def has_second_ratings(run: Predictions) -> bool:
-    """Tell whether some essays of a run have a second rating, which `prmse` needs."""
-    return run.second is not None and bool(np.isfinite(run.second).any())
 
 
 def prompt_sums(runs: Sequence[Predictions]) -> FloatArray:
@@ -33,19 +29,19 @@ def prompt_sums(runs: Sequence[Predictions]) -> FloatArray:
     another. Without second ratings k is smaller and there is no `prmse`.
     """
     first = runs[0]
-    prompts, prompt_of = first.numbered_prompts()
+    _, prompt_of = first.numbered_prompts()
     true = first.in_common_unit(first.true)
     centre = float(true.mean())
+    ratings = None
+    if first.second is not None and first.has_second:
+        ratings = np.column_stack([true, first.in_common_unit(first.second)])
     out = []
     for run in runs:
         raw = run.in_common_unit(run.raw)
-        x, y = true - centre, raw - centre
-        columns = np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
-        if has_second_ratings(first):
-            columns = np.column_stack([columns, rating_columns(raw, _ratings(first, true))])
-        sums = np.zeros((len(prompts), columns.shape[1]))
-        np.add.at(sums, prompt_of, columns)
-        out.append(sums)
+        columns = moment_columns(true - centre, raw - centre)
+        if ratings is not None:
+            columns = np.column_stack([columns, rating_columns(raw, ratings)])
+        out.append(summed_by(prompt_of, columns.T).T)
     return np.stack(out, axis=1)
 
 
@@ -64,16 +60,9 @@ def swapped_sums(sums: FloatArray, swaps: FloatArray, one: int, other: int) -> F
     return np.stack([whole[one] + moved, whole[other] - moved], axis=1)
 
 
-def doubly_rated(run: Predictions) -> FloatArray:
-    """Return how many essays of each prompt have a second rating, (P,)."""
-    prompts, prompt_of = run.numbered_prompts()
-    second = np.full(len(run), np.nan) if run.second is None else run.second
-    return np.bincount(prompt_of, np.isfinite(second), len(prompts)).astype(np.float64)
-
-
-def _ratings(run: Predictions, true: FloatArray) -> FloatArray:
-    """Return both ratings of each essay in the common unit, (n, 2), NaN for a missing second."""
-    assert run.second is not None
-    known = np.isfinite(run.second)
-    second = run.in_common_unit(np.where(known, run.second, run.true))
-    return np.column_stack([true, np.where(known, second, np.nan)])
+def doubly_rated(sums: FloatArray) -> FloatArray:
+    """Return how many essays of each prompt have a second rating, (P,), by those sums."""
+    if sums.shape[-1] == _N_MOMENTS:
+        return np.zeros(len(sums))
+    essays, ratings = sums[:, 0, _N_MOMENTS], sums[:, 0, _N_MOMENTS + 1]
+    return np.asarray(ratings - essays)
