@@ -150,7 +150,7 @@ def test_a_german_export_of_a_spreadsheet_is_read(place: Path, told: Told) -> No
 
 def test_a_workbook_of_two_raters_is_read(place: Path, told: Told) -> None:
     workbook(place / "rated.xlsx")
-    assert "second score  Rater 2" in told("rated.xlsx", "--yes")
+    assert "other scores  Rater 2" in told("rated.xlsx", "--yes")
     corpus = corpus_of(place / "rated")
     assert (corpus.columns.score, corpus.columns.second_score) == ("Rater 1", "Rater 2")
     assert corpus.columns.writers == ("Gender",)
@@ -428,11 +428,17 @@ def test_levels_in_either_case_are_one_and_prompts_of_merged_cells_are_told(
     assert "row 2 (line 3), column 'prompt': the prompt is blank in 54 of 72 rows" in said
 
 
-def test_a_third_rater_in_a_column_is_told_of(place: Path, told: Told) -> None:
-    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4, 1 + i % 4, 2) for i in range(60)]
-    header = ("id", "text", "prompt", "Rater 1", "Rater 2", "Rater 3")
+def test_the_mean_of_three_columns_of_raters_is_learnt(place: Path, told: Told) -> None:
+    rows = [(f"e{i}", essay(i), f"P{i % 6}", 1 + i % 4, 1 + i % 4, i % 6, 9) for i in range(60)]
+    header = ("id", "text", "prompt", "Rater 1", "Rater 2", "Rater 3", "Human 3")
     write(place / "own.csv", header, rows, ",")
-    assert "raters beyond the second are not used (Rater 3)" in told("own.csv", "--yes")
+    said = told("own.csv", "--yes")
+    assert "other scores  Rater 2, Rater 3" in said
+    assert "not used      Human 3" in said
+    corpus = corpus_of(place / "own")
+    assert corpus.columns.other_scores == ("Rater 2", "Rater 3")
+    # What the third alone gave is on the scale.
+    assert (corpus.raters, corpus.scales.of("P1").span) == ("mean", "0 to 5 by 1")
 
 
 def test_columns_inside_objects_are_found_by_their_last_name(place: Path, told: Told) -> None:

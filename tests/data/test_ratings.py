@@ -107,6 +107,25 @@ def test_the_mean_of_two_columns_of_raters_can_be_learnt(tmp_path: Path) -> None
     assert train.scores[0] == 1.0
 
 
+def test_the_mean_of_three_columns_is_of_those_that_scored(tmp_path: Path) -> None:
+    rows = [[*row, "3", "" if at else "2"] for at, row in enumerate(made_rows())]
+    columns = _columns(second_score="second", further_scores=("third",))
+    settings = table_settings(columns=columns, raters="mean")
+    train = _prepared(tmp_path, rows, settings, ("second", "third")).train
+    # 1, 3 and 2 of 1 to 4, then the two that the row holds.
+    assert train.targets[0] == pytest.approx(4 / 3)
+    both = (train.scores[1] + 3) / 2
+    assert train.targets[1] == pytest.approx((both - 1) * 4 / 3)
+    assert train.second_scores is not None
+    assert set(train.second_scores) == {3.0}
+
+
+@pytest.mark.parametrize("more", [{}, {"second_score": "second", "rater": "who"}])
+def test_further_raters_stand_after_the_second_in_columns(more: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="further_scores are of raters after the second"):
+        _columns(further_scores=("third",), **more)
+
+
 LABELS = ("weak", "fair", "good", "very good")
 
 

@@ -9,7 +9,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from essay_scoring.core.errors import InputError
+from essay_scoring.core.essays import ScoredEssays
 from essay_scoring.core.progress import Progress
+from essay_scoring.core.scale import FloatArray
 from essay_scoring.data.data_settings import SyntheticCorpus
 from essay_scoring.data.synthetic import generate
 from essay_scoring.scoring.estimator import EssayScorer
@@ -53,6 +55,22 @@ def test_it_says_what_the_score_command_writes(fitted: EssayScorer, tmp_path: Pa
     again = clone(loaded).fit(TRAIN.essays.texts, TRAIN.scores, prompts=TRAIN.prompts)
     assert loaded.get_params()["family"] == "length"
     np.testing.assert_array_equal(again.predict(essays.texts, essays.prompts), bands)
+
+
+def test_weights_say_how_much_essays_count_in_learning() -> None:
+    weights = np.where(np.arange(90) < 20, 0.0, np.where(TRAIN.scores > 3, 9.0, 1.0))
+    kept = TRAIN.take(np.flatnonzero(weights))
+    texts = new_essays(3).texts
+    scorer = EssayScorer("mean", {"training": {"weighting": "none"}})
+
+    def learnt(of: ScoredEssays, own: FloatArray | None = None) -> float:
+        fitted = clone(scorer)
+        fitted.fit(of.essays.texts, of.scores, prompts=of.prompts, sample_weight=own)
+        return float(fitted.predict_table(texts)[COLUMNS[1]][0])
+
+    assert learnt(TRAIN, weights) == learnt(kept, weights[weights > 0]) > learnt(kept) + 0.3
+    with pytest.raises(InputError, match="fit, sample_weight: 70 weights are below zero"):
+        scorer.fit(TRAIN.essays.texts, TRAIN.scores, prompts=TRAIN.prompts, sample_weight=-weights)
 
 
 def test_conventions_of_estimators(fitted: EssayScorer) -> None:

@@ -180,7 +180,7 @@ def _parts(survey: TableSurvey) -> list[tuple[str, str]]:
         ("prompt", f"{columns.prompt}, {len(survey.counts)} prompts"),
         ("prompt text", f"{columns.prompt_text}, what was asked" if columns.prompt_text else ""),
         ("score", columns.score),
-        ("second score", columns.second_score or ""),
+        ("other scores", ", ".join(columns.other_scores)),
         ("rater", columns.rater or ""),
         ("weight", f"{columns.weight}, in training alone" if columns.weight else ""),
         ("groups", ", ".join(columns.writers)),

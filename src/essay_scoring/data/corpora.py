@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from essay_scoring.core.errors import InputError
@@ -26,7 +27,7 @@ from essay_scoring.data.data_settings import (
 )
 from essay_scoring.data.prompt_names import one_spelling
 from essay_scoring.data.prompt_texts import PromptTexts
-from essay_scoring.data.raters import Ratings, merge_raters
+from essay_scoring.data.raters import Ratings, mean_of_raters, merge_raters
 from essay_scoring.data.rows import AUTO, require_file, shown
 from essay_scoring.data.synthetic import generate
 from essay_scoring.data.tables import Table, read_table
@@ -157,26 +158,26 @@ def _scored(
     corpus: FileCorpus, table: Table, prompts: tuple[str, ...], *, weighted: bool
 ) -> ScoredEssays:
     columns, scales = _columns(corpus), scales_of(corpus)
-    essays, reading, raters = _essays(corpus, table, prompts), cells.NUMBERS, "first"
+    essays, reading, learnt = _essays(corpus, table, prompts), cells.NUMBERS, "first"
     if isinstance(corpus, TableCorpus):
         reading = cells.ScoreReading(corpus.labels, corpus.real_scores)
-        raters = corpus.raters
+        learnt = corpus.raters
+    scores = partial(cells.score_cells, table, prompts=prompts, scales=scales, reading=reading)
+    first = scores(columns.score)
+    others = [scores(name, may_be_missing=True) for name in columns.other_scores]
     ratings = Ratings(
         essays,
-        cells.score_cells(table, columns.score, essays.prompts, scales, reading),
-        None
-        if columns.second_score is None
-        else cells.score_cells(
-            table, columns.second_score, essays.prompts, scales, reading, may_be_missing=True
-        ),
+        first,
+        others[0] if others else None,
         {name: cells.number_cells(table, name) for name in columns.traits},
         {name: cells.label_cells(table, name) for name in columns.writers},
-        weights=cells.weight_cells(table, columns.weight) if weighted and columns.weight else None,
+        mean_of_raters([first, *others]) if others else None,
+        cells.weight_cells(table, columns.weight) if weighted and columns.weight else None,
     )
     if columns.rater is not None:
         ratings = merge_raters(ratings, cells.label_cells(table, columns.rater), table)
     table.check()
-    return ratings.scored(scales, mean=raters == "mean")
+    return ratings.scored(scales, mean=learnt == "mean")
 
 
 def _essays(corpus: FileCorpus, table: Table, prompts: tuple[str, ...]) -> Essays:

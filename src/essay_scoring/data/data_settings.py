@@ -81,9 +81,10 @@ class EllipseCorpus(Settings):
 class TableColumns(Settings):
     """Which column of a table holds what; without a column of ids they are the rows' numbers.
 
-    `rater` names each row's rater in a table that has a row for each essay and rater. A trait that
-    is the score is no trait beside it. `weight` holds by how much an essay counts in training,
-    `prompt_text` what its prompt asked: relevance is measured against that.
+    `further_scores` are of a third rater and so on; `rater` names each row's rater in a table that
+    has a row for each essay and rater. A trait that is the score is no trait beside it. `weight`
+    holds by how much an essay counts in training, `prompt_text` what its prompt asked: relevance is
+    measured against that.
     """
 
     id: str | None = None
@@ -91,11 +92,27 @@ class TableColumns(Settings):
     prompt: str | None = None
     score: str
     second_score: str | None = None
+    further_scores: tuple[str, ...] = ()
     rater: str | None = None
     weight: Later = None
     prompt_text: Later = None
     traits: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
+
+    @property
+    def other_scores(self) -> tuple[str, ...]:
+        """Return the columns of the raters after the first, in their order."""
+        second = () if self.second_score is None else (self.second_score,)
+        return second + self.further_scores
+
+    @model_validator(mode="after")
+    def _raters_stand_in_one_way(self) -> Self:
+        if self.further_scores and (self.second_score is None or self.rater is not None):
+            raise ValueError(
+                "further_scores are of raters after the second, whose column is second_score; "
+                "with rater, each rater has a row and score is the only column"
+            )
+        return self
 
 
 class TableCorpus(TableFormat):

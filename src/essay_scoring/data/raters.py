@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 class Ratings:
     """Essays with what raters gave them, n rows; scores may lie between the labels of a scale.
 
-    `mean` (n,) is of all raters where there are more than the first and the second. `weights` (n,)
-    are the essays' own in training.
+    `mean` (n,) is of all raters, None where there is one. `weights` (n,) are the essays' own in
+    training.
     """
 
     essays: Essays
@@ -38,7 +38,7 @@ class Ratings:
 
         What is learnt is the first rater's score as it was given, or the mean of the raters.
         """
-        learnt = self._mean() if mean else self.first
+        learnt = self.mean if mean and self.mean is not None else self.first
         prompts = self.essays.prompts
         labels = scales.round(self.first, prompts)
         second = None if self.second is None else scales.round_known(self.second, prompts)
@@ -54,11 +54,12 @@ class Ratings:
             self.weights,
         )
 
-    def _mean(self) -> FloatArray:
-        if self.mean is not None or self.second is None:
-            return self.first if self.mean is None else self.mean
-        both = np.isfinite(self.second)
-        return np.where(both, (self.first + np.where(both, self.second, 0.0)) / 2, self.first)
+
+def mean_of_raters(scores: Sequence[FloatArray]) -> FloatArray:
+    """Return each essay's mean over the raters that scored it, (n,): NaN counts for none."""
+    every = np.column_stack(scores)
+    known = np.isfinite(every)
+    return np.where(known, every, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)  # type: ignore[no-any-return]
 
 
 def merge_raters(ratings: Ratings, raters: Sequence[str], table: Table) -> Ratings:

@@ -26,7 +26,6 @@ from essay_scoring.data.survey_words import (
     FOLD,
     GROUPS,
     ID,
-    MORE_RATERS,
     PREDICTED,
     PREDICTION_NAMES,
     PROMPT,
@@ -102,7 +101,7 @@ def survey_table(path: Path, named: Named) -> TableSurvey:
     rows_of = {name: np.flatnonzero(np.array(prompts) == name) for name in dict.fromkeys(prompts)}
     ranges = {name: (float(np.nanmin(scores[rows])), float(np.nanmax(scores[rows])))
               for name, rows in rows_of.items() if np.isfinite(scores[rows]).any()}  # fmt: skip
-    used = {columns.id, columns.text, columns.prompt, columns.score, columns.second_score}
+    used = {columns.id, columns.text, columns.prompt, columns.score, *columns.other_scores}
     used |= {
         columns.rater,
         columns.weight,
@@ -133,9 +132,10 @@ def _columns(table: Table, named: Named) -> TableColumns:
     raters = [name for name in _all(table, RATERS, _is_number) if name != score]
     if score is None and raters:
         score, *raters = raters
-        second = given.get("second_score") or (raters[0] if raters else None)
     else:
-        second = given.get("second_score")
+        raters = []
+    if second := given.get("second_score"):
+        raters = [second, *(name for name in raters if name != second)]
     essay_id = given.get("id") or _first(table, ID, _is_filled)
     prompt = given.get("prompt") or _prompt_column(table)
     if score is None:
@@ -152,15 +152,16 @@ def _columns(table: Table, named: Named) -> TableColumns:
         # A weight of a row is none of its essay.
         of_essays = {*zip(ids, table.column(weight), strict=True)}
         weight = weight if len(of_essays) == len({*ids}) else None
-    taken = {text, score, essay_id, prompt, rater, second, weight}
+    taken = {text, score, essay_id, prompt, rater, weight, *raters}
     columns = TableColumns(
         id=essay_id,
         text=text,
         prompt=prompt,
         score=score,
-        second_score=second,
+        second_score=next(iter(raters), None),
+        further_scores=tuple(name for name in raters[1:] if _numbered_alike(name, raters[0])),
         rater=rater,
-        weight=None if weight in {score, second, essay_id, prompt} else weight,
+        weight=None if weight in {score, essay_id, prompt, *raters} else weight,
         traits=tuple(name for name in _all(table, TRAITS, _is_number) if name not in taken),
         writers=tuple(name for name in _all(table, GROUPS, _is_group) if name not in taken),
     )
@@ -223,10 +224,10 @@ def _corpus(
     scores = cells.number_cells(table, columns.score)
     table.check()
     seen = scores
-    if columns.second_score:
-        # Both are on one scale: what one never gave the other may have.
-        seen = np.concatenate([scores, cells.number_cells(table, columns.second_score)])
-        prompts = (*prompts, *prompts)
+    if others := columns.other_scores:
+        # All are on one scale: what one never gave another may have.
+        seen = np.concatenate([scores, *(cells.number_cells(table, name) for name in others)])
+        prompts = (*prompts,) * (1 + len(others))
     scales = scales_seen(seen, prompts)
     return TableCorpus.model_validate({**settings, "scales": scales}), scores
 
@@ -286,13 +287,13 @@ def _labels(written: Sequence[str], table: Table, column: str) -> tuple[str, ...
     )
 
 
-def more_raters(survey: TableSurvey) -> tuple[str, ...]:
-    """Return the columns of raters beyond the second, which are not used."""
-    return tuple(name for name in survey.unused if MORE_RATERS.fullmatch(_plain(name)))
-
-
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9äöüß]", "", name.lower())
+
+
+def _numbered_alike(name: str, other: str) -> bool:
+    """Tell whether two columns are called the same but for a number."""
+    return re.sub(r"\d", "", _plain(name), count=1) == re.sub(r"\d", "", _plain(other), count=1)
 
 
 def _all(table: Table, words: Iterable[str], fits: Callable[[list[str]], bool]) -> list[str]:

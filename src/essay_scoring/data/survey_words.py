@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 ID = (
@@ -32,12 +31,9 @@ SCORE = (
 RATERS = tuple(
     f"{who}{number}{rest}"
     for who in ("rater", "score", "reader", "human", "scorer", "annotator", "rating", "h")
-    for number in (1, 2)
+    for number in range(1, 10)
     for rest in ("", "score", "domain1")
 )
-MORE_RATERS = re.compile(r"(rater|score|reader|human|scorer|annotator|rating|h)[3-9](score)?")
-"""Raters beyond the second, of whom a table of one row an essay has no part to play."""
-
 RATER = ("rater", "raterid", "reader", "readerid", "scorer", "annotator", "annotatorid", "grader")
 TRAITS = (
     *("cohesion", "syntax", "vocabulary", "phraseology", "grammar", "conventions", "organization"),

@@ -19,7 +19,7 @@ from essay_scoring.core.settings import build_settings
 from essay_scoring.core.spreadsheets import csv_line, harmless_cell
 from essay_scoring.data.data_settings import DataSettings, Preparation, TableCorpus
 from essay_scoring.data.preparation import prepare
-from essay_scoring.data.survey import TableSurvey, more_raters
+from essay_scoring.data.survey import TableSurvey
 from essay_scoring.judging.study_plan import load_study
 from essay_scoring.records.config import read_extended_toml
 from essay_scoring.records.workspace import Workspace
@@ -144,11 +144,6 @@ class Starter:
         if self.survey.folds and self.folds is None and self.folds_file is None:
             told.append(
                 f"the folds of column '{self.survey.folds}' divide prompts, so others are drawn"
-            )
-        if more := more_raters(self.survey):
-            told.append(
-                f"raters beyond the second are not used ({', '.join(more)}): for the mean of all, "
-                "give a row for each essay and rater, with a column `rater`"
             )
         if self.survey.unlike:
             told.append(

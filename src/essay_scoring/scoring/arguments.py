@@ -77,6 +77,27 @@ def numbers_from(values: npt.ArrayLike, what: str, where: str) -> FloatArray:
     return numbers
 
 
+def weights_from(values: npt.ArrayLike | None, n: int, where: str) -> FloatArray | None:
+    """Return how much each of n essays counts, shape (n,), 0 for not at all; None where alike.
+
+    One number is given to all. Raises ArgumentError for other shapes, numbers below 0, and fewer
+    than two above it.
+    """
+    if values is None:
+        return None
+    given = np.asarray(values)
+    weights = numbers_from(np.full(n, given) if given.ndim == 0 else given, "sample_weight", where)
+    require_length(len(weights), n, "weights", where)
+    if (weights < 0).any() or (weights > 0).sum() < min(2, n):
+        below = int((weights < 0).sum())
+        raise ArgumentError(
+            f"{below} weights are below zero" if below else "all weights but one, or all, are zero",
+            where=f"{where}, sample_weight",
+            mend="give two essays or more a weight above zero, and none one below",
+        )
+    return weights
+
+
 def labels_from(values: Labels | None, n: int, what: str, where: str) -> tuple[str, ...]:
     """Return one label for each of n essays, "" where None; ArgumentError for other lengths."""
     if values is None:

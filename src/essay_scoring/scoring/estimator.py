@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,10 +31,22 @@ from essay_scoring.scoring.arguments import (
     require_length,
     scales_from,
     texts_from,
+    weights_from,
 )
 from essay_scoring.scoring.kept_files import files_of, folder_of
 from essay_scoring.scoring.model import COLUMNS, Scored, TrainedModel
 from essay_scoring.scoring.train_model import TrainingOrder, train_model
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Scored essays, n of each; `weights` (n,) are above 0."""
+
+    texts: Sequence[str]
+    scores: FloatArray
+    prompts: Sequence[str]
+    weights: FloatArray | None = None
+
 
 _MOST_FOLDS = 5
 _NUMBERS = 4
@@ -80,36 +93,51 @@ class EssayScorer(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         scorer.model_ = model
         return scorer
 
-    def fit(self, texts: Sequence[str], scores: npt.ArrayLike, *, prompts: Labels) -> Self:
+    def fit(
+        self,
+        texts: Sequence[str],
+        scores: npt.ArrayLike,
+        *,
+        prompts: Labels,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         """Learn from scored essays of two prompts or more, as `essay-scoring train` does.
 
-        Every prompt is held out in turn for cut-points and intervals. Raises ArgumentError (a
-        ValueError) for arguments, InputError for essays, that cannot be used.
+        Every prompt is held out in turn for cut-points and intervals, which count all essays alike;
+        `sample_weight` (n,) says how much each counts in learning, 0 leaves it out of all. Raises
+        ArgumentError (a ValueError) for arguments, InputError for essays, that cannot be used.
         """
-        known = self._known(texts, scores, prompts)
+        known = self._known(texts, scores, prompts, sample_weight)
         with contextlib.ExitStack() as stack:
             name = self.folder or stack.enter_context(tempfile.TemporaryDirectory())
-            self.model_ = self._train(Path(name), *known)
+            self.model_ = self._train(Path(name), known)
             self._files = None if self.folder else files_of(self.model_.folder)
         return self
 
     def _known(
-        self, texts: Sequence[str], scores: npt.ArrayLike, prompts: Labels
-    ) -> tuple[Sequence[str], FloatArray, Sequence[str]]:
-        """Return texts, scores and prompts; ArgumentError for what cannot be learnt from."""
+        self,
+        texts: Sequence[str],
+        scores: npt.ArrayLike,
+        prompts: Labels,
+        sample_weight: npt.ArrayLike | None,
+    ) -> _Known:
+        """Return what can be learnt from, of the essays that count; else ArgumentError."""
         where = "EssayScorer.fit"
         essays, values = _texts(texts, where), numbers_from(scores, "scores", where)
         require_length(len(values), len(essays), "scores", where)
         names = labels_from(prompts, len(essays), "prompts", where)
         require_held(values, names, scales_from(self.scale, where), "scores", where)
-        return essays, values, names
+        weights = weights_from(sample_weight, len(essays), where)
+        if weights is None:
+            return _Known(essays, values, names)
+        rows = np.flatnonzero(weights).tolist()
+        kept = ([column[row] for row in rows] for column in (essays, names))
+        return _Known(next(kept), values[rows], next(kept), weights[rows])
 
-    def _train(
-        self, home: Path, texts: Sequence[str], scores: FloatArray, prompts: Sequence[str]
-    ) -> TrainedModel:
+    def _train(self, home: Path, known: _Known) -> TrainedModel:
         table = home / "essays.parquet"
-        _write_table(table, texts, scores, prompts)
-        config = self._config(table, len(set(prompts)))
+        _write_table(table, known)
+        config = self._config(table, known)
         order = TrainingOrder(config, home / "models", self.coverage)
         space = Workspace(home / "runs", home / "cache", home)
         folder = train_model(
@@ -157,9 +185,10 @@ class EssayScorer(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ids = tuple(f"essay {number}" for number in range(len(essays)))
         return self.model_.score(Essays(ids, essays, names))
 
-    def _config(self, table: Path, n_prompts: int) -> RunConfig:
+    def _config(self, table: Path, known: _Known) -> RunConfig:
         """Return the run config of these essays: all of them kept, whatever their length."""
-        columns = {"id": "id", "text": "text", "prompt": "prompt", "score": "score"}
+        columns = {name: name for name in _columns(known)}
+        n_prompts = len(set(known.prompts))
         corpus = {
             "kind": "table",
             "path": str(table.resolve()),
@@ -197,18 +226,21 @@ def _texts(texts: Sequence[str], where: str) -> tuple[str, ...]:
     return tuple(table[:, 0])
 
 
-def _write_table(
-    path: Path, texts: Sequence[str], scores: FloatArray, prompts: Sequence[str]
-) -> None:
+def _columns(known: _Known) -> dict[str, Any]:
+    """Return the columns of a corpus, by the name of the part that each plays."""
+    columns = {
+        "id": [f"essay-{number}" for number in range(len(known.texts))],
+        "text": list(known.texts),
+        "prompt": list(known.prompts),
+        "score": known.scores,
+    }
+    return columns if known.weights is None else {**columns, "weight": known.weights}
+
+
+def _write_table(path: Path, known: _Known) -> None:
     """Write essays as a corpus that a run reads."""
     import pyarrow
     from pyarrow import parquet
 
-    columns = {
-        "id": pyarrow.array([f"essay-{number}" for number in range(len(texts))]),
-        "text": pyarrow.array(list(texts), type=pyarrow.string()),
-        "prompt": pyarrow.array(list(prompts), type=pyarrow.string()),
-        "score": pyarrow.array(scores),
-    }
     with atomic_path(path) as temporary:
-        parquet.write_table(pyarrow.table(columns), temporary)
+        parquet.write_table(pyarrow.table(_columns(known)), temporary)

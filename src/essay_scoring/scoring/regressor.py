@@ -33,6 +33,7 @@ from essay_scoring.scoring.arguments import (
     require_scales,
     scales_from,
     texts_from,
+    weights_from,
 )
 from essay_scoring.scoring.given_columns import GivenColumns, text_columns
 from essay_scoring.scoring.kept_files import files_of_scorer, folder_of
@@ -96,20 +97,33 @@ class EssayScoreRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
         self.cache = cache
 
-    def fit(self, X: Any, y: npt.ArrayLike, *, prompts: Labels | None = None) -> Self:  # noqa: N803
+    def fit(
+        self,
+        X: Any,  # noqa: N803
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        prompts: Labels | None = None,
+    ) -> Self:
         """Learn scores y (n,); the part that stops or chooses is cut by whole `prompts` if known.
 
-        Raises ArgumentError (a ValueError) for what cannot be learnt from.
+        `sample_weight` (n,) says how much each essay counts in learning, 0 leaves it out. Raises
+        ArgumentError (a ValueError) for what cannot be learnt from.
         """
         where = f"{type(self).__name__}.fit"
         settings = self._settings(where)
         scores = _scores(y, where)
         given = self._given(X, scores, prompts, reset=True)
         self._require_texts(given, settings.scorer)
-        require_length(len(scores), len(given.essays), "scores", where)
+        essays = given.essays
+        require_length(len(scores), len(essays), "scores", where)
+        weights = weights_from(sample_weight, len(scores), where)
+        if weights is not None:
+            counted = np.flatnonzero(weights)
+            essays, scores, weights = essays.take(counted), scores[counted], weights[counted]
         scales = _range_of(scores, where) if self.scale is None else scales_from(self.scale, where)
-        require_held(scores, given.essays.prompts, scales, "y", where)
-        train = ScoredEssays(given.essays, scores, scales)
+        require_held(scores, essays.prompts, scales, "y", where)
+        train = ScoredEssays(essays, scores, scales, weights=weights)
         fit, dev = self._cut(train, given, settings.training)
         self._columns = self._source(given, settings.features)
         self.scales_ = scales
