@@ -1,57 +1,102 @@
-"""What a mapping is worth: a config's run under each of them, side by side.
+"""What a mapping is worth: the raw predictions of runs under each of them, side by side.
 
-    python benchmarks/mappings.py [CONFIG] [--out docs/results/mappings.json]
+    python benchmarks/mappings.py [CONFIG ...] [--partition N ...] [--out FILE.json]
 
+Every config runs once on each partition of the prompts, under cut-points of the other folds; its
+predictions are then mapped in the other ways, each compared with the cut-points. The first config
+is also run with cut-points fitted inside the training folds, and on columns standardised by prompt.
+Where mappings differ, prompts are swapped with the scores they have.
 Resumable, as runs are. The folders are those of ESSAY_SCORING_RUNS, _CACHE and _DATA.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from own_runs import finished
 
 from essay_scoring.core.files import write_json
+from essay_scoring.core.number_text import with_interval
+from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.statistics.comparison import compare
+from essay_scoring.statistics.predictions import Predictions, refit_of
+from essay_scoring.statistics.summary import summarise
 
-SETTINGS = (
-    "training.mapping=round_half_band",
-    "training.mapping=qwk_cutpoints_lfo",
-    "training.mapping=qwk_cutpoints_inner",
-    "features.standardise_by_prompt=true",
-)
+CONFIGS = (Path("configs/ellipse_reference.toml"), Path("configs/ellipse_blend_surprisal.toml"))
+FITTED: MappingName = "qwk_cutpoints_lfo"
+OTHERS: tuple[MappingName, ...] = ("round_half_band", "qwk_cutpoints_shrunk")
+OWN_RUNS = ("training.mapping=qwk_cutpoints_inner", "features.standardise_by_prompt=true")
+METRICS = ("pooled_qwk", "mae", "low_tail_adjacent", "high_tail_adjacent")
+COMMAND = "python benchmarks/mappings.py"
 
 
-def row(config: Path, setting: str) -> dict[str, Any]:
-    """Return what the config's run comes to under a setting."""
-    name = f'name="mapping-{setting.partition("=")[2].replace("_", "-")}"'
-    run = finished(config, [name, setting], "python benchmarks/mappings.py")
-    summary = run.metrics.summary
+def ran(config: Path, partition: int, *settings: str) -> Predictions:
+    """Return the predictions of a config's run with settings laid over it."""
+    name = "-".join(("mapping", config.stem, *(one.rpartition("=")[2] for one in settings)))
+    over = [f"name={name.replace('_', '-')}", f"data.splits.partition={partition}", *settings]
+    return finished(config, over, COMMAND).predictions
+
+
+def mapped(run: Predictions, mapping: MappingName) -> Predictions:
+    """Return a run with its raw predictions mapped in another way."""
+    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
+    final = map_out_of_fold(*values, mapping).final
+    return replace(run, final=final, refit=refit_of(mapping))
+
+
+def row(run: Predictions, against: Predictions | None, **what: object) -> dict[str, Any]:
+    """Return the figures of one run, and by how much they differ from those of another."""
+    summary = summarise(run)
+    deltas = {} if against is None else compare(against, run, seed=0).deltas
     return {
-        "setting": setting,
-        "run": run.folder.name,
+        **what,
         "mean_qwk": summary.mean_over_folds["qwk"].model_dump(mode="json"),
         "pooled_qwk": summary.overall["qwk"].model_dump(mode="json"),
         "mae": summary.overall["mae"].model_dump(mode="json"),
+        "over_cutpoints": {
+            name: deltas[name].model_dump(mode="json") for name in METRICS if name in deltas
+        },
     }
 
 
+def rows_of(config: Path, partition: int, *, first: bool) -> list[dict[str, Any]]:
+    """Return a config's rows on one partition of the prompts."""
+    what = {"config": str(config), "partition": partition}
+    plain = ran(config, partition)
+    rows = [row(plain, None, **what, setting=f"training.mapping={FITTED}")]
+    for mapping in OTHERS:
+        other = mapped(plain, mapping)
+        rows.append(row(other, plain, **what, setting=f"training.mapping={mapping}"))
+    own = OWN_RUNS if first else ()
+    more = [row(ran(config, partition, one), plain, **what, setting=one) for one in own]
+    return rows + more
+
+
 def main() -> None:
-    """Run every setting and write their figures."""
+    """Run every config and write the figures of all mappings."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        "config", nargs="?", type=Path, default=Path("configs/ellipse_reference.toml")
-    )
+    parser.add_argument("configs", nargs="*", type=Path, default=CONFIGS)
+    parser.add_argument("--partition", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    rows = [row(asked.config, setting) for setting in SETTINGS]
+    rows = []
+    for config in asked.configs:
+        for partition in asked.partition:
+            first = config == asked.configs[0] and partition == asked.partition[0]
+            rows += rows_of(config, partition, first=first)
     for found in rows:
-        print(f"{found['setting']}: mean QWK {found['mean_qwk']['mean']:.3f}")
+        of, told = found["mae"], found["pooled_qwk"]
+        qwk = with_interval(told["estimate"], told["low"], told["high"])
+        named = f"{found['config']}, partition {found['partition']}, {found['setting']}"
+        print(f"{named}: pooled QWK {qwk}, MAE {of['estimate']:.3f}")
     if asked.out is not None:
-        write_json(asked.out, {"schema": 1, "rows": rows})
+        write_json(asked.out, {"schema": 2, "rows": rows})
 
 
 if __name__ == "__main__":

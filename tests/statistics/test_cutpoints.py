@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from essay_scoring.core.scale import FloatArray, IntArray
 from essay_scoring.models.mapping import fit_cutpoints
-from essay_scoring.statistics.cutpoints import best_splits
+from essay_scoring.statistics.cutpoints import SHRINKAGE, best_splits, shrunken
 from essay_scoring.statistics.metrics import qwk
 
 
@@ -43,6 +43,15 @@ def test_they_agree_as_well_as_the_exact_ones(seed: int, n_labels: int, noise: f
         assert (found is None) == (exact is None)
         if exact is not None:
             assert found == pytest.approx(exact, abs=1e-9)
+
+
+def test_thresholds_go_a_quarter_of_the_way_to_those_of_rounding() -> None:
+    labels = np.array([1.0, 2.0, 3.0, 4.0])
+    found = shrunken(np.array([1.7, 2.5, 9.0]), labels)
+    # The last label is not used: its threshold counts as half a step beyond the scale, 4.5.
+    assert found.tolist() == pytest.approx([1.65, 2.5, 4.25])
+    assert SHRINKAGE == 0.25
+    assert shrunken(np.array([-7.0, -7.0, -7.0]), labels).tolist() == [0.75, 1.0, 1.25]
 
 
 def test_no_essay_weighs_nothing_and_breaks_nothing() -> None:

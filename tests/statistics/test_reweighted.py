@@ -12,14 +12,14 @@ from essay_scoring.models.mapping import mapped_anew
 from essay_scoring.statistics import reweighted as module
 from essay_scoring.statistics.comparison import figures_of
 from essay_scoring.statistics.counts import Sums, observed, sums_of, tabulate
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import CUTPOINTS, Predictions, Refit
 from essay_scoring.statistics.reweighted import Reweighted
 from tests.statistics.made import MIXED, made_predictions, rescored
 
 
-def mapped(run: Predictions) -> Predictions:
+def mapped(run: Predictions, refit: Refit = "qwk_cutpoints_lfo") -> Predictions:
     """Return the run with scores of cut-points fitted on the other folds."""
-    return mapped_anew(replace(run, refit="qwk_cutpoints_lfo"))
+    return mapped_anew(replace(run, refit=refit))
 
 
 def figures(sums: Sums, run: int) -> FloatArray:
@@ -36,14 +36,17 @@ def joined(blocks: list[FloatArray]) -> FloatArray:
     return np.concatenate(blocks, axis=1)
 
 
-def pair(n: int = 120, *, nested: bool = True) -> tuple[Predictions, Predictions]:
+def pair(
+    n: int = 120, *, nested: bool = True, refit: Refit = "qwk_cutpoints_lfo"
+) -> tuple[Predictions, Predictions]:
     one = made_predictions(n, n_prompts=6, n_folds=3, nested=nested)
-    return mapped(one), mapped(rescored(one, seed=4, noise=0.8))
+    return mapped(one, refit), mapped(rescored(one, seed=4, noise=0.8), refit)
 
 
+@pytest.mark.parametrize("refit", CUTPOINTS)
 @pytest.mark.parametrize("nested", [True, False])
-def test_swapped_runs_are_mapped_anew(nested: bool) -> None:
-    one, other = pair(nested=nested)
+def test_swapped_runs_are_mapped_anew(refit: Refit, nested: bool) -> None:
+    one, other = pair(nested=nested, refit=refit)
     swaps = np.array(
         [[0, 0, 0, 0, 0, 0], [1, 0, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 1]]
     )
@@ -55,13 +58,14 @@ def test_swapped_runs_are_mapped_anew(nested: bool) -> None:
         moved = swap[prompt_of] == 1
         for run, (kept, away) in enumerate(((one, other), (other, one))):
             raw = np.where(moved, away.raw, kept.raw)
-            expected = direct(mapped(replace(kept, raw=raw)))
+            expected = direct(mapped(replace(kept, raw=raw), refit))
             found = joined([figures(block, run) for block in blocks])[:, row]
             assert found == pytest.approx(expected, nan_ok=True)
 
 
-def test_weights_count_essays_as_often_in_fitting_and_in_figures() -> None:
-    one, other = pair()
+@pytest.mark.parametrize("refit", CUTPOINTS)
+def test_weights_count_essays_as_often_in_fitting_and_in_figures(refit: Refit) -> None:
+    one, other = pair(refit=refit)
     weights = np.array([[1, 1, 1, 1, 1, 1], [2, 0, 1, 1, 1, 1], [0, 1, 1, 3, 1, 0]])
     again = Reweighted([one, other], tabulate([one, other]))
     found = joined([figures(block, 1) for block in again.refitted(weights.astype(np.float64))])
@@ -70,7 +74,7 @@ def test_weights_count_essays_as_often_in_fitting_and_in_figures() -> None:
         copies = np.repeat(np.arange(len(one)), weight[prompt_of])
         run = other.take(copies)
         ids = tuple(map(str, range(len(copies))))
-        expected = direct(mapped(replace(run, ids=ids)))
+        expected = direct(mapped(replace(run, ids=ids), refit))
         smooth = [0, 1, 5, 6, 7, 8, 9]  # A prompt twice is one prompt here, and two in a slice.
         assert found[smooth, row] == pytest.approx(expected[smooth], nan_ok=True)
 

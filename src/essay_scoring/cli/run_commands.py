@@ -68,6 +68,7 @@ class RawMapping(StrEnum):
 
     ROUND_HALF_BAND = "round_half_band"
     QWK_CUTPOINTS_LFO = "qwk_cutpoints_lfo"
+    QWK_CUTPOINTS_SHRUNK = "qwk_cutpoints_shrunk"
     MEAN_SIGMA_LFO = "mean_sigma_lfo"
     MEAN_SIGMA_BY_PROMPT = "mean_sigma_by_prompt"
 

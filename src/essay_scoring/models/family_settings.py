@@ -15,6 +15,7 @@ MappingName = Literal[
     "round_half_band",
     "qwk_cutpoints_lfo",
     "qwk_cutpoints_inner",
+    "qwk_cutpoints_shrunk",
     "mean_sigma_lfo",
     "mean_sigma_by_prompt",
 ]

@@ -3,6 +3,7 @@
 - `round_half_band`: the nearest score of the essay's own scale, halves upwards.
 - `qwk_cutpoints_lfo`, `qwk_cutpoints_inner`: thresholds of highest QWK (`fit_cutpoints`); they need
   one scale.
+- `qwk_cutpoints_shrunk`: those thresholds, a quarter of the way back to rounding.
 - `mean_sigma_lfo`: mean/sigma linking (`statistics/linking.py`) of the predictions' usual mean and
   spread to those of scores, on the common scale; for scales that differ by prompt, or one.
 - `mean_sigma_by_prompt`: the same, from the mean and spread of the predictions of the prompt that
@@ -19,8 +20,9 @@ import numpy as np
 from essay_scoring.core.errors import InputError, NotFiniteError
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScales
 from essay_scoring.models.scorer_settings import MappingName
+from essay_scoring.statistics.cutpoints import shrunken
 from essay_scoring.statistics.linking import Linking, fit_linking, linked_scores, prompt_moments
-from essay_scoring.statistics.predictions import Predictions, is_transductive
+from essay_scoring.statistics.predictions import CUTPOINTS, SHRUNK, Predictions, is_transductive
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Mapped:
 
 def needs_one_scale(mapping: MappingName) -> bool:
     """Tell whether a mapping's parameters are places on a scale, which prompts must then share."""
-    return mapping in ("qwk_cutpoints_lfo", "qwk_cutpoints_inner")
+    return mapping in (*CUTPOINTS, "qwk_cutpoints_inner")
 
 
 def fit_mapping(
@@ -75,7 +77,8 @@ def fit_mapping(
         return FittedMapping()
     if needs_one_scale(mapping):
         scale = shared_scale(scales, mapping)
-        return FittedMapping(fit_cutpoints(raw, scale.index(true), scale.n_labels))
+        cutpoints = fit_cutpoints(raw, scale.index(true), scale.n_labels)
+        return FittedMapping(shrunken(cutpoints, scale.labels) if mapping == SHRUNK else cutpoints)
     linking = fit_linking(prompt_moments(raw, true, prompts, scales))
     return FittedMapping(linking=linking, by_prompt=is_transductive(mapping))
 

@@ -5,6 +5,9 @@ to a value v belong below label j + 1 rather than at it where the sum of 2 y - a
 a_j = (2 j + 1) (1 - r) + 2 r mean(y), is smallest: y is an essay's true position. a_j rises with j
 where r < 1, and with it the place of the minimum, so that each threshold is found alone and they
 come out in order. r is then set to the ratio reached, until it no longer falls (Dinkelbach 1967).
+
+Such thresholds lie apart from those of rounding, since QWK asks for a spread as wide as that of the
+scores, and each is known from few essays. `shrunken` takes them a part of the way back.
 """
 
 from __future__ import annotations
@@ -13,12 +16,30 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray
 
+SHRINKAGE = 0.25
+"""How much of the way to the thresholds of rounding shrunken ones go."""
+
 _STEPS = 50
 _STILL = 1e-12
 
 
+def shrunken(cutpoints: FloatArray, labels: FloatArray) -> FloatArray:
+    """Return thresholds (..., K - 1) between the K labels, moved towards those of rounding.
+
+    Those beyond the scale count as half a step beyond its ends.
+    """
+    half = (labels[1] - labels[0]) / 2
+    inside = np.clip(cutpoints, labels[0] - half, labels[-1] + half)
+    return inside + SHRINKAGE * ((labels[1:] + labels[:-1]) / 2 - inside)
+
+
 def best_splits(
-    n: FloatArray, total: FloatArray, squares: FloatArray, n_labels: int, values: FloatArray
+    n: FloatArray,
+    total: FloatArray,
+    squares: FloatArray,
+    n_labels: int,
+    values: FloatArray,
+    shrunken_to: FloatArray | None = None,
 ) -> IntArray:
     """Return where each label begins and the last ends, (R, n_labels + 1), of highest QWK.
 
@@ -26,6 +47,7 @@ def best_splits(
     ascending `values`; label j then takes values splits[j] .. splits[j + 1] - 1. A threshold lies
     midway between the two values with essays that it parts, so that values without any fall on the
     nearer side. Where no thresholds beat chance, all values get the label of least squared error.
+    `shrunken_to` are the labels (n_labels,) to which the thresholds are then `shrunken`.
     """
     label = np.arange(n_labels, dtype=np.float64)
     essays = n[:, -1:]
@@ -52,19 +74,26 @@ def best_splits(
         better = reached < ratio[rows] - _STILL
         best[rows[better]], ratio[rows[better]] = splits[better], reached[better]
         rows = rows[better] if step else rows
-    return _midway(best, n, values)
+    thresholds = _thresholds(best, n, values)
+    if shrunken_to is not None:
+        thresholds = shrunken(thresholds, shrunken_to)
+    best[:, 1:-1] = np.searchsorted(values, thresholds)
+    return best
 
 
-def _midway(splits: IntArray, n: FloatArray, values: FloatArray) -> IntArray:
-    """Return splits moved among values without essays to the middle of the gap."""
+def _thresholds(splits: IntArray, n: FloatArray, values: FloatArray) -> FloatArray:
+    """Return thresholds in the middle of the gaps that splits lie in, infinite beyond all values.
+
+    Shape (R, n_labels - 1). A gap is as wide as the values in it that have no essays.
+    """
     ends = np.concatenate([values[:1] - 1, values, values[-1:] + 1])
-    out = splits.copy()
+    out = np.empty((len(splits), splits.shape[1] - 2))
     for j in range(1, splits.shape[1] - 1):
         first = splits[:, j]
         last = (n <= n[np.arange(len(n)), first, None]).sum(axis=1) - 1
         middle = (ends[first] + ends[last + 1]) / 2
-        inside = (first > 0) & (last < len(values))
-        out[:, j] = np.where(inside, np.searchsorted(values, middle), np.where(first > 0, last, 0))
+        beyond = np.where(first > 0, np.inf, -np.inf)
+        out[:, j - 1] = np.where((first > 0) & (last < len(values)), middle, beyond)
     return out
 
 

@@ -9,8 +9,13 @@ import numpy as np
 
 from essay_scoring.core.scale import FloatArray, IntArray, ScoreScales
 
-Refit = Literal["qwk_cutpoints_lfo", "mean_sigma_lfo", "mean_sigma_by_prompt"]
+Refit = Literal[
+    "qwk_cutpoints_lfo", "qwk_cutpoints_shrunk", "mean_sigma_lfo", "mean_sigma_by_prompt"
+]
 """Mappings whose parameters come from the other folds, and that a resample therefore fits again."""
+
+CUTPOINTS: tuple[Refit, ...] = ("qwk_cutpoints_lfo", "qwk_cutpoints_shrunk")
+SHRUNK: Refit = "qwk_cutpoints_shrunk"
 
 
 def refit_of(mapping: str) -> Refit | None:

@@ -24,7 +24,7 @@ from essay_scoring.statistics.counts import (
     sums_of_cells,
 )
 from essay_scoring.statistics.cutpoints import best_splits
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import CUTPOINTS, SHRUNK, Predictions
 
 BINS = 256
 """Into how many bins raw predictions fall at most, of equal size: finer than cut-points are known
@@ -40,7 +40,8 @@ class Reweighted:
     def __init__(self, runs: Sequence[Predictions], tables: Tables) -> None:
         self.layout: Layout = tables.layout
         self._fixed = _summed_cells(tables)
-        cut = all(run.refit == "qwk_cutpoints_lfo" for run in runs)
+        alike = len({run.refit for run in runs}) == 1
+        cut = alike and runs[0].refit in CUTPOINTS
         self._binned = _Binned(runs, tables.layout) if cut else None
 
     def fixed(self, weights: FloatArray) -> Iterator[Sums]:
@@ -113,6 +114,7 @@ class _Binned:
         if scale is None:
             raise ValueError("cut-points need one score scale")
         self.n_labels, self._layout = scale.n_labels, layout
+        self._shrunken_to = scale.labels if first.refit == SHRUNK else None
         prompt_of = first.numbered_prompts()[1]
         fold_of = np.searchsorted(layout.folds, first.folds)
         at = prompt_of * len(layout.folds) + fold_of
@@ -152,7 +154,8 @@ class _Binned:
         of_all = of_folds.sum(axis=0)
         for held, of_fold in zip(self._held, of_folds, strict=True):
             n_essays, total, squares = of_all - of_fold
-            splits = best_splits(n_essays, total, squares, self.n_labels, self._values)
+            sums = (n_essays, total, squares)
+            splits = best_splits(*sums, self.n_labels, self._values, self._shrunken_to)
             for run in weights:
                 counts = np.diff(self.below[run][held[:, None, None], splits], axis=2)
                 flat = counts.reshape(len(held) * n, -1) @ self._moments

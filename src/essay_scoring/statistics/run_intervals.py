@@ -39,7 +39,7 @@ from essay_scoring.statistics.intervals import (
 )
 from essay_scoring.statistics.linking import linked_anew
 from essay_scoring.statistics.metrics import finite_or_none
-from essay_scoring.statistics.predictions import Predictions
+from essay_scoring.statistics.predictions import CUTPOINTS, Predictions
 from essay_scoring.statistics.reweighted import Reweighted
 
 SLICES = ("mean_qwk", "worst_prompt_qwk", "bottom_k_mean")
@@ -200,7 +200,7 @@ def _mapped_anew(
     predictions: Predictions, reweighted: Reweighted, drawn: FloatArray
 ) -> Iterator[Sums]:
     """Yield the sums of the essays as they are, their mapping fitted on prompts drawn (R, P)."""
-    if predictions.refit == "qwk_cutpoints_lfo":
+    if predictions.refit in CUTPOINTS:
         yield from reweighted.refitted(drawn, np.ones_like(drawn))
     elif predictions.refit is not None:
         for final in linked_anew(predictions, drawn):
