@@ -28,7 +28,7 @@ from essay_scoring.data.rows import AUTO
 from essay_scoring.records.config import RunConfig, load_run_config
 from essay_scoring.records.manifest import LOCK, MANIFEST, require_outside
 from essay_scoring.records.model_records import MODEL, ModelProvenance, ModelRecord
-from essay_scoring.records.provenance import code_revision
+from essay_scoring.records.provenance import sources_sha256
 from essay_scoring.scoring.flags import read_facts
 from essay_scoring.scoring.input_table import (
     DEFAULT_COLUMNS,
@@ -171,7 +171,7 @@ def _identity(request: ScoreRequest, table: InputTable) -> str:
             "imported": [file_sha256(path) for path in request.tables],
             "layout": dataclasses.asdict(table.file.layout),
             "rows": PART_ROWS,
-            "code": code_revision(),
+            "code": sources_sha256(),
         }
     )
 
