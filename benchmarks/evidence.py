@@ -37,6 +37,8 @@ OUT = RUNS.absolute() / "evidence"
 SCHEMES = ("prompt_holdout", "stratified_text")
 PARTITIONS = (1, 2, 3)
 CURVES = ("ridge", "blend_surprisal")
+MAPPED = (0, 4)
+"""The usual partition of the prompts, and one on which nothing was looked at."""
 TRAITS = ("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar", "Conventions")
 
 
@@ -103,7 +105,8 @@ STEPS = (
         " ".join(f"{{out}}/ellipse_partition_{number}.study.json" for number in PARTITIONS),
         "ellipse_partitions.json",
     ),
-    study("g3_ellipse_local", "0004-g3-ellipse-local"),
+    study("g3_ellipse_mpnet", "0004-g3-ellipse-mpnet"),
+    bench("hybrids", "{out}/g3_ellipse_mpnet.study.json {out}/ellipse.study.json"),
     Step(
         "traits",
         (
@@ -128,7 +131,7 @@ STEPS = (
         ("ellipse.prepared.json",),
         {"ellipse.prepared.json": "{out}/cache/prepared/ellipse-*/prepared.json"},
     ),
-    bench("mappings"),
+    bench("mappings", f"--partition {' '.join(map(str, MAPPED))}"),
     bench("learning_curve", " ".join(f"configs/ellipse_{name}.toml" for name in CURVES)),
     bench("companions"),
     Step(

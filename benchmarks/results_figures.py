@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.evidence import MAPPED
 from benchmarks.results_artifacts import (
     KNOWN,
     artifact,
@@ -22,6 +23,7 @@ from benchmarks.results_artifacts import (
 )
 
 from essay_scoring.core.number_text import number, with_interval
+from essay_scoring.statistics.comparison import Delta
 
 Figures = dict[str, str]
 LITTLE = ("catboost", "companions", "seed-ensemble", "traits", "transductive")
@@ -113,7 +115,7 @@ def traits() -> Figures:
 
 def order() -> Figures:
     """Return what G1 and G3 came to."""
-    first, third = study_of("g1_ellipse"), study_of("g3_ellipse_local")
+    first, third = study_of("g1_ellipse"), study_of("g3_ellipse_mpnet")
     checks = [check for gate in first.gates if gate.plan == "g1" for check in gate.checks]
     worst = next(check for check in checks if check.metric == "worst_prompt_qwk")
     tuned = fine_tuned(third)
@@ -124,15 +126,35 @@ def order() -> Figures:
         "g1_outcome": first.outcome,
         "g1_record": record_of(first),
         "tuned": reached(third, "g3.1-none"),
-        "tuned_gain": gain(third, "g3.1-none"),
-        "n_tuned": str(len(tuned)),
+        "frozen_text": reached(third, "frozen-text"),
         "best_tuned": best,
         "best_tuned_gain": gain(third, best),
-        "best_tuned_verdict": verdict(delta_of(third, best)),
         "g3_outcome": third.outcome,
         "g3_record": record_of(third),
         "g3_essays": f"{third.data.n * 4 // 5:,}",
     }
+
+
+def together() -> Figures:
+    """Return what fine-tuned arms come to beside frozen ones, and methods beside none."""
+    found = artifact("hybrids")
+    of = {(row["tuned"], row["frozen"]): row for row in found["rows"]}
+    plain = found["plain"]
+    alone, blend = of[plain, "frozen-text"], of[plain, "blend-surprisal"]
+    methods = map(_delta, found["methods"].values())
+    helped = sum(verdict(delta).startswith("better") for delta in methods)
+    return {
+        "tuned_frozen": span(_delta(alone["tuned_over_frozen"]), sign=True),
+        "tuned_frozen_verdict": verdict(_delta(alone["tuned_over_frozen"])),
+        "hybrid": number(blend["pooled_qwk"]),
+        "hybrid_gain": span(_delta(blend["over_frozen"]), sign=True),
+        "hybrid_verdict": verdict(_delta(blend["over_frozen"])),
+        "n_helped": str(helped) if helped else "none",
+    }
+
+
+def _delta(deltas: dict[str, Any]) -> Delta:
+    return Delta.model_validate(deltas["pooled_qwk"])
 
 
 def others() -> Figures:
@@ -141,8 +163,11 @@ def others() -> Figures:
         (arm["arm"], arm["shortcut"]): arm.get("gain") for arm in _rows("invariance", "arms")
     }
     locked = artifact("locked")
-    mean = {row["setting"]: row["mean_qwk"]["mean"] for row in _rows("mappings")}
+    mean = {setting: row["mean_qwk"]["mean"] for setting, row in mapped().items()}
     fitted = mean["training.mapping=qwk_cutpoints_lfo"]
+    [fresh] = (partition for partition in MAPPED if partition)
+    shrunk = mapped("blend_surprisal", fresh)["training.mapping=qwk_cutpoints_shrunk"]
+    usual = mapped("blend_surprisal")["training.mapping=qwk_cutpoints_shrunk"]
     worst = {(row["search"], row["what"]): row["worst_prompt_qwk"] for row in _rows("searches")}
     [nested] = [
         row["nested"] for row in _rows("searches", "searches") if row["search"] == "xgb-ellipse"
@@ -156,6 +181,10 @@ def others() -> Figures:
         "locked_prompts": str(locked["n_prompts"]),
         "locked_mae": number(locked["summary"]["overall"]["mae"]["estimate"]),
         "mapping_raised": number(fitted - mean["training.mapping=round_half_band"], sign=True),
+        "shrunk_qwk": span(shrunk["over_cutpoints"]["pooled_qwk"], sign=True),
+        "shrunk_mae": span(shrunk["over_cutpoints"]["mae"], sign=True),
+        "shrunk_usual": number(usual["pooled_qwk"]["estimate"]),
+        "shrunk_usual_mae": number(usual["mae"]["estimate"]),
         "mapping_inner": number(mean["training.mapping=qwk_cutpoints_inner"] - fitted, sign=True),
         "search_looks": number(worst["xgb-ellipse-flat", "best, as it looks"]),
         "search_less": number(worst["xgb-ellipse-flat", "best, less its luck"]),
@@ -166,6 +195,15 @@ def others() -> Figures:
         "half_essays": span(_point("essays", 0.5)["delta"], sign=True),
         "half_prompts": span(_point("prompts", 0.5)["delta"], sign=True),
         "companions_alone": number(_rows("companions")[0]["reference"]),
+    }
+
+
+def mapped(config: str = "reference", partition: int = 0) -> dict[str, dict[str, Any]]:
+    """Return a config's rows under each mapping, on one partition of the prompts."""
+    return {
+        row["setting"]: row
+        for row in _rows("mappings")
+        if config in row["config"] and row["partition"] == partition
     }
 
 
@@ -184,4 +222,12 @@ def _rows(name: str, key: str = "rows") -> list[dict[str, Any]]:
     return found
 
 
-SECTIONS: tuple[Callable[[], Figures], ...] = (corpus, lifts, surprise, traits, order, others)
+SECTIONS: tuple[Callable[[], Figures], ...] = (
+    corpus,
+    lifts,
+    surprise,
+    traits,
+    order,
+    together,
+    others,
+)

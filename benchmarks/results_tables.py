@@ -52,7 +52,7 @@ SEARCHED = {
 
 def tables() -> dict[str, str]:
     """Return every table in Markdown."""
-    lifts, first, third = map(study_of, ("ellipse", "g1_ellipse", "g3_ellipse_local"))
+    lifts, first, third = map(study_of, ("ellipse", "g1_ellipse", "g3_ellipse_mpnet"))
     alone, beside = study_of("surprisal_ridge"), study_of("surprisal_ellipse")
     return {
         "table_main": main_table(),
@@ -71,9 +71,11 @@ def tables() -> dict[str, str]:
             folded("Prompts held out", arms(first)), folded("Prompts known", arms(first, KNOWN))
         ),
         "table_g3": _joined(differences(third), folded("All arms", arms(third, costs=True))),
+        "table_hybrids": hybrids(),
+        "table_methods": methods(),
         "table_shortcut": folded("The table", shortcut()),
         "table_audits": folded("The table", audits()),
-        "table_mappings": mappings(),
+        "table_mappings": folded("The table", mappings()),
         "table_searches": folded("The table", searches()),
         "table_companions": folded("The table", companions()),
         "table_curve": curve(),
@@ -83,7 +85,7 @@ def tables() -> dict[str, str]:
 
 def main_table() -> str:
     """Return the arms that matter, one a row."""
-    study, tuned = study_of("ellipse"), study_of("g3_ellipse_local")
+    study, tuned = study_of("ellipse"), study_of("g3_ellipse_mpnet")
     reference = study.runs[0]
     length = reference.baselines["length"]
     worst = length.worst_prompt
@@ -100,7 +102,7 @@ def main_table() -> str:
     for arm, what in ARMS.items():
         over = "-" if arm == reference.arm else gain(study, arm)
         rows.append([f"`{arm}`", what, reached(study, arm), over, *_more(study, arm)])
-    arm, what = "g3.1-none", "MiniLM fine-tuned, text alone"
+    arm, what = "g3.1-none", "MPNet's sixth layer fine-tuned, text alone"
     rows.append([f"`{arm}`", what, reached(tuned, arm), "see G3", *_more(tuned, arm)])
     header = ("arm", "what it is", "pooled QWK [95%]", "over the reference [95%]")
     return markdown_table((*header, "worst prompt", "MAE"), rows)
@@ -157,6 +159,33 @@ def trait_table() -> str:
     return markdown_table(header, rows)
 
 
+def methods() -> str:
+    """Return by how much each method of invariance differs from fine-tuning without one."""
+    found = artifact("hybrids")["methods"]
+    rows = [[f"`{arm}`", *_both(deltas)] for arm, deltas in found.items()]
+    return markdown_table(("arm", "pooled QWK [95%]", "MAE [95%]"), rows)
+
+
+def hybrids() -> str:
+    """Return what a fine-tuned arm brings as one more member of a frozen one."""
+    rows = [
+        [
+            f"`{row['tuned']}`",
+            f"`{row['frozen']}`",
+            number(row["pooled_qwk"]),
+            *(span(row[over]["pooled_qwk"], sign=True) for over in ("over_tuned", "over_frozen")),
+            span(row["tuned_over_frozen"]["pooled_qwk"], sign=True),
+        ]
+        for row in artifact("hybrids")["rows"]
+    ]
+    header = ("fine-tuned", "frozen", "both, pooled QWK", "over fine-tuned [95%]")
+    return markdown_table((*header, "over frozen [95%]", "fine-tuned over frozen [95%]"), rows)
+
+
+def _both(deltas: Mapping[str, Any]) -> list[str]:
+    return [span(deltas[name], sign=True) for name in ("pooled_qwk", "mae")]
+
+
 def shortcut() -> str:
     """Return the gains of every method with a planted shortcut and without."""
     rows = [
@@ -182,17 +211,24 @@ def audits() -> str:
 
 
 def mappings() -> str:
-    """Return the reference under other mappings."""
-    rows = [
-        [
-            f"`{row['setting']}`",
-            f"{number(row['mean_qwk']['mean'])} ± {number(row['mean_qwk']['std'])}",
-            span(row["pooled_qwk"]),
-            number(row["mae"]["estimate"]),
-        ]
-        for row in artifact("mappings")["rows"]
-    ]
-    return markdown_table(("setting", "mean QWK", "pooled QWK [95%]", "MAE"), rows)
+    """Return runs under each mapping, and by how much it differs from cut-points."""
+    rows = []
+    for row in artifact("mappings")["rows"]:
+        name = Path(row["config"]).stem.removeprefix("ellipse_").replace("_", "-")
+        over = row["over_cutpoints"]
+        rows.append(
+            [
+                f"`{name}`",
+                str(row["partition"]),
+                f"`{row['setting']}`",
+                span(row["pooled_qwk"]),
+                number(row["mae"]["estimate"]),
+                *(_both(over) if over else ("-", "-")),
+            ]
+        )
+    header = ("config", "partition", "setting", "pooled QWK [95%]", "MAE")
+    over_cuts = ("pooled QWK over cut-points [95%]", "MAE over cut-points [95%]")
+    return markdown_table((*header, *over_cuts), rows)
 
 
 def searches() -> str:

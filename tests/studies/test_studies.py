@@ -253,6 +253,20 @@ def test_the_studies_of_g3_are_in_the_strict_order(name: str) -> None:
     assert alike == [alike[0]] * 4
 
 
+def test_the_arms_of_g3_with_mpnet_differ_in_their_method_alone() -> None:
+    found: dict[str, dict[str, object]] = {}
+    for name in ("g3_ellipse_mpnet", "g3_ellipse_penalties"):
+        study = load_study(ROOT / "configs" / "studies" / f"{name}.toml")
+        for one in (*study.settings.candidates, *study.settings.context):
+            config = study.config(one, "prompt_holdout")
+            if config.scorer.family == "transformer":
+                found.setdefault(one.name, config.scorer.model_dump())
+                assert config.scorer.model_dump() == found[one.name]
+    methods = {name: scorer.pop("invariance") for name, scorer in found.items()}
+    assert len({str(method) for method in methods.values()}) == len(found) == 6
+    assert len({str(scorer) for scorer in found.values()}) == 1
+
+
 def test_an_override_reaches_every_arm_that_has_the_setting() -> None:
     path = ROOT / "configs" / "studies" / "g3_ellipse_local.toml"
     name = "scorer.model_name=all-mpnet-base-v2"
