@@ -110,12 +110,15 @@ def test_an_audit_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_the_published_study_says_what_is_wrong_with_its_winner() -> None:
-    study = read_study(ROOT / "docs" / "results" / "g1_ellipse.study.json")
+    study = read_study(ROOT / "docs" / "results" / "surprisal_ridge.study.json")
     text = Page(study_page(study)).text
-    assert "Proceed with catboost" in text
-    worst = "“Spending time outdoors” is served worst: QWK 0.381, 31 essays."
-    assert worst in text
-    assert "79.0% (95% interval 67.7% to 88.0%) of the 119 essays in the low tail" in text
+    assert f"Proceed with {study.decided_arm}" in text
+    [run] = [run for run in study.runs if run.arm == study.decided_arm]
+    worst = run.summary.worst_prompt
+    assert worst is not None
+    said = f"“{worst.prompt}” is served worst: QWK {worst.qwk:.3f}, {worst.n} essays."
+    assert said in text
+    assert re.search(r"9\d\.\d% \(95% interval [^)]+\) of the 119 essays in the low tail", text)
     assert "no sign that longer essays are favoured or punished" in text
 
 
