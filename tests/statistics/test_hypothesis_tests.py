@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from essay_scoring.statistics import hypothesis_tests as module
 from essay_scoring.statistics.hypothesis_tests import N_FLIPS, corrected_t, holm, sign_flip
 from essay_scoring.statistics.student import mean_interval
 
@@ -139,3 +140,20 @@ def test_the_interval_of_a_mean_by_hand() -> None:
     half = 4.302653 / 3**0.5
     assert mean_interval(np.array([1.0, 2.0, 3.0])) == pytest.approx((2 - half, 2 + half), abs=1e-6)
     assert mean_interval(np.array([1.0])) == (None, None)
+
+
+@pytest.mark.parametrize("n_prompts", [12, 40])
+def test_signs_drawn_in_blocks_are_those_drawn_at_once(
+    n_prompts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    differences = np.random.default_rng(2).normal(0.01, 0.1, n_prompts)
+    whole = sign_flip(differences, seed=3)
+    monkeypatch.setattr(module, "_BLOCK_NUMBERS", 1000)
+    assert sign_flip(differences, seed=3) == whole
+
+
+def test_signs_of_more_prompts_than_a_float_can_count_assignments_of_are_drawn() -> None:
+    found = sign_flip(np.full(2_000, 0.01), seed=1)
+    assert found is not None
+    assert (found.n_prompts, found.n_flips, found.exact) == (2_000, N_FLIPS, False)
+    assert found.p == 1 / (N_FLIPS + 1)

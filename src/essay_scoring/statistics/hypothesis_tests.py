@@ -20,6 +20,9 @@ from essay_scoring.statistics.student import half_interval, two_sided_p
 N_FLIPS = 10_000
 """How many sign flips are drawn where there are more; up to as many are enumerated."""
 
+_BLOCK_NUMBERS = 4_000_000
+"""How many signs are held at once."""
+
 ROUNDING = 1e-12
 """By how much sums of the same numbers in another order may differ."""
 
@@ -91,17 +94,21 @@ def sign_flip(differences: FloatArray, seed: int) -> SignFlip | None:
     n_prompts = len(defined)
     if not n_prompts:
         return None
-    exact = 2.0**n_prompts <= N_FLIPS
-    if exact:
-        bits = np.arange(2**n_prompts)[:, None] >> np.arange(n_prompts) & 1
-    else:
-        rng = np.random.default_rng(derive_seed(seed, "sign flips"))
-        bits = rng.integers(0, 2, (N_FLIPS, n_prompts))
-    means = (2.0 * bits - 1) @ defined / n_prompts
-    estimate = float(defined.mean())
-    as_far = int((np.abs(means) >= abs(estimate) - ROUNDING).sum())
-    p = as_far / len(bits) if exact else (as_far + 1) / (len(bits) + 1)
-    return SignFlip(estimate=estimate, p=p, n_prompts=n_prompts, n_flips=len(bits), exact=exact)
+    exact = n_prompts <= math.log2(N_FLIPS)
+    n_flips = 2**n_prompts if exact else N_FLIPS
+    rng = np.random.default_rng(derive_seed(seed, "sign flips"))
+    estimate, as_far = float(defined.mean()), 0
+    at_once = max(1, _BLOCK_NUMBERS // n_prompts)
+    for first in range(0, n_flips, at_once):
+        rows = np.arange(first, min(first + at_once, n_flips))
+        if exact:
+            bits = rows[:, None] >> np.arange(n_prompts) & 1
+        else:
+            bits = rng.integers(0, 2, (len(rows), n_prompts))
+        means = (2.0 * bits - 1) @ defined / n_prompts
+        as_far += int((np.abs(means) >= abs(estimate) - ROUNDING).sum())
+    p = as_far / n_flips if exact else (as_far + 1) / (n_flips + 1)
+    return SignFlip(estimate=estimate, p=p, n_prompts=n_prompts, n_flips=n_flips, exact=exact)
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
