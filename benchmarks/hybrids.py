@@ -12,6 +12,7 @@ parents, and by how much every method of invariance differs from fine-tuning wit
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from own_runs import own_workspace
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.number_text import with_interval
-from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.mapping import mapped_by
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.study_results import StudyRecord, read_study
 from essay_scoring.statistics.comparison import compare
@@ -34,7 +35,7 @@ SCHEME = "prompt_holdout"
 PLAIN = "g3.1-none"
 
 
-def predictions_of(study: StudyRecord, arms: set[str], runs: Path) -> dict[str, Predictions]:
+def predictions_of(study: StudyRecord, arms: Collection[str], runs: Path) -> dict[str, Predictions]:
     """Return the first seed's predictions of each arm, prompts held out."""
     found: dict[str, Predictions] = {}
     for run in study.runs:
@@ -48,9 +49,7 @@ def joined(tuned: Predictions, frozen: Predictions, members: int) -> Predictions
     at = {name: row for row, name in enumerate(frozen.ids)}
     theirs = frozen.raw[[at[name] for name in tuned.ids]]
     raw = (tuned.raw + members * theirs) / (1 + members)
-    mapping = tuned.refit or "round_half_band"
-    mapped = map_out_of_fold(raw, tuned.true, tuned.folds, tuned.prompts, tuned.scales, mapping)
-    return replace(tuned, raw=raw, final=mapped.final)
+    return mapped_by(replace(tuned, raw=raw), tuned.refit or "round_half_band")
 
 
 def row_of(tuned: Predictions, frozen: Predictions, members: int) -> dict[str, Any]:
@@ -88,10 +87,7 @@ def main() -> None:
     first, second = read_study(asked.tuned), read_study(asked.frozen)
     arms = {run.arm for run in first.runs if run.family == "transformer"}
     tuned = predictions_of(first, arms, runs)
-    frozen = {
-        **predictions_of(second, set(FROZEN), runs),
-        **predictions_of(first, set(FROZEN), runs),
-    }
+    frozen = predictions_of(second, FROZEN, runs) | predictions_of(first, FROZEN, runs)
     rows = []
     for arm, ours in tuned.items():
         for other, members in FROZEN.items():

@@ -12,7 +12,6 @@ Resumable, as runs are. The folders are those of ESSAY_SCORING_RUNS, _CACHE and 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ from own_runs import finished
 
 from essay_scoring.core.files import write_json
 from essay_scoring.core.number_text import with_interval
-from essay_scoring.models.mapping import map_out_of_fold
+from essay_scoring.models.mapping import mapped_by
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.statistics.comparison import compare
-from essay_scoring.statistics.predictions import Predictions, refit_of
+from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
 
 CONFIGS = (Path("configs/ellipse_reference.toml"), Path("configs/ellipse_blend_surprisal.toml"))
@@ -39,13 +38,6 @@ def ran(config: Path, partition: int, *settings: str) -> Predictions:
     name = "-".join(("mapping", config.stem, *(one.rpartition("=")[2] for one in settings)))
     over = [f"name={name.replace('_', '-')}", f"data.splits.partition={partition}", *settings]
     return finished(config, over, COMMAND).predictions
-
-
-def mapped(run: Predictions, mapping: MappingName) -> Predictions:
-    """Return a run with its raw predictions mapped in another way."""
-    values = (run.raw, run.true, run.folds, run.prompts, run.scales)
-    final = map_out_of_fold(*values, mapping).final
-    return replace(run, final=final, refit=refit_of(mapping))
 
 
 def row(run: Predictions, against: Predictions | None, **what: object) -> dict[str, Any]:
@@ -69,7 +61,7 @@ def rows_of(config: Path, partition: int, *, first: bool) -> list[dict[str, Any]
     plain = ran(config, partition)
     rows = [row(plain, None, **what, setting=f"training.mapping={FITTED}")]
     for mapping in OTHERS:
-        other = mapped(plain, mapping)
+        other = mapped_by(plain, mapping)
         rows.append(row(other, plain, **what, setting=f"training.mapping={mapping}"))
     own = OWN_RUNS if first else ()
     more = [row(ran(config, partition, one), plain, **what, setting=one) for one in own]

@@ -142,7 +142,7 @@ def together() -> Figures:
     plain = found["plain"]
     alone, blend = of[plain, "frozen-text"], of[plain, "blend-surprisal"]
     methods = map(_delta, found["methods"].values())
-    helped = sum(verdict(delta).startswith("better") for delta in methods)
+    helped = sum(delta.low is not None and delta.low > 0 for delta in methods)
     return {
         "tuned_frozen": span(_delta(alone["tuned_over_frozen"]), sign=True),
         "tuned_frozen_verdict": verdict(_delta(alone["tuned_over_frozen"])),

@@ -22,7 +22,13 @@ from essay_scoring.core.scale import FloatArray, IntArray, ScoreScale, ScoreScal
 from essay_scoring.models.scorer_settings import MappingName
 from essay_scoring.statistics.cutpoints import shrunken
 from essay_scoring.statistics.linking import Linking, fit_linking, linked_scores, prompt_moments
-from essay_scoring.statistics.predictions import CUTPOINTS, SHRUNK, Predictions, is_transductive
+from essay_scoring.statistics.predictions import (
+    CUTPOINTS,
+    SHRUNK,
+    Predictions,
+    is_transductive,
+    refit_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,10 +165,17 @@ def mapped_anew(run: Predictions) -> Predictions:
 
     A run without a fitted mapping stays as it is.
     """
-    if run.refit is None:
-        return run
+    return run if run.refit is None else mapped_by(run, run.refit)
+
+
+def mapped_by(run: Predictions, mapping: MappingName) -> Predictions:
+    """Return a run with the scores that a mapping gives its raw predictions.
+
+    Raises InputError and ValueError as `map_out_of_fold` does.
+    """
     values = (run.raw, run.true, run.folds, run.prompts, run.scales)
-    return replace(run, final=map_out_of_fold(*values, run.refit).final)
+    final = map_out_of_fold(*values, mapping).final
+    return replace(run, final=final, refit=refit_of(mapping))
 
 
 def shared_scale(scales: ScoreScales, mapping: MappingName) -> ScoreScale:

@@ -131,8 +131,8 @@ class EssayScorer(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if weights is None:
             return _Known(essays, values, names)
         rows = np.flatnonzero(weights).tolist()
-        kept = ([column[row] for row in rows] for column in (essays, names))
-        return _Known(next(kept), values[rows], next(kept), weights[rows])
+        kept, of = [essays[row] for row in rows], [names[row] for row in rows]
+        return _Known(kept, values[rows], of, weights[rows])
 
     def _train(self, home: Path, known: _Known) -> TrainedModel:
         table = home / "essays.parquet"
