@@ -163,6 +163,16 @@ def test_a_finished_configuration_is_read_and_finished_folds_are_kept(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("x")] == ["x.json"]
 
 
+def test_folds_left_by_a_kill_after_the_outcome_are_removed(
+    space: Workspace, tmp_path: Path
+) -> None:
+    evaluator, path = evaluator_of(space), tmp_path / "x.json"
+    whole = evaluator.try_out(ALL, evaluator.base.config, path)
+    (tmp_path / "x" / "fold-0").mkdir(parents=True)
+    assert evaluator.try_out(ALL, evaluator.base.config, path) == whole
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_trial_that_is_given_up_has_the_figures_so_far(
     space: Workspace, tmp_path: Path, witnessed: list[set[str]]
 ) -> None:

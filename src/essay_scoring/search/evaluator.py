@@ -113,17 +113,17 @@ class Evaluator:
         all are done. A configuration whose training is not finite is a failed outcome, which ends
         no search.
         """
-        if path.is_file():
-            return read_record(Outcome, path)
         folds = path.with_suffix("")
-        try:
-            values = self._fold_by_fold(part, config, folds, give_up)
-        except NotFiniteError as error:
-            values = _Values("failed", reason=error.line())
-        outcome = Outcome(slot=slot, params=params or {}, config=config, **vars(values))
-        write_record(path, outcome)
+        if not path.is_file():
+            try:
+                values = self._fold_by_fold(part, config, folds, give_up)
+            except NotFiniteError as error:
+                values = _Values("failed", reason=error.line())
+            outcome = Outcome(slot=slot, params=params or {}, config=config, **vars(values))
+            write_record(path, outcome)
+        # Whoever wrote the outcome may have been killed before the folds were removed.
         shutil.rmtree(folds, ignore_errors=True)
-        return outcome
+        return read_record(Outcome, path)
 
     def predictions(self, part: SearchPart, outcome: Outcome) -> Predictions:
         """Return the out-of-fold predictions of a complete outcome, mapped as it was judged."""
