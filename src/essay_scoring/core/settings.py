@@ -52,6 +52,8 @@ def build_settings(record: type[Record], values: Any, where: str) -> Record:
 def _near(record: type[BaseModel], loc: tuple[int | str, ...]) -> str:
     """Return a hint naming the known key nearest to a mistyped one."""
     known = sorted(_all_keys(record))
+    if loc[-1] in known:
+        return f"remove it; '{loc[-1]}' is a key of another table"
     near = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return f"did you mean '{near[0]}'?" if near else "remove it"
 
