@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ RUNS = Path(os.environ.get("ESSAY_SCORING_RUNS", "runs"))
 OUT = RUNS.absolute() / "evidence"
 SCHEMES = ("prompt_holdout", "stratified_text")
 PARTITIONS = (1, 2, 3)
+CONFIRMED = (5, 6, 7)
+"""Partitions on which nothing was looked at before the best arm was fixed."""
 CURVES = ("ridge", "blend_surprisal")
 MAPPED = (0, 4)
 """The usual partition of the prompts, and one on which nothing was looked at."""
@@ -66,15 +68,16 @@ def study(name: str, record: str) -> Step:
     )
 
 
-def partition(number: int) -> Step:
-    """Return the step of the best two arms on a further partition of the prompts."""
-    name = f"ellipse_partition_{number}.study"
-    told = f"--set data.splits.partition={number} --exit-zero --results {{out}}/{name}.json"
-    return Step(
-        f"partition_{number}",
-        (f"essay-scoring study configs/studies/partitions_ellipse.toml {told}",),
-        (f"{name}.json", f"{name}.svg"),
-    )
+def dealt(study: str, numbers: Sequence[int], name: str) -> tuple[Step, ...]:
+    """Return the steps of a study on further partitions of the prompts, and of their means."""
+    steps = []
+    for number in numbers:
+        file = f"ellipse_{name}_{number}.study"
+        told = f"--set data.splits.partition={number} --exit-zero --results {{out}}/{file}.json"
+        line = f"essay-scoring study configs/studies/{study}.toml {told}"
+        steps.append(Step(f"{name}_{number}", (line,), (f"{file}.json", f"{file}.svg")))
+    studies = " ".join(f"{{out}}/ellipse_{name}_{number}.study.json" for number in numbers)
+    return *steps, bench("partitions", studies, f"ellipse_{name}s.json")
 
 
 def bench(name: str, more: str = "", artifact: str = "") -> Step:
@@ -99,12 +102,8 @@ STEPS = (
     study("g1_ellipse", "0002-g1-ellipse"),
     study("surprisal_ridge", "0007-surprisal-ridge"),
     study("surprisal_ellipse", "0008-surprisal-ellipse"),
-    *map(partition, PARTITIONS),
-    bench(
-        "partitions",
-        " ".join(f"{{out}}/ellipse_partition_{number}.study.json" for number in PARTITIONS),
-        "ellipse_partitions.json",
-    ),
+    *dealt("partitions_ellipse", PARTITIONS, "partition"),
+    *dealt("confirm_ellipse", CONFIRMED, "confirmation"),
     study("g3_ellipse_mpnet", "0004-g3-ellipse-mpnet"),
     bench("hybrids", "{out}/g3_ellipse_mpnet.study.json {out}/ellipse.study.json"),
     Step(

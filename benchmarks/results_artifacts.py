@@ -76,6 +76,18 @@ def gain(study: StudyRecord, arm: str, metric: str = "pooled_qwk") -> str:
     return span(delta_of(study, arm, metric), sign=True)
 
 
+def dealt(name: str, arm: str, base: str = "blend-svr") -> Mapping[str, Any]:
+    """Return what an arm and another come to and differ by, the means over partitions."""
+    rows = artifact(f"ellipse_{name}s")["rows"]
+    found: Mapping[str, Any] = next(row for row in rows if (row["base"], row["arm"]) == (base, arm))
+    return found
+
+
+def dealt_gain(name: str, arm: str, base: str = "blend-svr", metric: str = "pooled_qwk") -> str:
+    """Return by how much an arm exceeds another over partitions, with its interval."""
+    return span(dealt(name, arm, base)["deltas"][metric], sign=True)
+
+
 def span(row: Any, *, sign: bool = False) -> str:
     """Return a figure of a record or of an artifact with its interval."""
     at = row if isinstance(row, Mapping) else row.model_dump()

@@ -9,6 +9,7 @@ from benchmarks.evidence import MAPPED
 from benchmarks.results_artifacts import (
     KNOWN,
     artifact,
+    dealt_gain,
     delta_of,
     figure,
     fine_tuned,
@@ -98,7 +99,7 @@ def surprise() -> Figures:
         "beside_verdict": verdict(delta_of(beside, "blend-surprisal")),
         "beside_outcome": beside.outcome,
         "beside_record": record_of(beside),
-        "again_gain": span(artifact("ellipse_partitions")["deltas"]["pooled_qwk"], sign=True),
+        "again_gain": dealt_gain("partition", "blend-surprisal"),
         "again_n": str(artifact("ellipse_partitions")["partitions"]),
         "two_gain": gain(beside, "blend-two-encoders"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from benchmarks.results_artifacts import (
     KNOWN,
     RESULTS,
     artifact,
+    dealt_gain,
     figure,
     gain,
     reached,
@@ -65,7 +66,7 @@ def tables() -> dict[str, str]:
             folded("Ridge on named columns", arms(alone)),
             folded("Beside the best encoder", arms(beside)),
         ),
-        "table_partitions": partitions(),
+        "table_partitions": partitions("partition", PARTITIONS),
         "table_traits": trait_table(),
         "table_g1": _joined(
             folded("Prompts held out", arms(first)), folded("Prompts known", arms(first, KNOWN))
@@ -132,17 +133,20 @@ def differences(study: StudyRecord) -> str:
     return markdown_table(header, rows)
 
 
-def partitions() -> str:
-    """Return the two best arms on the usual folds and on further partitions of the prompts."""
-    rows = []
-    for which in PARTITIONS:
-        study = study_of(f"ellipse_partition_{which}")
-        both = (reached(study, arm) for arm in ("blend-svr", "blend-surprisal"))
-        rows.append([str(which), *both, gain(study, "blend-surprisal")])
-    mean = artifact("ellipse_partitions")["deltas"]["pooled_qwk"]
-    rows.append([f"mean of {len(PARTITIONS)}", "-", "-", span(mean, sign=True)])
-    header = ("partition", "`blend-svr` [95%]", "`blend-surprisal` [95%]", "difference [95%]")
-    return markdown_table(header, rows)
+def partitions(name: str, numbers: Sequence[int]) -> str:
+    """Return the arms of a study on further partitions of the prompts, and their mean gains."""
+    studies = {number: study_of(f"ellipse_{name}_{number}") for number in numbers}
+    roles = {run.arm: run.role for run in studies[numbers[0]].runs}
+    arms, judged = list(roles), [arm for arm, role in roles.items() if role == "candidate"]
+    rows = [
+        [str(number), *(reached(study, arm) for arm in arms), *(gain(study, arm) for arm in judged)]
+        for number, study in studies.items()
+    ]
+    means = [dealt_gain(name, arm) for arm in judged]
+    rows.append([f"mean of {len(numbers)}", *("-" for _ in arms), *means])
+    told = [f"`{arm}` [95%]" for arm in arms]
+    more = [f"`{arm}` over `{arms[0]}` [95%]" for arm in judged]
+    return markdown_table(("partition", *told, *more), rows)
 
 
 def trait_table() -> str:

@@ -73,7 +73,10 @@ def test_extends_in_a_circle_is_refused(tmp_path: Path) -> None:
     ("override", "message"),
     [
         ("scorer.max_dept=4", r"scorer\.xgboost\.max_dept: unknown key.*did you mean 'max_depth'"),
-        ("training.layers=[1]", r"training\.layers: unknown key.*'layers' is a key of another table"),
+        (
+            "training.layers=[1]",
+            r"training\.layers: unknown key.*'layers' is a key of another table",
+        ),
         ("scorer.max_depth=0", r"scorer\.xgboost\.max_depth: .*greater than or equal to 1"),
         ("scorer.learning_rate=nan", r"learning_rate: .*finite"),
         ("scorer.family=forest", r"scorer: .*'forest'"),
