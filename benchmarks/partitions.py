@@ -3,9 +3,9 @@
     python benchmarks/partitions.py STUDY [STUDY ...] --out FILE.json
 
 A STUDY is the study.json of the same arms on one partition; their runs lie in the folder that
-ESSAY_SCORING_RUNS names. Every candidate is compared with the reference and with each context arm.
-Prompts are swapped alike in all partitions, so that the mean of the differences has an interval of
-its own: partitions share their essays, and are no independent news.
+ESSAY_SCORING_RUNS names. Every candidate is compared with the candidates before it and with all
+other arms. Prompts are swapped alike in all partitions, so that the mean of the differences has an
+interval of its own: partitions share their essays, and are no independent news.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     studies = [read_study(path) for path in asked.studies]
-    roles = {run.arm: run.role for run in studies[0].runs}
+    arms = dict.fromkeys(run.arm for run in studies[0].runs)
+    candidates = [run.arm for run in studies[0].runs if run.role == "candidate"]
     runs = own_workspace().runs
     partitions = [arms_of(study, runs) for study in studies]
     rows = [
         differences(partitions, base, arm)
-        for base, is_base in roles.items()
-        if is_base in ("reference", "context")
-        for arm, role in roles.items()
-        if role == "candidate"
+        for at, arm in enumerate(candidates)
+        for base in arms
+        if base not in candidates[at:]
     ]
     if asked.out is not None:
         write_json(asked.out, {"schema": 1, "partitions": len(partitions), "rows": rows})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.evidence import MAPPED
+from benchmarks.evidence import CONFIRMED, MAPPED
 from benchmarks.results_artifacts import (
     KNOWN,
     artifact,
+    dealt,
     dealt_gain,
     delta_of,
     figure,
@@ -73,7 +74,6 @@ def lifts() -> Figures:
         "blend_svr_gain": gain(study, "blend-svr"),
         "blend_svr_mae": figure(study, "blend-svr", "mae"),
         "blend_svr_worst": figure(study, "blend-svr", "worst_prompt_qwk"),
-        "blend_surprisal": reached(study, "blend-surprisal"),
         "mpnet_gain": gain(study, "mpnet"),
         "svr_gain": gain(study, "svr-mpnet"),
         "n_undecided": str(len(unsure)),
@@ -94,7 +94,6 @@ def surprise() -> Figures:
         "named_gain": gain(alone, "ridge-named-surprisal"),
         "named_outcome": alone.outcome,
         "named_record": record_of(alone),
-        "beside": reached(beside, "blend-surprisal"),
         "beside_gain": gain(beside, "blend-surprisal"),
         "beside_verdict": verdict(delta_of(beside, "blend-surprisal")),
         "beside_outcome": beside.outcome,
@@ -102,6 +101,26 @@ def surprise() -> Figures:
         "again_gain": dealt_gain("partition", "blend-surprisal"),
         "again_n": str(artifact("ellipse_partitions")["partitions"]),
         "two_gain": gain(beside, "blend-two-encoders"),
+    }
+
+
+def confirmed() -> Figures:
+    """Return what the best arm reaches on partitions drawn after it was fixed."""
+    arm = "blend-surprisal"
+    best = dealt("confirmation", arm)["candidate"]
+    gates = [
+        next(gate for gate in study_of(f"ellipse_confirmation_{n}").gates if gate.arm == arm)
+        for n in CONFIRMED
+    ]
+    return {
+        "confirmed_n": str(artifact("ellipse_confirmations")["partitions"]),
+        "confirmed": number(best["pooled_qwk"]),
+        "confirmed_mae": number(best["mae"]),
+        "confirmed_worst": number(best["worst_prompt_qwk"]),
+        "confirmed_gain": dealt_gain("confirmation", arm),
+        "confirmed_over_reference": dealt_gain("confirmation", arm, "reference"),
+        "confirmed_outcomes": ", ".join(gate.verdict for gate in gates),
+        "answers_gain": dealt_gain("confirmation", "blend-answers", arm),
     }
 
 
@@ -227,6 +246,7 @@ SECTIONS: tuple[Callable[[], Figures], ...] = (
     corpus,
     lifts,
     surprise,
+    confirmed,
     traits,
     order,
     together,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evidence import PARTITIONS, STEPS, ledger
+from benchmarks.evidence import CONFIRMED, PARTITIONS, STEPS, ledger
 from benchmarks.results_artifacts import (
     HELD_OUT,
     KNOWN,
@@ -67,6 +67,7 @@ def tables() -> dict[str, str]:
             folded("Beside the best encoder", arms(beside)),
         ),
         "table_partitions": partitions("partition", PARTITIONS),
+        "table_confirmations": partitions("confirmation", CONFIRMED),
         "table_traits": trait_table(),
         "table_g1": _joined(
             folded("Prompts held out", arms(first)), folded("Prompts known", arms(first, KNOWN))
