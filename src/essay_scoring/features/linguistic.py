@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Self
@@ -129,14 +128,7 @@ class LinguisticBlock:
             return Columns(self.column_names, feature_rows(texts))
         starts = range(0, len(texts), _TEXTS_AT_A_TIME)
         parts = [texts[start : start + _TEXTS_AT_A_TIME] for start in starts]
-        return Columns(self.column_names, np.concatenate([*map_parts(_worker_rows, parts)]))
-
-
-def _worker_rows(texts: Sequence[str]) -> Matrix:
-    """Return `feature_rows` in a worker process, which has no use for torch."""
-    # spaCy imports torch where it finds it: a second and 0.15 GB a process.
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
-    return feature_rows(texts)
+        return Columns(self.column_names, np.concatenate([*map_parts(feature_rows, parts)]))
 
 
 def feature_rows(texts: Sequence[str]) -> Matrix:
