@@ -53,8 +53,8 @@ def coverage_range(cells: Mapping[str, Any]) -> str:
     if not wide:
         return told
     return (
-        f"{told} {len(wide)} lie above {WIDE}, at most at {max(wide)[0]:.3f}, all with {few} prompts: "
-        f"a little too wide, by no more than a standard error or so of {n} simulations "
+        f"{told} {len(wide)} lie above {WIDE}, at most at {max(wide)[0]:.3f}, all with {few} "
+        f"prompts: a little too wide, by no more than a standard error or so of {n} simulations "
         f"({error:.3f})."
     )
 

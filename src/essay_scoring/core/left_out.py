@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 
 
 class _Refusing:
@@ -29,3 +30,21 @@ def left_out(*packages: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+@contextlib.contextmanager
+def hollow(name: str, *attributes: str) -> Iterator[None]:
+    """Let imports find a module of which nothing is used, with attributes that are None, unread.
+
+    One that is loaded stays; afterwards the module itself can be imported.
+    """
+    if name in sys.modules:
+        yield
+        return
+    module = ModuleType(name)
+    vars(module).update(dict.fromkeys(attributes))
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]

