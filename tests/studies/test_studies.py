@@ -197,6 +197,7 @@ OTHER_REFERENCES = {
     "surprisal-ellipse": "blend-svr",
     "surprisal-ridge": "ridge-named",
     "partitions-ellipse": "blend-svr",
+    "confirm-ellipse": "blend-svr",
     "traits-ellipse": "blend-svr",
 }
 """Studies that ask what something adds to another arm than the contract's reference."""
