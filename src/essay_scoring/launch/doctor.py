@@ -20,6 +20,7 @@ _ENABLES = {
     "all-mpnet-base-v2": "the same with an encoder five times the size: "
     "features.encoder.name or scorer.model_name",
     "SmolLM2-135M-Instruct": "columns of surprisal, and its layers as embeddings",
+    "embeddinggemma-300m": "columns of embeddings by a larger encoder: features.encoders",
 }
 
 
