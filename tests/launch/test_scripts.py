@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from essay_scoring.launch import launching, scripts
 from essay_scoring.launch.checks import CHECKS, asked_of
 from essay_scoring.launch.invocation import entry
 from essay_scoring.launch.launching import dry_run
-from essay_scoring.launch.preflight import FACTS, read_markers, require_all
+from essay_scoring.launch.preflight import RunFacts, read_markers, require_all
 from essay_scoring.launch.profile import Profile, load_profile
 from essay_scoring.launch.scripts import Order
 from essay_scoring.launch.transport import Done, LocalTransport, exec_script
@@ -37,7 +38,18 @@ def holds(profile: Profile) -> str:
     names = [check.name for check in asked_of(profile)]
     if profile.backend == "slurm":
         names = [check.name for check in asked_of(profile) if check.place != "compute"]
-    return "".join([*(f"CHECK {n} ok\n" for n in names), *(f"FACT {f} null\n" for f in FACTS)])
+    facts = RunFacts(
+        run="r-1",
+        commit="c",
+        data_sha256="a" * 64,
+        splits_sha256="b" * 64,
+        complete=False,
+        earlier={"r-1": None},
+        parts=["a"],
+        missing=[0],
+    )
+    told = (f"FACT {name} {json.dumps(value)}\n" for name, value in facts.model_dump().items())
+    return "".join([*(f"CHECK {name} ok\n" for name in names), *told])
 
 
 def shellcheck(*arguments: str | Path) -> None:
@@ -71,7 +83,7 @@ def test_markers_that_are_all_there_are_enough(name: str) -> None:
 def test_every_marker_and_every_fact_is_required(name: str) -> None:
     profile = PROFILES[name]
     lines = holds(profile).splitlines()
-    assert len(lines) > len(FACTS) + 5
+    assert len(lines) > len(RunFacts.model_fields) + 5
     for missing in lines:
         text = "\n".join(line for line in lines if line != missing)
         with pytest.raises(InputError, match=f"{missing.split()[1]}: the check did not run"):
@@ -137,16 +149,23 @@ def test_what_a_dry_run_prints_is_what_a_launch_sends(monkeypatch: pytest.Monkey
     class Recorder(LocalTransport):
         def script(self, script: str, *arguments: str, seconds: float = 120) -> Done:
             sent.append(script)
-            facts = {"run": '"r-1"', "complete": "false", "missing": "[0]", "parts": '["a"]'}
-            facts["earlier"] = '{"r-1": null}'
-            told = "".join(f"FACT {name} {value}\n" for name, value in facts.items())
-            return Done(0, holds(PROFILES["local"]) + told + "LAUNCHED session r-1\n", "")
+            return Done(0, holds(PROFILES["local"]) + "LAUNCHED session r-1\n", "")
 
     assert launching.launch(order("local"), {}, Recorder()).jobs == "session r-1"
     printed = dry_run(order("local"))
     assert len(sent) == 2
     for script in sent:
         assert script in printed
+
+
+def test_a_fact_that_is_not_what_it_should_be_starts_nothing() -> None:
+    class Confused(LocalTransport):
+        def script(self, script: str, *arguments: str, seconds: float = 120) -> Done:
+            assert not arguments, "something was submitted"
+            return Done(0, holds(PROFILES["local"]) + 'FACT missing "all"\n', "")
+
+    with pytest.raises(InputError, match="preflight on this machine: missing: Input should be a"):
+        launching.launch(order("local"), {}, Confused())
 
 
 def test_a_script_is_read_whole_before_it_runs(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 import subprocess
 from pathlib import Path
 
@@ -16,13 +15,13 @@ from essay_scoring.judging.study_plan import load_study
 from essay_scoring.launch import scripts
 from essay_scoring.launch.checks import asked_of
 from essay_scoring.launch.launching import dry_run, search_order_of, study_order_of
-from essay_scoring.launch.preflight import Findings, Preflight
+from essay_scoring.launch.preflight import GraphFacts, Preflight
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.receipt import encoded, receipts_of
 from essay_scoring.launch.scripts import Order
 from essay_scoring.launch.study_order import graph_lines, ranges, sent_search
 from essay_scoring.records.kinds import kind_of
-from essay_scoring.records.more_records import Receipt
+from essay_scoring.records.more_records import Checks, Receipt
 from essay_scoring.records.search_settings import load_search
 from essay_scoring.records.study_results import StudyStep
 from tests.conftest import ROOT, SMOKE
@@ -106,25 +105,31 @@ def test_the_graph_holds_what_is_left() -> None:
 
 
 def test_every_unfinished_run_of_a_study_gets_a_receipt_of_its_own() -> None:
-    facts = {
-        "run": "made-1",
-        "commit": "c",
-        "data_sha256": "a" * 64,
-        "splits_sha256": "b" * 64,
-        "configs": {"r-1": "1" * 64, "r-2": "2" * 64, "r-3": "3" * 64},
-        "steps": [step.model_dump() for step in STEPS],
-        "earlier": {"r-1": None, "r-2": {"run": "r-2"}, "r-3": None, "studies/made-1": None},
-    }
-    held = Preflight(Findings({"folder": "x"}, {}, facts), None, "t", "t")
+    facts = GraphFacts(
+        run="made-1",
+        commit="c",
+        data_sha256="a" * 64,
+        splits_sha256="b" * 64,
+        complete=False,
+        folders="r-1 r-2 r-3 studies/made-1",
+        configs={"r-1": "1" * 64, "r-2": "2" * 64, "r-3": "3" * 64},
+        steps=STEPS,
+        earlier={"r-1": None, "r-2": {"run": "r-2"}, "r-3": None, "studies/made-1": None},
+    )
+    checks = Checks(started="t", finished="t", checks={"folder": "x"})
+    held = Preflight(facts, None, checks)
     receipts = receipts_of(order(), held, {"plan": "d" * 64})
     assert set(receipts) == {"r-1", "r-2", "studies/made-1"}
     for folder, receipt in receipts.items():
-        Receipt.model_validate(receipt)
-        assert receipt["run"] == folder.removeprefix("studies/")
-    assert receipts["r-2"]["parts"] == ["f0", "f1"]
-    assert receipts["r-2"]["earlier"] == [{"run": "r-2"}]
+        assert receipt.run == folder.removeprefix("studies/")
+    assert receipts["r-2"].parts == ["f0", "f1"]
+    assert receipts["r-2"].config_sha256 == "2" * 64
+    assert receipts["r-2"].earlier == [{"run": "r-2"}]
     lines = gzip.decompress(base64.b64decode(encoded(receipts))).decode("ascii").splitlines()
-    told = {line.split()[0]: json.loads(base64.b64decode(line.split()[1])) for line in lines}
+    told = {
+        name: Receipt.model_validate_json(base64.b64decode(text))
+        for name, text in (line.split() for line in lines)
+    }
     assert told == receipts
 
 

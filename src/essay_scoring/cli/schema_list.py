@@ -11,6 +11,7 @@ from essay_scoring.records import more_records as more
 from essay_scoring.records import run_records as records
 from essay_scoring.records.audit_record import AuditRecord, ExplainRecord
 from essay_scoring.records.config import RunConfig
+from essay_scoring.records.examination import Examination
 from essay_scoring.records.exported import ExportedColumns
 from essay_scoring.records.fits import FitRecord
 from essay_scoring.records.judgements import CandidatesRecord, JudgementRecord
@@ -48,6 +49,7 @@ SCHEMAS = (
     Schema("grid_record", "SEARCH/artifacts/sweep.json", search.GridRecord),
     Schema("notes", "RUNS/notes.json, MODELS/notes.json", FolderNotes),
     Schema("listing", "runs --json", Listing),
+    Schema("examination", "doctor --json", Examination),
     Schema("audit", "audit.json", AuditRecord),
     Schema("explain", "explain.json", ExplainRecord),
     Schema("exported_columns", "export columns --out", ExportedColumns),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.errors import EssayScoringError
 from essay_scoring.launch.extras import BASE, EXTRAS, extra_record, versions_of
 from essay_scoring.launch.surveying import device_record, folder_record, machine_record
 from essay_scoring.records import provenance
+from essay_scoring.records.examination import (
+    CodeState,
+    Examination,
+    ExaminedData,
+    ExaminedEncoder,
+    HubEncoder,
+    PythonInUse,
+    SurveyedFolder,
+    Versions,
+)
 
 OLDEST_PYTHON = (3, 11)
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -24,32 +34,28 @@ _ENABLES = {
 }
 
 
-def examine(runs: Path, cache: Path, data: Path | None) -> dict[str, Any]:
-    """Return all that decides what can be done here, as JSON; writes nothing and changes nothing.
-
-    `problems` lists what is required and broken: a package of the base, Python, a folder that
-    cannot be written. What needs the base is left out (None) where a package of it is missing.
-    """
+def examine(runs: Path, cache: Path, data: Path | None) -> Examination:
+    """Return all that decides what can be done here; writes nothing and changes nothing."""
     base = versions_of(BASE)
     whole = None not in base.values()
     folders = [folder_record("runs", runs), folder_record("cache", cache)]
-    record = {
-        "schema": 1,
-        "machine": machine_record(),
-        "python": {"version": platform.python_version(), "executable": sys.executable},
-        "packages": base,
-        "extras": [extra_record(extra) for extra in EXTRAS],
-        "devices": device_record() if whole else None,
-        "encoders": encoder_records(cache / "encoders") if whole else None,
-        "hub_encoders": hub_records(cache / "encoders") if whole else None,
-        "data": data_record(cache, data) if whole else None,
-        "code": {**provenance.git_state().model_dump(), "revision": provenance.code_revision()},
-        "folders": folders,
-    }
-    return {**record, "problems": _problems(base, folders)}
+    git = provenance.git_state()
+    return Examination(
+        machine=machine_record(),
+        python=PythonInUse(version=platform.python_version(), executable=sys.executable),
+        packages=base,
+        extras=[extra_record(extra) for extra in EXTRAS],
+        devices=device_record() if whole else None,
+        encoders=encoder_records(cache / "encoders") if whole else None,
+        hub_encoders=hub_records(cache / "encoders") if whole else None,
+        data=data_record(cache, data) if whole else None,
+        code=CodeState(commit=git.commit, dirty=git.dirty, revision=provenance.code_revision()),
+        folders=folders,
+        problems=_problems(base, folders),
+    )
 
 
-def encoder_records(cache: Path) -> list[dict[str, Any]]:
+def encoder_records(cache: Path) -> list[ExaminedEncoder]:
     """Return each known encoder: is it here, are its weights the pinned ones, what it enables."""
     from essay_scoring.features.encoders import list_encoders, verify_encoder
 
@@ -62,21 +68,21 @@ def encoder_records(cache: Path) -> list[dict[str, Any]]:
             except EssayScoringError as error:
                 fault = error.what
         records.append(
-            {
-                "name": row.name,
-                "source": row.source,
-                "present": row.present,
-                "intact": row.present and fault is None,
-                "fault": fault,
-                "sha256": row.sha256,
-                "enables": _ENABLES.get(row.name, "columns of embeddings and fine-tuning"),
-                "get": _how_to_get(row.name, row.source),
-            }
+            ExaminedEncoder(
+                name=row.name,
+                source=row.source,
+                present=row.present,
+                intact=row.present and fault is None,
+                fault=fault,
+                sha256=row.sha256,
+                enables=_ENABLES.get(row.name, "columns of embeddings and fine-tuning"),
+                get=_how_to_get(row.name, row.source),
+            )
         )
     return records
 
 
-def hub_records(cache: Path) -> list[dict[str, str]]:
+def hub_records(cache: Path) -> list[HubEncoder]:
     """Return each encoder that was fetched from the model hub, and the sha256 a config pins it by.
 
     The hash is that of its weights as they are here.
@@ -87,15 +93,13 @@ def hub_records(cache: Path) -> list[dict[str, str]]:
     paths = sorted((cache / "hub").glob(f"models--*/snapshots/*/{WEIGHTS}"))
     names = (path.parents[2].name.removeprefix("models--").replace("--", "/") for path in paths)
     return [
-        {"name": name, "sha256": file_sha256(path)} for name, path in zip(names, paths, strict=True)
+        HubEncoder(name=name, sha256=file_sha256(path))
+        for name, path in zip(names, paths, strict=True)
     ]
 
 
-def data_record(cache: Path, data: Path | None) -> dict[str, Any]:
-    """Return the data folder, the ELLIPSE files and other tables in it, and prepared corpora.
-
-    Only names are looked at. A synthetic corpus needs no files.
-    """
+def data_record(cache: Path, data: Path | None) -> ExaminedData:
+    """Return the data folder, the ELLIPSE files and other tables in it, and prepared corpora."""
     from essay_scoring.data.corpora import data_folder, source_files
     from essay_scoring.data.data_settings import EllipseCorpus
 
@@ -107,13 +111,13 @@ def data_record(cache: Path, data: Path | None) -> dict[str, Any]:
     places = [*folder.glob("*"), *folder.glob("*/*")]
     tables = [path for path in places if path.suffix in _TABLES and path.resolve() not in ellipse]
     prepared = (cache / "prepared").glob("*/prepared.json")
-    return {
-        "folder": str(folder),
-        "exists": folder.is_dir(),
-        "ellipse": bool(ellipse),
-        "tables": sorted(str(path.relative_to(folder)) for path in tables)[:_MOST_TABLES],
-        "prepared": sorted(path.parent.name for path in prepared),
-    }
+    return ExaminedData(
+        folder=str(folder),
+        exists=folder.is_dir(),
+        ellipse=bool(ellipse),
+        tables=sorted(str(path.relative_to(folder)) for path in tables)[:_MOST_TABLES],
+        prepared=sorted(path.parent.name for path in prepared),
+    )
 
 
 def _how_to_get(name: str, source: str) -> str:
@@ -123,7 +127,7 @@ def _how_to_get(name: str, source: str) -> str:
     return f"essay-scoring encoder fetch {name}"
 
 
-def _problems(base: dict[str, str | None], folders: list[dict[str, Any]]) -> list[str]:
+def _problems(base: Versions, folders: Sequence[SurveyedFolder]) -> list[str]:
     """Return what is required and broken, and how to mend it."""
     problems = []
     if sys.version_info < OLDEST_PYTHON:
@@ -131,9 +135,9 @@ def _problems(base: dict[str, str | None], folders: list[dict[str, Any]]) -> lis
     if missing := [name for name, version in base.items() if version is None]:
         problems.append(f"not installed: {', '.join(missing)}. To mend: pip install essay-scoring")
     problems += [
-        f"the folder for {folder['what']} cannot be written: {folder['path']}. "
-        f"To mend: give another with --{folder['what']}-dir"
+        f"the folder for {folder.what} cannot be written: {folder.path}. "
+        f"To mend: give another with --{folder.what}-dir"
         for folder in folders
-        if not folder["writeable"]
+        if not folder.writeable
     ]
     return problems

@@ -6,9 +6,9 @@ import importlib.metadata
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from essay_scoring.core.installing import install_line
+from essay_scoring.records.examination import ExaminedExtra, Versions
 
 BASE = (
     "datasketch",
@@ -78,29 +78,26 @@ EXTRAS = (
 )
 
 
-def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
+def versions_of(packages: Sequence[str]) -> Versions:
     """Return the installed version of each package, None for one that is not installed."""
     return {name: _version(name) for name in packages}
 
 
-def extra_record(extra: Extra) -> dict[str, Any]:
-    """Return whether an extra is installed, its packages, and how it would be installed.
-
-    `differs` holds the version that is pinned of each package that is here in another one.
-    """
+def extra_record(extra: Extra) -> ExaminedExtra:
+    """Return whether an extra is installed, its packages, and how it would be installed."""
     versions, pins = versions_of(extra.packages), _pins()
-    return {
-        "name": extra.name,
-        "installed": None not in versions.values(),
-        "packages": versions,
-        "differs": {
+    return ExaminedExtra(
+        name=extra.name,
+        installed=None not in versions.values(),
+        packages=versions,
+        differs={
             name: pins[name]
             for name, version in versions.items()
             if version is not None and name in pins and version.split("+")[0] != pins[name]
         },
-        "enables": extra.enables,
-        "install": extra.install,
-    }
+        enables=extra.enables,
+        install=extra.install,
+    )
 
 
 def _pins() -> dict[str, str]:

@@ -7,21 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
 from essay_scoring.judging.study_plan import Study
-from essay_scoring.launch.preflight import Preflight, preflight
+from essay_scoring.launch.preflight import GraphFacts, Preflight, RunFacts, preflight
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.receipt import encoded, receipts_of
 from essay_scoring.launch.scripts import Order, checks_of, preflight_script, submit_script
-from essay_scoring.launch.study_order import (
-    SentGraph,
-    graph_lines,
-    read_steps,
-    sent_search,
-    sent_study,
-)
+from essay_scoring.launch.study_order import SentGraph, graph_lines, sent_search, sent_study
 from essay_scoring.launch.transport import Done, Transport, bash, transport_of
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.search_settings import Search
@@ -89,18 +82,18 @@ def launch(order: Order, plans: Mapping[str, str], transport: Transport | None =
     """
     transport = transport or transport_of(order.profile)
     found = preflight(order, transport)
-    facts = found.findings.facts
-    if facts["complete"]:
-        return Launched(facts["run"], None)
+    run = found.facts.run
+    if found.facts.complete:
+        return Launched(run, None)
     done = _submit(order, found, plans, transport)
     answer = _ANSWER.search(done.out)
     if answer is None:
-        raise _unanswered(facts["run"], done, order.profile)
+        raise _unanswered(run, done, order.profile)
     if answer[1] == "REFUSED":
         name, _, detail = answer[2].partition(" ")
         kind: type[EssayScoringError] = BusyError if name == "live" else InputError
         raise kind(f"{name}: {detail}", where=order.profile.where)
-    return Launched(facts["run"], answer[2].strip())
+    return Launched(run, answer[2].strip())
 
 
 def dry_run(order: Order) -> str:
@@ -127,26 +120,25 @@ _SUBMIT_SECONDS = 300.0
 
 def _submit(order: Order, found: Preflight, plans: Mapping[str, str], transport: Transport) -> Done:
     """Send the script that starts the run; a connection lost meanwhile leaves a doubt to tell."""
-    facts = found.findings.facts
+    run = found.facts.run
     receipt = encoded(receipts_of(order, found, plans))
-    parts = _parts(order, facts)
+    parts = _parts(order, found.facts)
     script = submit_script(order, checks_of(order))
     try:
-        return transport.script(script, facts["run"], receipt, parts, seconds=_SUBMIT_SECONDS)
+        return transport.script(script, run, receipt, parts, seconds=_SUBMIT_SECONDS)
     except InputError as error:
         raise InputError(
-            f"{error.what}; whether {facts['run']} was started is not known",
+            f"{error.what}; whether {run} was started is not known",
             where=error.where,
-            mend=f"ask with: essay-scoring remote status {facts['run']}",
+            mend=f"ask with: essay-scoring remote status {run}",
         ) from None
 
 
-def _parts(order: Order, facts: dict[str, Any]) -> str:
+def _parts(order: Order, facts: RunFacts | GraphFacts) -> str:
     """Return what is left to do as the plain word that the host is told."""
-    if order.graph is not None:
-        graph = graph_lines(read_steps(facts["steps"]))
-        return base64.b64encode(graph.encode("ascii")).decode("ascii")
-    missing = ",".join(str(number) for number in facts["missing"])
+    if isinstance(facts, GraphFacts):
+        return base64.b64encode(graph_lines(facts.steps).encode("ascii")).decode("ascii")
+    missing = ",".join(str(number) for number in facts.missing)
     return missing if order.array and missing else "whole"
 
 

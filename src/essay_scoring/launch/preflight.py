@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import Field
+
 from essay_scoring.core.errors import BusyError, EssayScoringError, InputError
+from essay_scoring.core.record import Record, Sha256
+from essay_scoring.core.settings import build_settings
 from essay_scoring.launch.checks import PreflightCheck
 from essay_scoring.launch.profile import Profile
 from essay_scoring.launch.scripts import Order, checks_of, expected_markers, preflight_script
 from essay_scoring.launch.transport import Done, Transport
+from essay_scoring.records.more_records import Checks
+from essay_scoring.records.study_results import StudyStep
 
 _MARKER = re.compile(r"^CHECK ([a-z_]+) (ok|failed:)(?: (.*))?$")
 _FACT = re.compile(r"^FACT ([a-z0-9_]+) (.*)$")
@@ -26,15 +32,39 @@ _MEND = {
     "live": "follow it with: essay-scoring remote status",
     "session": "end it, or wipe a dead one with: screen -wipe",
 }
-_FACTS = ("run", "commit", "data_sha256", "splits_sha256", "complete", "earlier")
-FACTS = (*_FACTS, "parts", "missing")
-STUDY_FACTS = (*_FACTS, "folders", "configs", "steps")
-"""What must be told of a run, and of a study."""
+
+
+class Facts(Record):
+    """What a host must tell of all that is launched there."""
+
+    run: str = Field(description="its folder's name")
+    commit: str = Field(description="of the checkout there")
+    data_sha256: Sha256 = Field(description="the essays there")
+    splits_sha256: Sha256 = Field(description="the splits there")
+    complete: bool = Field(description="whether nothing of it is left to do")
+    earlier: dict[str, dict[str, Any] | None] = Field(
+        description="by folder below the runs, the receipt that lies there"
+    )
+
+
+class RunFacts(Facts):
+    """What a host must tell of a run."""
+
+    parts: list[str] = Field(description="the names of its parts")
+    missing: list[int] = Field(description="numbers of those that are not done")
+
+
+class GraphFacts(Facts):
+    """What a host must tell of a study or a search."""
+
+    folders: str = Field(description="those that its steps work in, with blanks between")
+    configs: dict[str, Sha256] = Field(description="each run's config")
+    steps: list[StudyStep] = Field(description="its steps")
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a preflight brought back: each check's marker, and facts about the run."""
+    """What a preflight brought back: each check's marker, and facts, as they were told."""
 
     held: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -43,12 +73,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Preflight:
-    """A preflight that held: what was found, on which host key, and when."""
+    """A preflight that held: what was told, on which host key, and what each check found."""
 
-    findings: Findings
+    facts: RunFacts | GraphFacts
     host_key: str | None
-    started: str
-    finished: str
+    checks: Checks
 
 
 def preflight(order: Order, transport: Transport) -> Preflight:
@@ -61,9 +90,12 @@ def preflight(order: Order, transport: Transport) -> Preflight:
     started = now()
     done = transport.script(preflight_script(order, checks), seconds=profile.preflight_minutes * 60)
     findings = read_markers(done.out)
-    facts = FACTS if order.graph is None else STUDY_FACTS
-    require_all(findings, checks, done, profile, facts)
-    return Preflight(findings, done.host_key, started, now())
+    kind: type[RunFacts | GraphFacts] = RunFacts if order.graph is None else GraphFacts
+    require_all(findings, checks, done, profile, kind)
+    told = {name: findings.facts[name] for name in kind.model_fields}
+    facts = build_settings(kind, told, f"preflight on {profile.where}")
+    held = Checks(started=started, finished=now(), checks=findings.held)
+    return Preflight(facts, done.host_key, held)
 
 
 def read_markers(text: str) -> Findings:
@@ -86,7 +118,7 @@ def require_all(
     checks: Sequence[PreflightCheck],
     done: Done,
     profile: Profile,
-    facts: Sequence[str] = FACTS,
+    facts: type[Facts] = RunFacts,
 ) -> None:
     """Raise for the first check that failed, or that did not say that it held."""
     where = f"preflight on {profile.where}"
@@ -97,7 +129,7 @@ def require_all(
         raise kind(f"{name}: {detail}{more}", where=where, mend=_MEND.get(name))
     expected = expected_markers(profile, checks)
     silent = [name for name in expected if name not in findings.held]
-    silent += [f"fact {name}" for name in facts if name not in findings.facts]
+    silent += [f"fact {name}" for name in facts.model_fields if name not in findings.facts]
     if profile.ssh is not None and done.host_key is None:
         silent.append("host_key")
     if silent:

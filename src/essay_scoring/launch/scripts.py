@@ -183,10 +183,10 @@ def sbatch_options(slurm: SlurmSettings | None) -> list[str]:
     return [*(f"{flag}={value}" for flag, value in asked.items() if value), *slurm.options]
 
 
-def request_of(order: Order) -> dict[str, Any]:
-    """Return what the checks in the program's interpreter are told."""
+def _request(order: Order) -> str:
+    """Return what the checks in the program's interpreter are told, as JSON."""
     profile = order.profile
-    return {
+    request = {
         "runs": profile.runs,
         "cache": profile.cache,
         "data": profile.data,
@@ -201,6 +201,7 @@ def request_of(order: Order) -> dict[str, Any]:
         "graph": None if order.graph is None else _graph_request(order.graph),
         "canary_seconds": profile.preflight_minutes * 60,
     }
+    return json.dumps(request, sort_keys=True)
 
 
 def expected_markers(profile: Profile, checks: Sequence[PreflightCheck]) -> list[str]:
@@ -226,9 +227,8 @@ def _common(profile: Profile) -> list[str]:
 
 def _program_checks(order: Order, groups: Sequence[Sequence[str]]) -> str:
     """Return the bash function that pipes the program's checks into its interpreter."""
-    request = json.dumps(request_of(order), sort_keys=True)
-    call = f"main(json.loads({request!r}), {', '.join(repr(list(group)) for group in groups)})"
-    source = f"{_text('program_checks.py')}\n\n{call}"
+    given = [f"json.loads({_request(order)!r})", *(repr(list(group)) for group in groups)]
+    source = f"{_text('program_checks.py')}\n\nmain({', '.join(given)})"
     start = array("python", [*entry(order.profile), *python(order.profile)])
     return f'{start}\nprogram_checks() {{\n    "${{python[@]}}" - {_here(source)}\n}}'
 

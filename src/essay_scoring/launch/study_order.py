@@ -10,7 +10,6 @@ from typing import Literal
 
 from essay_scoring.core.errors import InputError
 from essay_scoring.core.files import read_text
-from essay_scoring.core.settings import build_settings
 from essay_scoring.judging.study_plan import Study
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.search_settings import Search
@@ -87,11 +86,6 @@ def _texts(path: Path, named: Sequence[Path]) -> tuple[str, dict[str, str]]:
         for file, name in files.items()
     }
     return Path(os.path.normpath(path.absolute())).relative_to(root).as_posix(), texts
-
-
-def read_steps(values: Sequence[object]) -> list[StudyStep]:
-    """Return the steps that a host has told."""
-    return [build_settings(StudyStep, each, "the host's steps") for each in values]
 
 
 def graph_lines(steps: Sequence[StudyStep]) -> str:

@@ -6,31 +6,36 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from essay_scoring.core.machine import allocator, cores
 from essay_scoring.records import provenance
+from essay_scoring.records.examination import (
+    SurveyedDevices,
+    SurveyedFolder,
+    SurveyedGpu,
+    SurveyedMachine,
+)
 
 _GIB = 2**30
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def machine_record() -> dict[str, Any]:
-    """Return host, system, processor, usable cores, memory (GiB), and the allocator in use.
-
-    What the system does not tell is None.
-    """
+def machine_record() -> SurveyedMachine:
+    """Return host, system, processor, usable cores, memory, and the allocator in use."""
     known = provenance.machine()
-    return {
-        **known.model_dump(include={"host", "system", "processor"}),
-        "cores": cores(),
-        "memory_gib": _memory_gib(),
-        "memory_free_gib": _memory_free_gib(),
-        "allocator": allocator(),
-    }
+    return SurveyedMachine(
+        host=known.host,
+        system=known.system,
+        processor=known.processor,
+        cores=cores(),
+        memory_gib=_memory_gib(),
+        memory_free_gib=_memory_free_gib(),
+        allocator=allocator(),
+    )
 
 
-def folder_record(what: str, path: Path) -> dict[str, Any]:
+def folder_record(what: Literal["runs", "cache"], path: Path) -> SurveyedFolder:
     """Return whether a folder is there, can be written (or made), and how much disk is free.
 
     Writes nothing: a folder that is absent is answered for by the nearest one above it.
@@ -38,16 +43,16 @@ def folder_record(what: str, path: Path) -> dict[str, Any]:
     nearest = path.absolute()
     while not nearest.exists():
         nearest = nearest.parent
-    return {
-        "what": what,
-        "path": str(path),
-        "exists": path.is_dir(),
-        "writeable": nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
-        "free_gib": round(shutil.disk_usage(nearest).free / _GIB, 1),
-    }
+    return SurveyedFolder(
+        what=what,
+        path=str(path),
+        exists=path.is_dir(),
+        writeable=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
+        free_gib=round(shutil.disk_usage(nearest).free / _GIB, 1),
+    )
 
 
-def device_record() -> dict[str, Any]:
+def device_record() -> SurveyedDevices:
     """Return what networks can compute on: bf16 on the CPU, and the GPU that torch sees, if any.
 
     torch is imported only where it is installed and a GPU's device file is there.
@@ -57,10 +62,10 @@ def device_record() -> dict[str, Any]:
 
     torch_version = versions_of(("torch",))["torch"]
     gpu, why = _gpu() if torch_version else (None, "torch is not installed")
-    return {"cpu_bf16": cpu_has_bf16(), "torch": torch_version, "gpu": gpu, "no_gpu": why}
+    return SurveyedDevices(cpu_bf16=cpu_has_bf16(), torch=torch_version, gpu=gpu, no_gpu=why)
 
 
-def _gpu() -> tuple[dict[str, Any] | None, str | None]:
+def _gpu() -> tuple[SurveyedGpu | None, str | None]:
     """Return the GPU in use, or why there is none."""
     from essay_scoring.features.precision import GPU_FILES, device_in_use
 
@@ -75,14 +80,16 @@ def _gpu() -> tuple[dict[str, Any] | None, str | None]:
 
         free, total = torch.cuda.mem_get_info()
         hip, cuda = torch.version.hip, torch.version.cuda
-        return {
-            "name": torch.cuda.get_device_name(0),
-            "runtime": f"CUDA {cuda}" if hip is None else f"HIP {hip}",
-            "memory_gib": round(total / _GIB, 1),
-            "memory_free_gib": round(free / _GIB, 1),
-        }, None
+        name = torch.cuda.get_device_name(0)
     except (ImportError, OSError, RuntimeError) as error:
         return None, f"torch fails with {type(error).__name__}"
+    gpu = SurveyedGpu(
+        name=name,
+        runtime=f"CUDA {cuda}" if hip is None else f"HIP {hip}",
+        memory_gib=round(total / _GIB, 1),
+        memory_free_gib=round(free / _GIB, 1),
+    )
+    return gpu, None
 
 
 def _memory_gib() -> float | None:

@@ -82,7 +82,7 @@ class Checks(Record):
 
     started: str = Field(description="UTC, ISO 8601")
     finished: str = Field(description="UTC, ISO 8601")
-    checks: dict[str, Any] = Field(description="what each found")
+    checks: dict[str, str] = Field(description="what each found")
 
 
 class Receipt(Record):

@@ -57,12 +57,17 @@ class GitState(Record):
     )
 
 
-class Machine(Record):
-    """Where numbers were computed."""
+class Computer(Record):
+    """A computer, by name and kind."""
 
     host: str = Field(description="its name")
     system: str = Field(description="operating system and version")
     processor: str = Field(description="model name")
+
+
+class Machine(Computer):
+    """Where numbers were computed."""
+
     instruction_set: str = Field(
         default="unknown", description="most capable vector instructions, and limits set"
     )
