@@ -20,7 +20,7 @@ from typing import Any, get_args
 import numpy as np
 
 from essay_scoring.cli.progress_display import progress_display
-from essay_scoring.core.errors import InputError
+from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import write_json
 from essay_scoring.core.progress import Progress
 from essay_scoring.core.scale import FloatArray
@@ -257,6 +257,16 @@ def rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
+def is_asked_of(run: RunRecord, plan: GatePlan) -> bool:
+    """Tell whether a run is of a plan's scheme and the reference that it names."""
+    try:
+        require_scheme(run, plan)
+        require_reference(run, plan)
+    except EvidenceError:
+        return False
+    return True
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("references", type=Path, nargs="+", metavar="RUN")
@@ -272,10 +282,7 @@ def main() -> None:
     plans = [load_plan(path) for path in sorted(GATES.glob("*.toml"))]
     gates, figures = [], []
     for reference in references:
-        own = [plan for plan in plans if plan.scheme == reference.run.scheme]
-        for plan in own:
-            require_scheme(reference.run, plan)
-            require_reference(reference.run, plan)
+        own = [plan for plan in plans if is_asked_of(reference.run, plan)]
         gates += [gate_record(n, tried(plan, reference, progress)) for n, plan in asked(own)]
         seeking = [each_figure(plan) for plan in own if seeks_by_interval(plan)]
         figures += [figures_record(tried(p, reference, progress)) for _, p in asked(seeking)]
