@@ -95,12 +95,13 @@ def test_a_login_that_ends_is_one_line_with_its_words(noisy: SshDaemon) -> None:
 def test_a_shared_connection_tells_the_key_on_record(
     noisy: SshDaemon, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    """It lasts longer than a script may take, and nothing waits for its end."""
     log_in(noisy, "")
     config = noisy.folder / "ssh_config"
     before = config.read_text()
     place = tmp_path_factory.getbasetemp().parent / f"m{noisy.port}"
     config.write_text(
-        f"{before}    ControlMaster auto\n    ControlPath {place}\n    ControlPersist 30\n"
+        f"{before}    ControlMaster auto\n    ControlPath {place}\n    ControlPersist 600\n"
     )
     try:
         transport = SshTransport(SshSettings.model_validate(noisy.ssh))

@@ -15,6 +15,7 @@ import secrets
 import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -212,27 +213,39 @@ class _Frame:
 
 
 def _run(command: list[str], script: str, seconds: float) -> Done:
-    """Run a local command with a script on its standard input."""
+    """Run a local command with a script on its standard input.
+
+    What it prints goes to unnamed files: a shared connection that ssh leaves behind would hold a
+    pipe open for as long as it lasts.
+    """
     frame = _Frame()
     try:
-        done = subprocess.run(
-            command,
-            input=frame.around(script, errors=True),
-            capture_output=True,
-            check=False,
-            timeout=seconds + 30,
-        )
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            done = subprocess.run(
+                command,
+                input=frame.around(script, errors=True),
+                stdout=stdout,
+                stderr=stderr,
+                check=False,
+                timeout=seconds + 30,
+            )
+            printed, errors = (_whole(stream) for stream in (stdout, stderr))
     except FileNotFoundError:
         raise InputError(f"'{command[0]}' is not installed here", mend="install it") from None
     except subprocess.TimeoutExpired:
         raise _too_slow("the host", seconds) from None
-    out, said, code = frame.inside(done.stdout)
-    err, also, _ = frame.inside(done.stderr)
+    out, said, code = frame.inside(printed)
+    err, also, _ = frame.inside(errors)
     texts = [part.decode("utf-8", "replace") for part in (out, err, said + b"\n" + also)]
     ended = done.returncode if code is None else code
     if code is None and ended == 0:
         ended = _CUT_OFF
     return Done(ended, texts[0], texts[1], said=texts[2].strip(), whole=code is not None)
+
+
+def _whole(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    return stream.read()
 
 
 def _answered(done: Done, host: str, seconds: float) -> Done:
