@@ -89,8 +89,8 @@ def test_sigterm_leaves_interrupted_and_the_same_command_resumes(space: Workspac
     assert "To resume: essay-scoring cv" in error
     assert "Traceback" not in error
     status = read_status(folder)
-    assert status["state"] == "interrupted"
-    assert status["resume"].startswith("essay-scoring cv")
+    assert status.state == "interrupted"
+    assert status.said.resume.startswith("essay-scoring cv")
     assert not is_complete(folder)
     kept = (folder / "models" / "fold-0" / "job.json").stat().st_ino
     subprocess.run(command(space, *more), check=True, capture_output=True, timeout=PATIENCE)

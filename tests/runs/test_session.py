@@ -15,6 +15,7 @@ from essay_scoring.core.errors import BusyError, EvidenceError, InputError, NotF
 from essay_scoring.core.files import read_json, write_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.records.manifest import is_complete, require_intact, write_manifest
+from essay_scoring.records.run_records import Failure
 from essay_scoring.runs.session import Session, finish, read_status
 
 RESUME = "essay-scoring cv x.toml"
@@ -46,8 +47,9 @@ def test_a_finished_session_is_complete_and_intact(tmp_path: Path) -> None:
     assert is_complete(tmp_path)
     require_intact(tmp_path)
     status = read_status(tmp_path)
-    assert status["state"] == "complete"
-    assert status["progress"]["done"] == 2
+    assert status.state == "complete"
+    assert status.progress is not None
+    assert status.progress.done == 2
     assert "stage work" in (tmp_path / "run.log").read_text(encoding="utf-8")
 
 
@@ -55,7 +57,7 @@ def test_ctrl_c_leaves_interrupted_and_the_resume_command(tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         finish(tmp_path, RESUME, Progress(), raising(KeyboardInterrupt()), read=require_intact)
     status = read_status(tmp_path)
-    assert (status["state"], status["resume"]) == ("interrupted", RESUME)
+    assert (status.state, status.said.resume) == ("interrupted", RESUME)
     assert not is_complete(tmp_path)
 
 
@@ -63,10 +65,9 @@ def test_an_expected_error_leaves_failed_with_its_message(tmp_path: Path) -> Non
     error = NotFiniteError("loss is not finite", where="fold 2")
     with pytest.raises(NotFiniteError):
         finish(tmp_path, RESUME, Progress(), raising(error), read=require_intact)
-    assert read_status(tmp_path)["failure"] == {
-        "type": "NotFiniteError",
-        "message": "fold 2: loss is not finite",
-    }
+    assert read_status(tmp_path).failure == Failure(
+        type="NotFiniteError", message="fold 2: loss is not finite"
+    )
 
 
 def test_an_unexpected_error_never_writes_its_message(tmp_path: Path) -> None:
@@ -78,7 +79,9 @@ def test_an_unexpected_error_never_writes_its_message(tmp_path: Path) -> None:
             raising(ValueError("secret essay text")),
             read=require_intact,
         )
-    assert read_status(tmp_path)["failure"]["type"] == "ValueError"
+    failure = read_status(tmp_path).failure
+    assert failure is not None
+    assert failure.type == "ValueError"
     for path in tmp_path.iterdir():
         assert "secret" not in path.read_text(encoding="utf-8")
 
@@ -96,7 +99,7 @@ def test_a_second_process_is_refused_and_a_killed_one_is_told(tmp_path: Path) ->
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        assert read_status(tmp_path)["state"] == "running"
+        assert read_status(tmp_path).state == "running"
         with pytest.raises(BusyError, match=str(holder.pid)):
             finish(
                 tmp_path,
@@ -106,9 +109,9 @@ def test_a_second_process_is_refused_and_a_killed_one_is_told(tmp_path: Path) ->
                 read=require_intact,
             )
         holder.kill()
-    assert read_status(tmp_path)["state"] == "killed"
+    assert read_status(tmp_path).state == "killed"
     finish(tmp_path, RESUME, Progress(), nothing, read=require_intact)
-    assert read_status(tmp_path)["state"] == "complete"
+    assert read_status(tmp_path).state == "complete"
 
 
 def test_half_written_files_of_a_killed_process_are_swept(tmp_path: Path) -> None:

@@ -54,8 +54,10 @@ def test_the_folder_is_whole(flat: tuple[Path, Workspace]) -> None:
         "journal.log",
     ):
         assert (folder / name).stat().st_size > 0, name
-    assert read_status(folder)["state"] == "complete"
-    assert read_status(folder)["progress"]["done"] > 0
+    assert read_status(folder).state == "complete"
+    progress = read_status(folder).progress
+    assert progress is not None
+    assert progress.done > 0
     assert not SearchFolder(folder).locks.exists()
 
 

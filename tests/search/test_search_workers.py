@@ -198,7 +198,7 @@ def test_sigterm_leaves_interrupted_and_the_same_command_ends_it(
     assert "To resume: essay-scoring optuna-sweep" in error
     assert "Traceback" not in error
     folder = only_folder(runs)
-    assert read_status(folder)["state"] == "interrupted"
+    assert read_status(folder).state == "interrupted"
     assert not is_complete(folder)
     again = start(runs, warm_cache, *more)
     assert again.communicate(timeout=PATIENCE)[1].count("Traceback") == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from essay_scoring.records.listed import Listed
     from essay_scoring.records.study_results import StudyRecord
     from essay_scoring.records.trait_results import TraitsRecord
+    from essay_scoring.runs.session import RunStanding
     from essay_scoring.statistics.comparison import Delta
 
 
@@ -212,18 +213,16 @@ def _delta_text(delta: Delta) -> str:
     return with_interval(delta.estimate, delta.low, delta.high, sign=True)
 
 
-def print_status(status: dict[str, Any]) -> None:
+def print_status(status: RunStanding) -> None:
     """Print how a run stands, and how to go on with one that stopped."""
-    progress = status["progress"]
-    typer.echo(f"{status['state']}, stage {status['stage']}, last heard {status['heartbeat']}")
-    if progress:
-        typer.echo(
-            f"{progress['stage']}: {progress['done']}/{progress['total']} {progress['unit']}"
-        )
-    if "failure" in status and status["state"] == "failed":
-        typer.echo(f"{status['failure']['type']}: {status['failure']['message']}")
-    if status["state"] in ("interrupted", "failed", "killed"):
-        typer.echo(f"to resume: {status['resume']}")
+    said, progress = status.said, status.progress
+    typer.echo(f"{status.state}, stage {said.stage}, last heard {said.heartbeat}")
+    if progress is not None:
+        typer.echo(f"{progress.stage}: {progress.done}/{progress.total} {progress.unit}")
+    if failure := status.failure:
+        typer.echo(f"{failure.type}: {failure.message}")
+    if status.state in ("interrupted", "failed", "killed"):
+        typer.echo(f"to resume: {said.resume}")
 
 
 def list_again(runs: Path, models: Path | None = None) -> None:

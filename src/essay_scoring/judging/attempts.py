@@ -43,7 +43,7 @@ def attempt_of(folder: Path) -> Attempt:
     """Return which attempt a run folder is; whatever was done to the folder, this does not fail."""
     try:
         started = first_start(folder)
-    except (InputError, AttributeError, KeyError, TypeError):
+    except InputError:
         started = None
     manifest = file_sha256(folder / MANIFEST) if is_complete(folder) else None
     return Attempt(folder.name, started, manifest)

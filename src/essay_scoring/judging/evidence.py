@@ -31,10 +31,8 @@ def admit(folder: Path, plan: GatePlan, attempts: Ledger) -> RunRecord:
     """
     require_unmarked(folder, attempts)
     if not is_complete(folder):
-        status = read_status(folder)
-        if status["state"] == "failed":
-            failure = status["failure"]
-            reason = f"the run failed ({failure['type']}: {failure['message']})"
+        if failure := read_status(folder).failure:
+            reason = f"the run failed ({failure.type}: {failure.message})"
             raise mark(folder, reason, attempts, plan=plan)
         require_intact(folder)
     try:

@@ -150,10 +150,8 @@ def not_finite(folder: Path, run: RunRecord | None) -> bool:
         except EvidenceError:  # What was changed since says nothing.
             return False
         return not all(fit.finite for fit in metrics.fits)
-    status = read_status(folder)
-    return status["state"] == "failed" and bool(
-        status["failure"]["type"] == NotFiniteError.__name__
-    )
+    failure = read_status(folder).failure
+    return failure is not None and failure.type == NotFiniteError.__name__
 
 
 def _row(arm: Planned, run: RunRecord, command: str | None) -> StudyRun:

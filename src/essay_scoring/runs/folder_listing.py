@@ -28,11 +28,11 @@ from essay_scoring.records.listed import (
 from essay_scoring.records.locked_test import FINAL_TEST, OPENING, FinalTest
 from essay_scoring.records.manifest import is_complete
 from essay_scoring.records.model_records import MODEL, ModelRecord
-from essay_scoring.records.run_records import CvMetrics, ProgressRecord
+from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.records.search import RULES, SearchFolder
 from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.records.trait_results import TRAITS, TraitsRecord
-from essay_scoring.runs.session import read_status, stated
+from essay_scoring.runs.session import RunStanding, read_status, stated
 from essay_scoring.statistics.summary import Summary
 
 GROUPS: dict[str, ListedKind] = {"studies": "study", "traits": "traits", "searches": "search"}
@@ -164,20 +164,19 @@ def _with_status(entry: Listed, folder: Path) -> Listed:
         status = stated(folder)
         return _updated(entry, date=None if status is None else status.finished)
     told = read_status(folder)
-    failure = told.get("failure") if told["state"] == "failed" else None
+    failure = told.failure
     return _updated(
         entry,
-        state=told["state"],
-        date=told["heartbeat"],
-        stage=_stage(told["stage"], folder),
-        problem=failure and f"{failure['type']}: {failure['message']}",
+        state=told.state,
+        date=told.said.heartbeat,
+        stage=_stage(told),
+        problem=failure and f"{failure.type}: {failure.message}",
     )
 
 
-def _stage(stage: str, folder: Path) -> str:
+def _stage(told: RunStanding) -> str:
     """Return the stage that a folder's work is in, with how much of it is done."""
-    path = folder / "progress.json"
-    progress = read_record(ProgressRecord, path) if path.is_file() else None
+    stage, progress = told.said.stage, told.progress
     if progress is None:
         return stage
     return f"{stage}, {progress.done}/{progress.total} {progress.unit}"

@@ -25,6 +25,7 @@ from essay_scoring.models.scorer_settings import ScorerSettings
 from essay_scoring.records.fits import FitRecord, has_fit, read_fit, write_fit
 from essay_scoring.records.ledger import now
 from essay_scoring.records.manifest import LOCK, is_complete, require_intact
+from essay_scoring.records.run_records import SessionEntry, Status
 from essay_scoring.runs.cross_validation import Design
 from essay_scoring.runs.mapped_predictions import inner_pairs
 from essay_scoring.runs.run import BASELINES, Run
@@ -176,15 +177,21 @@ def _say_started(folder: Path, resume: str) -> None:
     """Enter this host and the time of the first part into status.json."""
     path = folder / "status.json"
     with wait_lock(folder / "models" / _PARTS / "status.lock"):
-        before = stated(folder)
-        status = {} if before is None else before.model_dump(mode="json", exclude_unset=True)
-        entry = {"started": now(), "host": platform.node()}
-        sessions = status.get("sessions", [])
-        if not any(each["host"] == entry["host"] for each in sessions):
-            sessions = [*sessions, entry]
-        started = {"state": "running", "stage": "parts", "pid": None, **entry}
-        told = {"sessions": sessions, "heartbeat": entry["started"], "resume": resume}
-        write_json(path, started | status | told)
+        entry = SessionEntry(started=now(), host=platform.node())
+        status = stated(folder) or Status(
+            state="running",
+            stage="parts",
+            pid=None,
+            host=entry.host,
+            started=entry.started,
+            sessions=[],
+            resume=resume,
+            heartbeat=entry.started,
+        )
+        known = any(each.host == entry.host for each in status.sessions)
+        sessions = status.sessions if known else [*status.sessions, entry]
+        told = {"sessions": sessions, "heartbeat": entry.started, "resume": resume}
+        write_json(path, status.model_copy(update=told).model_dump(mode="json", exclude_unset=True))
 
 
 def _joined(members: list[FitRecord], identity: str) -> FitRecord:

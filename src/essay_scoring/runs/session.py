@@ -11,8 +11,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from essay_scoring.core.errors import (
     BusyError,
@@ -24,7 +25,7 @@ from essay_scoring.core.errors import (
 from essay_scoring.core.files import same_file, try_lock, write_json
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.core.progress import BeginStep, Progress, ProgressEvent
-from essay_scoring.core.record import AnyRecord, read_record
+from essay_scoring.core.record import read_record, write_record
 from essay_scoring.records.ledger import now
 from essay_scoring.records.manifest import (
     LOCK,
@@ -33,7 +34,7 @@ from essay_scoring.records.manifest import (
     require_intact,
     write_manifest,
 )
-from essay_scoring.records.run_records import ProgressRecord, Status
+from essay_scoring.records.run_records import Failure, ProgressRecord, SessionEntry, Status
 
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
@@ -42,6 +43,7 @@ LOOK_SECONDS = 1.0
 _PROGRESS_SECONDS = 0.5
 
 T = TypeVar("T")
+State = Literal["complete", "running", "interrupted", "failed", "killed"]
 
 log = logging.getLogger("essay_scoring")
 
@@ -90,7 +92,8 @@ def _held(folder: Path) -> Iterator[Callable[[], bool]]:
     path = folder / LOCK
     with try_lock(path, patience=LOOK_SECONDS) as held:
         if not held:
-            pid = _status_values(folder).get("pid", "unknown")
+            status = stated(folder)
+            pid = "unknown" if status is None else status.pid
             raise BusyError(
                 f"another process (pid {pid}) is doing this run",
                 where=str(folder),
@@ -117,15 +120,17 @@ class Session:
         self._begin: BeginStep = lambda _: None
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._status: dict[str, Any] = {
-            "state": "running",
-            "stage": "starting",
-            "pid": os.getpid(),
-            "host": platform.node(),
-            "started": _now(),
-            "sessions": [*_sessions(folder), {"started": now(), "host": platform.node()}],
-            "resume": resume,
-        }
+        host = platform.node()
+        self._status = Status(
+            state="running",
+            stage="starting",
+            pid=os.getpid(),
+            host=host,
+            started=_now(),
+            sessions=[*_sessions(folder), SessionEntry(started=now(), host=host)],
+            resume=resume,
+            heartbeat=_now(),
+        )
         self._told = 0.0
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -198,9 +203,10 @@ class Session:
 
     def _write(self, **changes: Any) -> None:
         with self._lock:
-            self._status.update(changes, heartbeat=_now())
+            self._status = self._status.model_copy(update=changes | {"heartbeat": _now()})
             if self._still_ours():
-                write_json(self.folder / "status.json", self._status)
+                told = self._status.model_dump(mode="json", exclude_unset=True)
+                write_json(self.folder / "status.json", told)
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
@@ -217,30 +223,46 @@ class Session:
         if not self._still_ours():
             return
         told = {key: getattr(event, key) for key in ("stage", "done", "total", "unit")}
-        write_json(self.folder / "progress.json", {**told, "time": _now()})
+        write_record(self.folder / "progress.json", ProgressRecord(**told, time=_now()))
 
 
-def read_status(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunStanding:
+    """How a folder's work stands: the state that is true now, what was said, how far it is."""
+
+    state: State
+    said: Status
+    progress: ProgressRecord | None
+
+    @property
+    def failure(self) -> Failure | None:
+        """How it failed; None where it did not."""
+        return self.said.failure if self.state == "failed" else None
+
+
+def read_status(folder: Path) -> RunStanding:
     """Return status.json with the true state: `running` only while a live process holds the folder.
 
     The states are complete, running, interrupted, failed, and killed (it ended without a word).
     """
-    if not folder.is_dir() or not (folder / "status.json").is_file():
+    status = stated(folder)
+    if status is None:
         raise InputError("not a run folder", where=str(folder), mend="name a folder under runs/")
-    status = _status_values(folder)
+    state: State = status.state
     alive = False
     if (folder / LOCK).is_file():
         with try_lock(folder / LOCK) as free:
             alive = not free
     if is_complete(folder):
-        status["state"] = "complete"
+        state = "complete"
     elif alive:
-        status["state"] = "running"
-    elif status["state"] in ("running", "complete"):
-        status["state"] = "killed"
+        state = "running"
+    elif state in ("running", "complete"):
+        state = "killed"
     progress = folder / "progress.json"
-    status["progress"] = _values(ProgressRecord, progress) if progress.is_file() else None
-    return status
+    return RunStanding(
+        state, status, read_record(ProgressRecord, progress) if progress.is_file() else None
+    )
 
 
 def remembered_data(folder: Path) -> Path | None:
@@ -252,17 +274,18 @@ def remembered_data(folder: Path) -> Path | None:
 def first_start(folder: Path) -> str | None:
     """Return when the first process entered a run folder, however often it was resumed since."""
     sessions = _sessions(folder)
-    return str(sessions[0]["started"]) if sessions else None
+    return sessions[0].started if sessions else None
 
 
 def hosts(folder: Path) -> set[str]:
     """Return every host that worked in a run folder."""
-    return {str(entry["host"]) for entry in _sessions(folder)}
+    return {entry.host for entry in _sessions(folder)}
 
 
-def _sessions(folder: Path) -> list[dict[str, Any]]:
+def _sessions(folder: Path) -> list[SessionEntry]:
     """Return when and where each process entered the folder, in order."""
-    return list(_status_values(folder).get("sessions", []))
+    status = stated(folder)
+    return [] if status is None else status.sessions
 
 
 def _unsealable(what: str, where: str) -> EvidenceError:
@@ -280,33 +303,22 @@ def _sweep(folder: Path) -> None:
             path.unlink()
 
 
-def _failure(error: BaseException) -> dict[str, str]:
+def _failure(error: BaseException) -> Failure:
     """Return what may be said of an error: an unexpected one's message could quote an essay."""
     if isinstance(error, EssayScoringError):
         log.error("%s", error.line())
-        return {"type": type(error).__name__, "message": error.line()}
+        return Failure(type=type(error).__name__, message=error.line())
     places = [
         f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)
     ]
     log.error("unexpected %s at\n  %s", type(error).__name__, "\n  ".join(places))
-    return {"type": type(error).__name__, "message": "unexpected; run.log holds the place"}
+    return Failure(type=type(error).__name__, message="unexpected; run.log holds the place")
 
 
 def stated(folder: Path) -> Status | None:
     """Return what status.json says, checked; None where there is none."""
     path = folder / "status.json"
     return read_record(Status, path) if path.is_file() else None
-
-
-def _status_values(folder: Path) -> dict[str, Any]:
-    """Return what status.json says as plain values; nothing where there is none."""
-    status = stated(folder)
-    return {} if status is None else status.model_dump(mode="json", exclude_unset=True)
-
-
-def _values(kind: type[AnyRecord], path: Path) -> dict[str, Any]:
-    """Return what a record's file says as plain values, checked."""
-    return read_record(kind, path).model_dump(mode="json", exclude_unset=True)
 
 
 @contextlib.contextmanager
