@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from essay_scoring.core.progress import Progress
 from essay_scoring.judging.attempts import attempts_under
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.runs.session import Session, finish
 from tests.judging.registered import (
     METRICS,
@@ -30,8 +30,8 @@ from tests.judging.registered import (
 PREDICTIONS = "artifacts/residuals_cv_val_oof.jsonl"
 
 
-def marked(bench: Bench) -> list[dict[str, Any]]:
-    return Ledger(bench.space.attempts).entries()
+def marked(bench: Bench) -> list[AttemptEntry]:
+    return Ledger(bench.space.attempts, AttemptEntry).entries()
 
 
 def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> None:
@@ -48,13 +48,13 @@ def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> N
         "To mend: run it again, as a new attempt; attempts.jsonl keeps this one"
     )
     [entry] = marked(bench)
-    assert (entry["run"], entry["reason"]) == (bench.candidate.name, why)
-    assert entry["manifest_sha256"] == read_run(bench.candidate).manifest_sha256
-    assert attempts_under(strict, Ledger(bench.space.attempts)) == [entry]
-    assert attempts_under(lax, Ledger(bench.space.attempts)) == []
+    assert (entry.run, entry.reason) == (bench.candidate.name, why)
+    assert entry.manifest_sha256 == read_run(bench.candidate).manifest_sha256
+    assert attempts_under(strict, Ledger(bench.space.attempts, AttemptEntry)) == [entry]
+    assert attempts_under(lax, Ledger(bench.space.attempts, AttemptEntry)) == []
     for plan in (strict, lax):
         assert bench.refusal(plan) == (
-            f"{bench.candidate}: refused since {entry['time']}: {why}. "
+            f"{bench.candidate}: refused since {entry.time}: {why}. "
             "To mend: delete the folder and run it again, as a new attempt"
         )
     assert marked(bench) == [entry]
@@ -131,8 +131,8 @@ def test_a_run_changed_after_it_ended_is_caught_and_marked(
     tamper(bench)
     assert said in bench.refusal(plan_of())
     [entry] = marked(bench)
-    assert said in entry["reason"]
-    assert (entry["run"], entry["manifest_sha256"]) == (bench.candidate.name, None)
+    assert said in entry.reason
+    assert (entry.run, entry.manifest_sha256) == (bench.candidate.name, None)
     assert "refused since" in bench.refusal(plan_of())
 
 
@@ -160,7 +160,7 @@ def test_a_failed_run_is_listed_with_its_reason_also_once_it_is_resumed(bench: B
     bench.candidate = whole
     why = "the run failed (NotFiniteError: fold 2: the loss is not finite)"
     assert f"invalid evidence: {why}" in bench.refusal(plan_of())
-    assert [(entry["reason"], entry["manifest_sha256"]) for entry in marked(bench)] == [(why, None)]
+    assert [(entry.reason, entry.manifest_sha256) for entry in marked(bench)] == [(why, None)]
     assert finished("length", bench.space, name) == whole
     assert f"{why}. To mend" in bench.refusal(plan_of())
 

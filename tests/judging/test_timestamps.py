@@ -16,6 +16,8 @@ from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.judging.timestamps import timestamped
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import RegisterEntry
+from tests.ledger_lines import registered_plan
 
 SETTINGS = """
 [tsa]
@@ -97,12 +99,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     server.server_close()
 
 
-def registered(folder: Path) -> tuple[Registration, Ledger]:
+def registered(folder: Path) -> tuple[Registration, Ledger[RegisterEntry]]:
     """Return a register of two lines, and the registration that is the second."""
-    register = Ledger(folder / "plan_register.jsonl")
+    register = Ledger(folder / "plan_register.jsonl", RegisterEntry)
     with register.held():
-        register.append({"plan": "first"})
-        register.append({"plan": "lift"})
+        register.append(registered_plan("first"))
+        register.append(registered_plan("lift"))
     registration = Registration(
         entry=2,
         plan="lift",

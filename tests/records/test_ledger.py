@@ -8,20 +8,38 @@ from pathlib import Path
 import pytest
 
 from essay_scoring.core.errors import BusyError, EvidenceError
-from essay_scoring.core.files import try_lock, write_text
+from essay_scoring.core.files import try_lock, write_json, write_text
+from essay_scoring.core.record import Record
 from essay_scoring.records import ledger as ledgers
 from essay_scoring.records.ledger import NOTHING, Ledger
+from essay_scoring.records.more_records import LedgerEntry
 
 
-def filled(folder: Path, n: int = 4) -> Ledger:
-    ledger = Ledger(folder / "book.jsonl")
+class Saying(Record):
+    said: str
+    seen: int | None = None
+
+
+class SayingEntry(Saying, LedgerEntry):
+    """A line of the ledger."""
+
+
+Book = Ledger[SayingEntry]
+
+
+def book(folder: Path) -> Book:
+    return Ledger(folder / "book.jsonl", SayingEntry)
+
+
+def filled(folder: Path, n: int = 4) -> Book:
+    ledger = book(folder)
     for number in range(n):
         with ledger.held():
-            ledger.append({"said": f"thing {number}"})
+            ledger.append(Saying(said=f"thing {number}"))
     return ledger
 
 
-def lines_of(ledger: Ledger) -> list[str]:
+def lines_of(ledger: Book) -> list[str]:
     return ledger.path.read_text(encoding="utf-8").splitlines()
 
 
@@ -29,17 +47,17 @@ def test_what_was_said_stays_in_order_and_each_line_holds_the_hash_of_the_one_be
     tmp_path: Path,
 ) -> None:
     ledger = filled(tmp_path)
-    assert [entry["said"] for entry in ledger.entries()] == [f"thing {i}" for i in range(4)]
+    assert [entry.said for entry in ledger.entries()] == [f"thing {i}" for i in range(4)]
     lines = lines_of(ledger)
     expected = [NOTHING, *(sha256(line.encode()).hexdigest() for line in lines[:-1])]
     assert [json.loads(line)["previous"] for line in lines] == expected
-    assert [entry["entry"] for entry in ledger.entries()] == [1, 2, 3, 4]
-    times = [entry["time"] for entry in ledger.entries()]
+    assert [entry.entry for entry in ledger.entries()] == [1, 2, 3, 4]
+    times = [entry.time for entry in ledger.entries()]
     assert times == sorted(times)
 
 
 def test_reading_a_ledger_that_is_not_there_makes_none(tmp_path: Path) -> None:
-    assert Ledger(tmp_path / "book.jsonl").entries() == []
+    assert book(tmp_path).entries() == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,24 +124,54 @@ def test_a_line_that_the_ledger_did_not_write_is_found(tmp_path: Path, line: str
         ledger.entries()
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"said": 4}, "said: Input should be a valid string"),
+        ({"sayd": ""}, "sayd: unknown key"),
+        ({"time": None}, "time: Input should be a valid string"),
+    ],
+)
+def test_a_line_of_another_shape_is_found_though_every_hash_fits(
+    tmp_path: Path, change: dict[str, object], why: str
+) -> None:
+    ledger = filled(tmp_path, 1)
+    line = json.dumps(json.loads(lines_of(ledger)[0]) | change)
+    write_text(ledger.path, line + "\n")
+    write_json(tmp_path / "book.head", {"entry": 1, "sha256": sha256(line.encode()).hexdigest()})
+    with pytest.raises(EvidenceError) as caught:
+        ledger.entries()
+    assert caught.value.line() == (
+        f"{ledger.path}: line 1 is of another shape ({why}): this record is only ever appended to. "
+        "To mend: restore it, and book.head beside it, from a copy"
+    )
+
+
+def test_a_line_is_the_canonical_json_of_all_that_was_said(tmp_path: Path) -> None:
+    entry = filled(tmp_path, 1).entries()[0]
+    assert lines_of(book(tmp_path)) == [
+        f'{{"entry":1,"previous":"{NOTHING}","said":"thing 0","seen":null,"time":"{entry.time}"}}'
+    ]
+
+
 def test_a_process_killed_before_it_wrote_the_head_leaves_a_whole_ledger(tmp_path: Path) -> None:
     ledger = filled(tmp_path, 1)
     head = (tmp_path / "book.head").read_text(encoding="utf-8")
     with ledger.held():
-        ledger.append({"said": "thing 1"})
+        ledger.append(Saying(said="thing 1"))
     write_text(tmp_path / "book.head", head)
     assert len(ledger.entries()) == 2
     with ledger.held():
-        assert ledger.append({"said": "thing 2"})["entry"] == 3
+        assert ledger.append(Saying(said="thing 2")).entry == 3
     assert len(ledger.entries()) == 3
 
 
 def test_threads_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "book.jsonl")
+    ledger = book(tmp_path)
 
     def write(name: str) -> None:
         with ledger.held() as entries:
-            ledger.append({"said": name, "seen": len(entries)})
+            ledger.append(Saying(said=name, seen=len(entries)))
 
     threads = [threading.Thread(target=write, args=(str(i),)) for i in range(8)]
     for thread in threads:
@@ -131,8 +179,8 @@ def test_threads_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     entries = ledger.entries()
-    assert {entry["said"] for entry in entries} == {str(i) for i in range(8)}
-    assert [entry["seen"] for entry in entries] == list(range(8))
+    assert {entry.said for entry in entries} == {str(i) for i in range(8)}
+    assert [entry.seen for entry in entries] == list(range(8))
 
 
 def test_a_ledger_that_another_process_holds_is_busy(

@@ -15,10 +15,12 @@ from essay_scoring.core.files import try_lock, write_json, write_text
 from essay_scoring.core.record import write_record
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.listed import NOTES, FolderNote, change_note, edited, read_notes
-from essay_scoring.records.locked_test import Opening
+from essay_scoring.records.locked_test import Opening, OpeningEntry
 from essay_scoring.records.manifest import write_manifest
+from essay_scoring.records.more_records import RegisterEntry
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.removal import Removal, found
+from tests.ledger_lines import registered_plan
 from tests.records.made import ENVIRONMENT
 from tests.reports.made_card import (
     STATUS,
@@ -91,16 +93,17 @@ def a_model(house: House) -> None:
 
 
 def a_registration(house: House) -> None:
-    Ledger(house.runs / "plan_register.jsonl").append({"reference": {"r-1": "c" * 64}})
+    register = Ledger(house.runs / "plan_register.jsonl", RegisterEntry)
+    register.append(registered_plan("lift", {"r-1": "c" * 64}))
 
 
 def an_opening(house: House) -> None:
-    Ledger(house.data / "locked_test_ledger.jsonl").append(OPENING)
+    Ledger(house.data / "locked_test_ledger.jsonl", OpeningEntry).append(Opening(**OPENING))
 
 
 def an_opening_where_the_data_were(house: House) -> None:
     elsewhere = house.root / "elsewhere"
-    Ledger(elsewhere / "locked_test_ledger.jsonl").append(OPENING)
+    Ledger(elsewhere / "locked_test_ledger.jsonl", OpeningEntry).append(Opening(**OPENING))
     write_json(house.runs / "r-1" / "status.json", STATUS | {"data_folder": str(elsewhere)})
 
 

@@ -96,17 +96,18 @@ def register(
     from essay_scoring.judging.prml import prml_manifests
     from essay_scoring.judging.timestamps import timestamped
     from essay_scoring.records.ledger import Ledger
+    from essay_scoring.records.more_records import RegisterEntry
 
     space = workspace(runs_dir, CACHE, None)
     found = register_with_runs(load_plan(plan), reference, space, results_seen=results_seen)
     print_registration(found)
     typer.echo(f"register: {space.register}")
     if prml is not None:
-        for name, text in prml_manifests(found, Ledger(space.register)).items():
+        for name, text in prml_manifests(found, Ledger(space.register, RegisterEntry)).items():
             write_text(prml / name, text)
             typer.echo(f"{hashlib.sha256(text.encode()).hexdigest()}  {prml / name}")
     if timestamp is not None:
-        print_timestamp(timestamped(found, Ledger(space.register), timestamp))
+        print_timestamp(timestamped(found, Ledger(space.register, RegisterEntry), timestamp))
 
 
 def judge(

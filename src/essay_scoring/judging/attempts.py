@@ -11,15 +11,15 @@ new attempt, while one that is resumed, renamed or copied stays the old one.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.fingerprint import file_sha256
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import MANIFEST, is_complete
+from essay_scoring.records.more_records import AttemptEntry, RefusedRun
 from essay_scoring.runs.session import first_start
 
 
@@ -31,12 +31,12 @@ class Attempt:
     started: str | None
     manifest_sha256: str | None
 
-    def is_in(self, entry: dict[str, Any]) -> bool:
+    def is_in(self, entry: AttemptEntry) -> bool:
         """Tell whether a ledger's entry is about this attempt, or about one it is a copy of."""
-        if self.manifest_sha256 is not None and entry["manifest_sha256"] == self.manifest_sha256:
+        if self.manifest_sha256 is not None and entry.manifest_sha256 == self.manifest_sha256:
             return True
-        starts = {entry["started"], self.started} - {None}
-        return bool(entry["run"] == self.run) and len(starts) <= 1
+        starts = {entry.started, self.started} - {None}
+        return entry.run == self.run and len(starts) <= 1
 
 
 def attempt_of(folder: Path) -> Attempt:
@@ -49,35 +49,42 @@ def attempt_of(folder: Path) -> Attempt:
     return Attempt(folder.name, started, manifest)
 
 
-def require_unmarked(folder: Path, attempts: Ledger) -> None:
+def require_unmarked(folder: Path, attempts: Ledger[AttemptEntry]) -> None:
     """Raise EvidenceError, with the reason and the date, for a run that was once marked."""
     attempt = attempt_of(folder)
     for entry in attempts.entries():
         if attempt.is_in(entry):
             raise EvidenceError(
-                f"refused since {entry['time']}: {entry['reason']}",
+                f"refused since {entry.time}: {entry.reason}",
                 where=str(folder),
                 mend="delete the folder and run it again, as a new attempt",
             )
 
 
 def mark(
-    folder: Path, reason: str, attempts: Ledger, *, plan: GatePlan | None, changed: bool = False
+    folder: Path,
+    reason: str,
+    attempts: Ledger[AttemptEntry],
+    *,
+    plan: GatePlan | None,
+    changed: bool = False,
 ) -> EvidenceError:
     """Write a run to the ledger as no evidence, and return the error that says so.
 
     A folder that was `changed` after it ended is marked without its manifest, which is no longer
     its own: the run it may have been copied from stays what it is.
     """
-    attempt = asdict(attempt_of(folder))
-    if changed:
-        attempt["manifest_sha256"] = None
-    named = {
-        "plan": None if plan is None else plan.name,
-        "plan_sha256": None if plan is None else plan.sha256,
-    }
+    attempt = attempt_of(folder)
+    refused = RefusedRun(
+        run=attempt.run,
+        started=attempt.started,
+        manifest_sha256=None if changed else attempt.manifest_sha256,
+        plan=None if plan is None else plan.name,
+        plan_sha256=None if plan is None else plan.sha256,
+        reason=reason,
+    )
     with attempts.held():
-        attempts.append({**attempt, **named, "reason": reason})
+        attempts.append(refused)
     return EvidenceError(
         f"invalid evidence: {reason}",
         where=str(folder),
@@ -85,6 +92,6 @@ def mark(
     )
 
 
-def attempts_under(plan: GatePlan, attempts: Ledger) -> list[dict[str, Any]]:
+def attempts_under(plan: GatePlan, attempts: Ledger[AttemptEntry]) -> list[AttemptEntry]:
     """Return the entries of runs that were marked under a plan, oldest first."""
-    return [entry for entry in attempts.entries() if entry["plan_sha256"] == plan.sha256]
+    return [entry for entry in attempts.entries() if entry.plan_sha256 == plan.sha256]

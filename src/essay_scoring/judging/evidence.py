@@ -15,6 +15,7 @@ from essay_scoring.records.finished_run import RunRecord, read_run
 from essay_scoring.records.judgements import Demand
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete, require_intact
+from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.records.provenance import numeric_versions
 from essay_scoring.records.run_records import FitRow
 from essay_scoring.runs.session import hosts, read_status
@@ -23,7 +24,7 @@ RECEIPT = "receipt.json"
 """What a detached start leaves in the run folder, covered by its manifest like any file."""
 
 
-def admit(folder: Path, plan: GatePlan, attempts: Ledger) -> RunRecord:
+def admit(folder: Path, plan: GatePlan, attempts: Ledger[AttemptEntry]) -> RunRecord:
     """Return a finished run that may be judged under a plan, if it is what it says it is.
 
     Raises EvidenceError for a run that is marked, and marks one that failed, was changed after it
@@ -43,7 +44,7 @@ def admit(folder: Path, plan: GatePlan, attempts: Ledger) -> RunRecord:
     return run
 
 
-def require_admissible(run: RunRecord, plan: GatePlan, attempts: Ledger) -> None:
+def require_admissible(run: RunRecord, plan: GatePlan, attempts: Ledger[AttemptEntry]) -> None:
     """Raise EvidenceError for a run, read already, that may not be judged; mark a misnamed one."""
     require_unmarked(run.folder, attempts)
     _require_known_origin(run)
@@ -51,7 +52,7 @@ def require_admissible(run: RunRecord, plan: GatePlan, attempts: Ledger) -> None
         raise mark(run.folder, fault, attempts, plan=plan, changed=True)
 
 
-def require_rules(run: RunRecord, plan: GatePlan, attempts: Ledger) -> None:
+def require_rules(run: RunRecord, plan: GatePlan, attempts: Ledger[AttemptEntry]) -> None:
     """Raise EvidenceError naming every evidence rule of the plan that a run misses, and mark it."""
     if missed := [demand.line() for demand in demands(plan.evidence, run) if not demand.met]:
         reason = f"it misses {len(missed)} evidence rule(s) of '{plan.name}': {', '.join(missed)}"

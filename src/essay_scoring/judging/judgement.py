@@ -24,6 +24,7 @@ from essay_scoring.judging.register import (
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import Gate, JudgementRecord, Registration
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import AttemptEntry, RegisterEntry
 from essay_scoring.records.workspace import Workspace
 
 
@@ -68,7 +69,7 @@ def register_with_runs(
 
     Raises EvidenceError for an amendment of which is not said whether results had been seen.
     """
-    register = Ledger(workspace.register)
+    register = Ledger(workspace.register, RegisterEntry)
     require_said(plan, register, results_seen)
     runs = _admitted(plan, reference, workspace)
     return register_plan(plan, runs, register, results_seen=results_seen)
@@ -81,7 +82,7 @@ def judge_folders(
 
     A run that failed or was changed is marked, but only under a plan that is registered.
     """
-    registrations(plan, Ledger(workspace.register))
+    registrations(plan, Ledger(workspace.register, RegisterEntry))
     runs = (_admitted(plan, folders, workspace) for folders in (reference, candidate))
     return judge_registered(plan, next(runs), next(runs), workspace)
 
@@ -98,8 +99,8 @@ def judge_registered(
     candidate started before the registration, or a run is no valid evidence. A missed evidence
     rule marks the run in the ledger of attempts, and so it is asked last.
     """
-    attempts = Ledger(workspace.attempts)
-    registered = registrations(plan, Ledger(workspace.register))
+    attempts = Ledger(workspace.attempts, AttemptEntry)
+    registered = registrations(plan, Ledger(workspace.register, RegisterEntry))
     for run in (*reference, *candidate):
         require_admissible(run, plan, attempts)
     require_comparable(reference, candidate, plan)
@@ -119,5 +120,5 @@ def judge_registered(
 def _admitted(
     plan: GatePlan, folders: Sequence[Path], workspace: Workspace
 ) -> tuple[RunRecord, ...]:
-    attempts = Ledger(workspace.attempts)
+    attempts = Ledger(workspace.attempts, AttemptEntry)
     return tuple(admit(folder, plan, attempts) for folder in folders)

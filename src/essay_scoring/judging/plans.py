@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -105,7 +105,7 @@ class GatePlan(Settings):
         """The hash of what the plan says, whatever its layout and comments."""
         return fingerprint(self.frozen())
 
-    def frozen(self) -> dict[str, Any]:
+    def frozen(self) -> dict[str, JsonValue]:
         """Return all that the plan says as JSON values; of evidence rules only those it asks for.
 
         So a rule that a later version learns leaves the hashes of today's plans as they are, and so
@@ -113,7 +113,7 @@ class GatePlan(Settings):
         """
         untouched = self.tolerates == get_args(IdentityPart)
         left_out = {"evidence", "power_error"} | ({"tolerates"} if untouched else set())
-        said = self.model_dump(mode="json", exclude=left_out)
+        said: dict[str, JsonValue] = self.model_dump(mode="json", exclude=left_out)
         return said | {"evidence": self.evidence.model_dump(mode="json", exclude_defaults=True)}
 
 

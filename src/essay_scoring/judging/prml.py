@@ -12,11 +12,11 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from essay_scoring.judging.plans import Check, GatePlan
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import RegisterEntry
 
 Value = str | float | None | Mapping[str, str | float]
 Manifest = Mapping[str, Value]
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._%/()-]*[A-Za-z0-9)]")
 _SEEN = {True: "had been seen", False: "had not been seen", None: "had been seen or not, not said"}
 
 
-def prml_manifests(registration: Registration, register: Ledger) -> dict[str, str]:
+def prml_manifests(registration: Registration, register: Ledger[RegisterEntry]) -> dict[str, str]:
     """Return the text of a manifest for each check of a registered plan, by file name.
 
     A manifest of an amendment holds the hash of that of the same check before (`prior_hash`), and
@@ -35,10 +35,10 @@ def prml_manifests(registration: Registration, register: Ledger) -> dict[str, st
     """
     texts: dict[str, dict[str, str]] = {}
     for entry in register.entries()[: registration.entry]:
-        if entry["plan"] != registration.plan:
+        if entry.plan != registration.plan:
             continue
-        plan = GatePlan.model_validate(entry["frozen_plan"])
-        before = texts.get(entry["amends"] or "", {})
+        plan = GatePlan.model_validate(entry.frozen_plan)
+        before = texts.get(entry.amends or "", {})
         texts[plan.sha256] = {
             name: canonical_yaml(_manifest(plan, check, entry, before.get(name)))
             for check in plan.checks
@@ -47,35 +47,33 @@ def prml_manifests(registration: Registration, register: Ledger) -> dict[str, st
     return texts[registration.plan_sha256]
 
 
-def _manifest(
-    plan: GatePlan, check: Check, entry: Mapping[str, Any], before: str | None
-) -> Manifest:
+def _manifest(plan: GatePlan, check: Check, entry: RegisterEntry, before: str | None) -> Manifest:
     """Return the manifest of one check of the plan that a register's entry holds."""
     strict = plan.rule == "interval" and check.kind == "superiority"
     end = ", lower end of its 95% interval" if plan.rule == "interval" else ""
     manifest: dict[str, Value] = {
         "version": "prml/0.1",
-        "claim_id": _uuid7(entry["time"], f"{entry['previous']} {check.metric} {check.kind}"),
-        "created_at": entry["time"],
+        "claim_id": _uuid7(entry.time, f"{entry.previous} {check.metric} {check.kind}"),
+        "created_at": entry.time,
         "metric": f"{check.metric} of the candidate less that of the reference{end}",
         "comparator": ">" if strict else ">=",
         "threshold": float(check.delta_at_least),
-        "dataset": {"id": f"prepared essays {entry['data_sha256']}", "hash": entry["data_sha256"]},
+        "dataset": {"id": f"prepared essays {entry.data_sha256}", "hash": entry.data_sha256},
         "seed": None,
         "producer": {"id": "essay-scoring"},
         "metric_args": {
             "bottom_k": plan.bottom_k,
-            "code_revision": entry["code_revision"],
+            "code_revision": entry.code_revision,
             "kind": check.kind,
             "min_prompt_n": plan.min_prompt_n,
-            "plan_sha256": entry["plan_sha256"],
+            "plan_sha256": entry.plan_sha256,
             "rule": plan.rule,
             "scheme": plan.scheme,
-            "splits_sha256": entry["splits_sha256"],
+            "splits_sha256": entry.splits_sha256,
         },
     }
-    if entry["amends"] is not None:
-        amends, seen = entry["amends"], _SEEN[entry["results_seen"]]
+    if entry.amends is not None:
+        amends, seen = entry.amends, _SEEN[entry.results_seen]
         manifest["notes"] = f"amends the plan {amends}, results {seen}"
     if before is not None:
         manifest["prior_hash"] = hashlib.sha256(before.encode()).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.judging.compare_runs import require_reference, require_scheme
@@ -13,6 +12,7 @@ from essay_scoring.records import provenance
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import RegisteredPlan, RegisterEntry
 from essay_scoring.runs.session import first_start
 
 _DATA = {"data_sha256": "the prepared data", "splits_sha256": "the splits"}
@@ -21,7 +21,7 @@ _DATA = {"data_sha256": "the prepared data", "splits_sha256": "the splits"}
 def register_plan(
     plan: GatePlan,
     reference: Sequence[RunRecord],
-    register: Ledger,
+    register: Ledger[RegisterEntry],
     *,
     results_seen: bool | None = None,
 ) -> Registration:
@@ -43,20 +43,22 @@ def register_plan(
         amends = _amended(plan, entries)
         return _registration(
             register.append(
-                {
+                RegisteredPlan(
                     **key,
-                    "amends": amends,
-                    "results_seen": None if amends is None else results_seen,
-                    "plan": plan.name,
-                    "frozen_plan": plan.frozen(),
-                    "reference": {run.folder.name: run.manifest_sha256 for run in reference},
-                    "git": provenance.git_state().model_dump(),
-                }
+                    amends=amends,
+                    results_seen=None if amends is None else results_seen,
+                    plan=plan.name,
+                    frozen_plan=plan.frozen(),
+                    reference={run.folder.name: run.manifest_sha256 for run in reference},
+                    git=provenance.git_state(),
+                )
             )
         )
 
 
-def is_registered(plan: GatePlan, reference: Sequence[RunRecord], register: Ledger) -> bool:
+def is_registered(
+    plan: GatePlan, reference: Sequence[RunRecord], register: Ledger[RegisterEntry]
+) -> bool:
     """Tell whether a plan is registered on its reference's data and splits, for this code."""
     return _standing(_key(plan, reference), register.entries()) is not None
 
@@ -70,16 +72,18 @@ def _key(plan: GatePlan, reference: Sequence[RunRecord]) -> dict[str, str]:
     }
 
 
-def _standing(key: Mapping[str, str], entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def _standing(key: Mapping[str, str], entries: Sequence[RegisterEntry]) -> RegisterEntry | None:
     """Return the first entry of the register with this key, None where there is none."""
-    alike = (e for e in entries if all(e[name] == value for name, value in key.items()))
+    alike = (e for e in entries if all(getattr(e, name) == value for name, value in key.items()))
     return next(alike, None)
 
 
-def require_said(plan: GatePlan, register: Ledger, results_seen: bool | None) -> None:
+def require_said(
+    plan: GatePlan, register: Ledger[RegisterEntry], results_seen: bool | None
+) -> None:
     """Raise EvidenceError for an amendment of which is not said whether results had been seen."""
     entries = register.entries()
-    known = any(entry["plan_sha256"] == plan.sha256 for entry in entries)
+    known = any(entry.plan_sha256 == plan.sha256 for entry in entries)
     if results_seen is None and not known and (before := _amended(plan, entries)):
         raise EvidenceError(
             f"amends the plan {before[:12]} that is registered by this name",
@@ -88,19 +92,19 @@ def require_said(plan: GatePlan, register: Ledger, results_seen: bool | None) ->
         )
 
 
-def registrations(plan: GatePlan, register: Ledger) -> list[Registration]:
+def registrations(plan: GatePlan, register: Ledger[RegisterEntry]) -> list[Registration]:
     """Return every registration of a plan as it stands, oldest first.
 
     Raises EvidenceError if there is none, telling a plan that was edited since from an unknown one.
     """
     entries = register.entries()
-    if found := [e for e in entries if e["plan_sha256"] == plan.sha256]:
+    if found := [e for e in entries if e.plan_sha256 == plan.sha256]:
         return [_registration(entry) for entry in found]
-    if others := [entry for entry in entries if entry["plan"] == plan.name]:
+    if others := [entry for entry in entries if entry.plan == plan.name]:
         last = others[-1]
         raise EvidenceError(
-            f"edited since it was registered: {last['plan_sha256'][:12]} was registered on "
-            f"{last['time']}, the plan is now {plan.sha256[:12]}",
+            f"edited since it was registered: {last.plan_sha256[:12]} was registered on "
+            f"{last.time}, the plan is now {plan.sha256[:12]}",
             where=f"gate {plan.name}",
             mend="judge by the plan that was registered",
         )
@@ -145,15 +149,15 @@ def require_started_after(run: RunRecord, plan: GatePlan, registration: Registra
         )
 
 
-def _amended(plan: GatePlan, entries: Sequence[dict[str, Any]]) -> str | None:
+def _amended(plan: GatePlan, entries: Sequence[RegisterEntry]) -> str | None:
     """Return the hash of the plan that was last registered by this plan's name, if another was."""
-    last = [entry["plan_sha256"] for entry in entries if entry["plan"] == plan.name][-1:]
-    return str(last[0]) if last and last != [plan.sha256] else None
+    last = [entry.plan_sha256 for entry in entries if entry.plan == plan.name][-1:]
+    return last[0] if last and last != [plan.sha256] else None
 
 
-def _registration(entry: dict[str, Any]) -> Registration:
+def _registration(entry: RegisterEntry) -> Registration:
     """Return the registration that an entry of the register holds."""
-    return Registration(**{name: entry[name] for name in Registration.model_fields})
+    return Registration(**{name: getattr(entry, name) for name in Registration.model_fields})
 
 
 def _data_of(reference: Sequence[RunRecord]) -> dict[str, str]:

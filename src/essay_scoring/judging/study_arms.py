@@ -19,6 +19,7 @@ from essay_scoring.records.finished_run import RunRecord, read_metrics
 from essay_scoring.records.judgements import Role
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.records.study_results import BriefSummary, StudyRun
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
@@ -94,7 +95,7 @@ class ArmRunner:
             done = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
             if plan is not None:
                 for run in done:
-                    require_admissible(run, plan, Ledger(self.workspace.attempts))
+                    require_admissible(run, plan, Ledger(self.workspace.attempts, AttemptEntry))
             self.runs[key] = tuple(done)
             self.rows.extend(
                 _row(arm, run, arm.command(scheme, seed))
@@ -122,7 +123,7 @@ class ArmRunner:
         run = self.base.on_same_data(config)
         folder = self.workspace.runs / run.folder_name
         if plan is not None and folder.is_dir():
-            require_unmarked(folder, Ledger(self.workspace.attempts))
+            require_unmarked(folder, Ledger(self.workspace.attempts, AttemptEntry))
         try:
             return run_cv(run, report=self.report, resume=self.resume)
         except Exception as error:
@@ -134,7 +135,7 @@ class ArmRunner:
         """Write a failed run to the ledger of attempts."""
         if plan is not None and (folder / "status.json").is_file():
             with contextlib.suppress(EvidenceError):
-                admit(folder, plan, Ledger(self.workspace.attempts))
+                admit(folder, plan, Ledger(self.workspace.attempts, AttemptEntry))
 
 
 def not_finite(folder: Path, run: RunRecord | None) -> bool:

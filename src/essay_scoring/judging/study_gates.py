@@ -17,6 +17,7 @@ from essay_scoring.judging.study_outcomes import astray, ending_of
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import Gate, Role
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.records.study_results import ArmEnding, RefusedAttempt
 from essay_scoring.statistics.comparison import Comparison
 
@@ -72,13 +73,15 @@ class Gatekeeper:
         self, plans: Sequence[GatePlan], names: Sequence[str]
     ) -> tuple[RefusedAttempt, ...]:
         """Return the attempts of arms so named that came to nothing under these plans."""
-        ledger = Ledger(self._arms.workspace.attempts)
+        ledger = Ledger(self._arms.workspace.attempts, AttemptEntry)
         entries = [entry for plan in plans for entry in attempts_under(plan, ledger)]
         kept = ("entry", "run", "plan", "started", "time")
         return tuple(
-            RefusedAttempt(**{key: entry[key] for key in kept}, reason=self._short(entry["reason"]))
-            for entry in sorted(entries, key=lambda entry: int(entry["entry"]))
-            if str(entry["run"]).rpartition("-")[0] in names
+            RefusedAttempt(
+                **{key: getattr(entry, key) for key in kept}, reason=self._short(entry.reason)
+            )
+            for entry in sorted(entries, key=lambda entry: entry.entry)
+            if entry.run.rpartition("-")[0] in names
         )
 
     def _gate(self, arm: Planned, plan: GatePlan) -> Gate:

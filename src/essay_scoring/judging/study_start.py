@@ -11,6 +11,7 @@ from essay_scoring.judging.power import PowerSettings, known_power
 from essay_scoring.judging.register import register_plan
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import RegisterEntry
 from essay_scoring.records.study_results import PlanInForce
 from essay_scoring.records.workspace import Workspace
 
@@ -29,7 +30,7 @@ def put_in_force(
     Raises EvidenceError where the reference cannot be judged against under the plan.
     """
     try:
-        registration = register_plan(plan, reference, Ledger(workspace.register))
+        registration = register_plan(plan, reference, Ledger(workspace.register, RegisterEntry))
     except EvidenceError as error:
         mend = error.mend or "commit what changed, delete the run folder, and run the study again"
         raise EvidenceError(error.what, where=error.where, mend=mend) from None

@@ -27,6 +27,7 @@ from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import read_run
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
+from essay_scoring.records.more_records import AttemptEntry, RegisterEntry
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.study_results import StudyStep
 from essay_scoring.records.workspace import Workspace
@@ -192,7 +193,7 @@ class StudySteps:
         if part.plan is None or not (folder / "status.json").is_file():
             return False
         try:
-            require_unmarked(folder, Ledger(self._space.attempts))
+            require_unmarked(folder, Ledger(self._space.attempts, AttemptEntry))
         except EvidenceError:
             return True
         return False
@@ -200,7 +201,7 @@ class StudySteps:
     def _fit(self, part: StudyPart, task: int | None) -> None:
         """Do one fit. What is not finite ends an arm that is judged, when it is joined."""
         if not part.is_reference:
-            register = Ledger(self._space.register)
+            register = Ledger(self._space.register, RegisterEntry)
             for plan in self._study.distinct_plans:
                 registrations(plan, register)
         tasks = [
@@ -233,7 +234,7 @@ class StudySteps:
 
     def _in_force(self) -> bool:
         """Tell whether every plan is registered for the reference as it stands."""
-        register = Ledger(self._space.register)
+        register = Ledger(self._space.register, RegisterEntry)
         folders = {
             part.scheme: [folder for _, folder in self._runs(part)]
             for part in self._parts.values()

@@ -20,6 +20,7 @@ from essay_scoring.core.errors import EvidenceError, InputError
 from essay_scoring.core.files import write_bytes
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
+from essay_scoring.records.more_records import RegisterEntry
 
 _SECONDS, _MOST_BYTES = 30, 1 << 20
 _SEQUENCE, _INTEGER, _OCTETS, _TIME = 0x30, 0x02, 0x04, 0x18
@@ -38,7 +39,7 @@ class Timestamp:
     digest: str
 
 
-def timestamped(registration: Registration, register: Ledger, url: str) -> Timestamp:
+def timestamped(registration: Registration, register: Ledger[RegisterEntry], url: str) -> Timestamp:
     """Return the timestamp of a registration's line, asked of the server where there is none yet.
 
     It is kept beside the register as NAME.ENTRY.tsr. Raises InputError for a server that does not

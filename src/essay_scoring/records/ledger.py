@@ -13,13 +13,16 @@ import datetime
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from essay_scoring.core.errors import BusyError, EvidenceError, InputError
 from essay_scoring.core.files import parsed, read_json, try_lock, write_json, write_text
 from essay_scoring.core.fingerprint import canonical_json
+from essay_scoring.core.record import Record
+from essay_scoring.core.settings import build_settings
+from essay_scoring.records.more_records import LedgerEntry
 
 NOTHING = "0" * 64
 """What the first line gives as the hash of the line before it."""
@@ -27,26 +30,29 @@ NOTHING = "0" * 64
 _TRIES, _PAUSE_SECONDS = 100, 0.05
 
 
-class Ledger:
-    """The ledger at a path. Nothing need be there yet: a ledger without lines has no file."""
+Entry = TypeVar("Entry", bound=LedgerEntry)
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class Ledger(Generic[Entry]):
+    """The ledger at a path, each line an entry of a kind; one without lines has no file."""
+
+    def __init__(self, path: Path, kind: type[Entry]) -> None:
+        self.path, self._kind = path, kind
 
     @property
     def _head(self) -> Path:
         return self.path.with_suffix(".head")
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """Return every entry, oldest first; raise EvidenceError if any line was tampered with."""
-        return [json.loads(line) for line in self._lines()]
+        return [self._entry(number, line) for number, line in enumerate(self._lines(), start=1)]
 
     def line(self, entry: int) -> str:
         """Return the line of an entry, counted from 1, as it stands in the file."""
         return self._lines()[entry - 1]
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[list[dict[str, Any]]]:
+    def held(self) -> Iterator[list[Entry]]:
         """Yield the entries while no other process may append; BusyError after five seconds."""
         for _ in range(_TRIES):
             with try_lock(self.path.with_suffix(".lock")) as free:
@@ -56,21 +62,31 @@ class Ledger:
             time.sleep(_PAUSE_SECONDS)
         raise BusyError("another process is writing it", where=str(self.path), mend="try again")
 
-    def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """Add an entry, with its number and the time; to be called while the ledger is `held`."""
+    def append(self, said: Record) -> Entry:
+        """Add an entry, with its number and the time; to be called while the ledger is `held`.
+
+        `said` holds every field of an entry but those that all ledgers have.
+        """
         lines = self._lines()
         whole = {
-            **entry,
+            **said.model_dump(mode="json"),
             "entry": len(lines) + 1,
             "previous": _sha256(lines[-1]) if lines else NOTHING,
             "time": now(),
         }
+        entry = self._kind.model_validate(whole)
         lines.append(canonical_json(whole))
         # Written whole, so that no kill leaves half a line; then the head. A reader takes the head
         # first, and so never sees one that is ahead of the lines.
         write_text(self.path, "\n".join(lines) + "\n")
         write_json(self._head, {"entry": len(lines), "sha256": _sha256(lines[-1])})
-        return whole
+        return entry
+
+    def _entry(self, number: int, line: str) -> Entry:
+        try:
+            return build_settings(self._kind, json.loads(line), "")
+        except InputError as error:
+            raise self._tampered(f"line {number} is of another shape ({error.what})") from None
 
     def _lines(self) -> list[str]:
         """Return the lines, having checked that each holds the hash of the one before."""

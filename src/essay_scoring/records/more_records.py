@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from essay_scoring.core.record import Record, Scheme, Sha256
 from essay_scoring.records.provenance import GitState
@@ -49,12 +49,12 @@ class LedgerEntry(Record):
     time: str = Field(description="UTC, ISO 8601, to the microsecond")
 
 
-class RegisterEntry(LedgerEntry):
-    """A line of plan_register.jsonl: a gate plan, written down before its candidates ran."""
+class RegisteredPlan(Record):
+    """A gate plan that is written down, and what it is for."""
 
     plan: str = Field(description="its name")
     plan_sha256: Sha256 = Field(description="of the plan")
-    frozen_plan: dict[str, Any] = Field(description="the plan, whole")
+    frozen_plan: dict[str, JsonValue] = Field(description="the plan, whole")
     data_sha256: Sha256 = Field(description="the essays it is for")
     splits_sha256: Sha256 = Field(description="the splits it is for")
     code_revision: Sha256 = Field(description="of the sources that can change a number")
@@ -66,8 +66,12 @@ class RegisterEntry(LedgerEntry):
     )
 
 
-class AttemptEntry(LedgerEntry):
-    """A line of attempts.jsonl: a run that failed or is no evidence."""
+class RegisterEntry(RegisteredPlan, LedgerEntry):
+    """A line of plan_register.jsonl: a gate plan, written down before its candidates ran."""
+
+
+class RefusedRun(Record):
+    """A run that failed or is no evidence."""
 
     run: str = Field(description="its folder")
     started: str | None = Field(description="when it was first entered, UTC, ISO 8601")
@@ -75,6 +79,10 @@ class AttemptEntry(LedgerEntry):
     plan: str | None = Field(description="the gate plan it was judged under")
     plan_sha256: Sha256 | None = Field(description="of that plan")
     reason: str = Field(description="why it is refused from then on")
+
+
+class AttemptEntry(RefusedRun, LedgerEntry):
+    """A line of attempts.jsonl: a run that failed or is no evidence."""
 
 
 class Checks(Record):

@@ -10,11 +10,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from essay_scoring.core.errors import EssayScoringError, EvidenceError, InputError
 from essay_scoring.core.record import read_record, write_record
-from essay_scoring.core.settings import build_settings
 from essay_scoring.core.text import text_hash
 from essay_scoring.data.prepared import LOCKED, PreparedData, read_essays
 from essay_scoring.records import provenance
@@ -50,7 +48,7 @@ def enter(wish: Wish, space: Workspace) -> tuple[Path, Opening]:
     it is decided under the ledger's lock. Raises EvidenceError where any of the essays was opened
     before and no new reason is given, InputError where the ledger cannot be written.
     """
-    ledger = Ledger(space.ledger)
+    ledger = Ledger(space.ledger, OpeningEntry)
     _require_folder(ledger.path.parent)
     _require_needed(space, ledger)
     try:
@@ -61,9 +59,9 @@ def enter(wish: Wish, space: Workspace) -> tuple[Path, Opening]:
 
 
 def _enter(
-    wish: Wish, space: Workspace, ledger: Ledger, entries: Sequence[dict[str, Any]]
+    wish: Wish, space: Workspace, ledger: Ledger[OpeningEntry], entries: Sequence[OpeningEntry]
 ) -> tuple[Path, Opening]:
-    listed = [*_read(entries, ledger), *_beside_data(space, ledger)]
+    listed = [entry.what() for entry in (*entries, *_beside_data(space, ledger))]
     locked = read_essays(wish.prepared.folder / LOCKED)
     texts = tuple(sorted({text_hash(text) for text in locked.texts}))
     past = [entry for entry in listed if set(entry.locked) & set(texts)]
@@ -85,7 +83,7 @@ def _enter(
 
 
 def _record(
-    wish: Wish, space: Workspace, ledger: Ledger, texts: tuple[str, ...], number: int
+    wish: Wish, space: Workspace, ledger: Ledger[OpeningEntry], texts: tuple[str, ...], number: int
 ) -> tuple[Path, Opening]:
     """Make the folder of a new opening, then add it to the ledger."""
     taken = number
@@ -105,7 +103,7 @@ def _record(
         git=provenance.git_state(),
     )
     write_record(folder / OPENING, opening)
-    ledger.append(opening.model_dump(mode="json"))
+    ledger.append(opening)
     return folder, opening
 
 
@@ -136,23 +134,19 @@ def _place(folder: Path) -> str:
     return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()
 
 
-def _read(entries: Sequence[dict[str, Any]], ledger: Ledger) -> list[Opening]:
-    return [build_settings(OpeningEntry, entry, str(ledger.path)).what() for entry in entries]
-
-
-def _beside_data(space: Workspace, ledger: Ledger) -> list[Opening]:
+def _beside_data(space: Workspace, ledger: Ledger[OpeningEntry]) -> list[OpeningEntry]:
     """Return what the ledger beside the data holds where another folder was named for it."""
     beside = _other(space, ledger)
-    return [] if beside is None else _read(beside.entries(), beside)
+    return [] if beside is None else beside.entries()
 
 
-def _other(space: Workspace, ledger: Ledger) -> Ledger | None:
+def _other(space: Workspace, ledger: Ledger[OpeningEntry]) -> Ledger[OpeningEntry] | None:
     """Return the ledger beside the data where it is not the one that was named."""
     beside = space.data / LOCKED_LEDGER
-    return None if beside.resolve() == ledger.path.resolve() else Ledger(beside)
+    return None if beside.resolve() == ledger.path.resolve() else Ledger(beside, OpeningEntry)
 
 
-def _require_needed(space: Workspace, ledger: Ledger) -> None:
+def _require_needed(space: Workspace, ledger: Ledger[OpeningEntry]) -> None:
     """Raise EvidenceError for another ledger than that beside the data where that can be used.
 
     Otherwise whoever names ever new folders has ever new ledgers.
@@ -210,7 +204,7 @@ def _line(opening: Opening, texts: tuple[str, ...]) -> str:
     return f"{when} for {opening.run}, in {opening.folder}"
 
 
-def _refused(what: str, ledger: Ledger) -> EvidenceError:
+def _refused(what: str, ledger: Ledger[OpeningEntry]) -> EvidenceError:
     return EvidenceError(
         what,
         where=str(ledger.path),

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from essay_scoring.core.files import try_lock
 from essay_scoring.core.record import read_record
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.listed import NOTES, FolderNote, ListedKind, change_note
-from essay_scoring.records.locked_test import OPENING, Opening
+from essay_scoring.records.locked_test import OPENING, Opening, OpeningEntry
 from essay_scoring.records.manifest import LOCK, is_complete
 from essay_scoring.records.model_records import MODEL, ModelRecord
+from essay_scoring.records.more_records import RegisterEntry
 from essay_scoring.records.search import SearchFolder
 from essay_scoring.records.study_results import STUDY, StudyRecord
 from essay_scoring.records.trait_results import TRAITS, TraitsRecord
@@ -67,8 +68,9 @@ class Removal:
         for place in kept:
             names = _named_by(place)
             out += [Reference(wanted[name], str(place.path)) for name in sorted(names & {*wanted})]
-        for path in {self.space.register, *self._ledgers()}:
-            names = _in_ledger(path, wanted)
+        ledgers = {self.space.register: _registered, **dict.fromkeys(self._ledgers(), _opened)}
+        for path, read in ledgers.items():
+            names = _in_ledger(path, read, wanted)
             out += [Reference(wanted[name], str(path)) for name in sorted(names)]
         return out
 
@@ -185,23 +187,22 @@ _REFERRING: dict[ListedKind, Callable[[Path], Iterable[str]]] = {
 }
 
 
-def _in_ledger(path: Path, names: Iterable[str]) -> set[str]:
+def _in_ledger(path: Path, read: Callable[[Path], set[str]], names: Iterable[str]) -> set[str]:
     """Return which names a ledger holds; all of them where it was tampered with."""
     try:
-        entries = Ledger(path).entries()
+        return {*names} & read(path)
     except EssayScoringError:
         return {*names}
-    texts = [
-        {entry.get("run"), entry.get("study"), entry.get("folder"), *_references(entry)}
-        for entry in entries
-    ]
-    return {*names} & {*itertools.chain(*texts)}
 
 
-def _references(entry: dict[str, object]) -> Sequence[object]:
-    """Return the runs that an entry names as its reference: one, or several with their hashes."""
-    value = entry.get("reference")
-    return list(value) if isinstance(value, dict) else [value]
+def _registered(path: Path) -> set[str]:
+    return {name for entry in Ledger(path, RegisterEntry).entries() for name in entry.reference}
+
+
+def _opened(path: Path) -> set[str]:
+    entries = Ledger(path, OpeningEntry).entries()
+    named = ((e.run, e.study, e.folder, e.reference) for e in entries)
+    return {name for name in itertools.chain(*named) if name is not None}
 
 
 def _locks(place: ListedFolder) -> list[Path]:
