@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ GPU_FILES = ("/dev/nvidiactl", "/dev/kfd")
 """The files by which the drivers of NVIDIA and AMD show that there is a GPU."""
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+_ISA_LIMIT = "ONEDNN_MAX_CPU_ISA"
+_ISA_WITHOUT_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
+"""Limits under which the matrix library has no bf16, and computes it ten times slower."""
 
 
 @cache
@@ -55,7 +59,9 @@ def resolve(asked: Asked, device: Device) -> Resolved:
 
 @cache
 def cpu_has_bf16() -> bool:
-    """Tell whether this CPU has bf16 instructions; unknown (no /proc/cpuinfo) is no."""
+    """Tell whether this CPU has bf16 instructions that may be used; unknown is no."""
+    if os.environ.get(_ISA_LIMIT, "").upper() in _ISA_WITHOUT_BF16:
+        return False
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -38,3 +38,12 @@ def test_products_are_bf16_and_weights_stay_fp32() -> None:
         with Arithmetic("cpu", given).autocast():  # type: ignore[arg-type]
             assert layer(torch.ones(1, 4)).dtype == dtype
         assert layer.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("limit", ["AVX2", "avx512_core"])
+def test_a_processor_kept_from_its_bf16_has_none(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert not precision.cpu_has_bf16.__wrapped__()
+    assert precision.resolve("bf16", "cpu") == "bf16"
