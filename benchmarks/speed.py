@@ -166,8 +166,8 @@ def many(args: argparse.Namespace) -> dict[str, float]:
 def scored(args: argparse.Namespace, table: str) -> float:
     """Return the processor time of `score` on a table, its workers' too."""
     out = args.home / f"{table}-scored.csv"
-    code = "from essay_scoring.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "score", str((args.home / "model").resolve())]
+    command = [sys.executable, "-m", "essay_scoring.cli.main", "score"]
+    command.append(str((args.home / "model").resolve()))
     command += [str(args.home / f"{table}.csv"), "-o", str(out), "--cache-dir", "nowhere"]
     before = spent(resource.RUSAGE_CHILDREN)
     subprocess.run([*command, "--workers", "2"], check=True, capture_output=True)

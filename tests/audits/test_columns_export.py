@@ -120,7 +120,7 @@ def test_no_text_is_in_the_table(run: Path, exported: Path, space: Workspace) ->
 
 def elsewhere(space: Workspace, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command as another processor would, with nothing of this one's cache."""
-    main = "from essay_scoring.cli.main import main; main()"
+    main = "from essay_scoring.cli.main import program; program()"
     folders = ["--cache-dir", str(space.data / "other"), "--data-dir", str(space.data)]
     command = [sys.executable, "-c", main, *words, *folders]
     environment = {**os.environ, **LEAST}

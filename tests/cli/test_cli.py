@@ -212,7 +212,7 @@ def test_a_damaged_row_is_told_on_the_terminal_and_rebuilt(
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(cache)]
-    code = "from essay_scoring.cli.main import main; main()"
+    code = "from essay_scoring.cli.main import program; program()"
     command = [sys.executable, "-c", code, "cv", str(SMOKE / "ridge.toml"), *folders]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr

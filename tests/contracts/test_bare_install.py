@@ -30,7 +30,7 @@ HEAVY = (
     "lt_py",
     "matplotlib",
 )
-MAIN = "from essay_scoring.cli.main import main; main()"
+MAIN = "from essay_scoring.cli.main import program; program()"
 
 
 def base_distributions() -> set[str]:

@@ -63,7 +63,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(extended: Path) -> Path:
     """The run of the page's own config, by the command line."""
-    main = "from essay_scoring.cli.main import main; main()"
+    main = "from essay_scoring.cli.main import program; program()"
     run(extended, main, "cv", "mine.toml", "--runs-dir", "runs", "--cache-dir", "cache")
     (folder,) = (extended / "runs").glob("smoke-mine-*")
     return folder
@@ -111,7 +111,7 @@ def test_without_the_name_the_page_says_to_add_nothing_new_is_known(tmp_path: Pa
     config = tmp_path / "mine.toml"
     (text,) = (code for name, code in BLOCK.findall(DOC.read_text("utf-8")) if "smoke" in name)
     config.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-c", "from essay_scoring.cli.main import main; main()", "cv"]
+    command = [sys.executable, "-c", "from essay_scoring.cli.main import program; program()", "cv"]
     done = subprocess.run(
         [*command, str(config)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -123,7 +123,7 @@ def test_an_invariance_method_of_one_file_and_one_name_is_trained_with(
     extended: Path, tmp_path: Path
 ) -> None:
     """The probe of prompts is written for every run with a method, and for no other."""
-    main = "from essay_scoring.cli.main import main; main()"
+    main = "from essay_scoring.cli.main import program; program()"
     config = ROOT / "configs" / "smoke" / "transformer.toml"
     folders = ["--runs-dir", str(tmp_path / "runs"), "--cache-dir", str(extended / "cache")]
     arguments = ["transformer-finetune", str(config), "--invariance", "mine", "--no-require-gpu"]
@@ -137,7 +137,7 @@ def test_an_invariance_method_of_one_file_and_one_name_is_trained_with(
 
 def test_a_gate_metric_is_judged_by(extended: Path, finished: Path) -> None:
     """A run against itself is as good; the check has its delta, its interval and its n."""
-    main = "from essay_scoring.cli.main import main; main()"
+    main = "from essay_scoring.cli.main import program; program()"
     compared = ["compare-cv-runs", str(finished), str(finished), "--plan", "exact.toml"]
     run(extended, main, *compared, "--out", "compared.json")
     record = json.loads((extended / "compared.json").read_text(encoding="utf-8"))

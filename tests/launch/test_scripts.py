@@ -183,7 +183,7 @@ def test_a_laptop_without_torch_launches() -> None:
     absent = ["torch", "transformers", "xgboost", "catboost", "spacy", "lt_py", "pandas", "optuna"]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({absent})); "
-        "from essay_scoring.cli.main import main; main()"
+        "from essay_scoring.cli.main import program; program()"
     )
     profile = str(ROOT / "configs" / "profiles" / "rocm-hemma.toml")
     given = [str(SMOKE / "transformer.toml"), "--profile", profile, "--dry-run"]

@@ -19,7 +19,7 @@ from tests.conftest import PATIENCE, SMOKE, smoke_config, told_by
 
 def command(space: Workspace, *arguments: str) -> list[str]:
     """Return the command line of a smoke run."""
-    program = "from essay_scoring.cli.main import main; main()"
+    program = "from essay_scoring.cli.main import program; program()"
     folders = ["--runs-dir", str(space.runs), "--cache-dir", str(space.cache)]
     config = str(SMOKE / "xgboost.toml")
     return [sys.executable, "-c", program, "cv", config, *folders, *arguments]

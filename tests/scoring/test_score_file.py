@@ -122,7 +122,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(length_model: Path, tmp_path
     expected = score(length_model, file, tmp_path / "expected.csv").read_bytes()
     out = tmp_path / "out.csv"
     parts = tmp_path / ".out.csv.parts"
-    code = "from essay_scoring.cli.main import main; main()"
+    code = "from essay_scoring.cli.main import program; program()"
     command = [sys.executable, "-c", code, "score", str(length_model), str(file), "-o", str(out)]
     with subprocess.Popen([*command, "--workers", "2"]) as process:
         deadline = time.monotonic() + PATIENCE

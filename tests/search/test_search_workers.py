@@ -24,7 +24,7 @@ SEARCHES = 2
 
 def start(runs: Path, cache: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start the smoke search, flat, as one worker of its own."""
-    program = "from essay_scoring.cli.main import main; main()"
+    program = "from essay_scoring.cli.main import program; program()"
     folders = ["--runs-dir", str(runs), "--cache-dir", str(cache)]
     command = [sys.executable, "-c", program, "optuna-sweep", str(SMOKE_SEARCH), "--flat"]
     return subprocess.Popen(

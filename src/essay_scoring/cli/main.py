@@ -40,6 +40,7 @@ from essay_scoring.cli import (
     search_commands,
     transformer_commands,
 )
+from essay_scoring.cli.ending import end_with
 from essay_scoring.cli.help_pages import GroupedCommands, Panel
 from essay_scoring.cli.options import resume_command
 from essay_scoring.core import interrupts
@@ -98,6 +99,11 @@ def _every_command(
 
 
 _BOOLEAN_WORDS = {"true", "false", "yes", "no", "on", "off"}
+
+
+def program() -> None:
+    """Run the command line as all that this process does."""
+    end_with(main)
 
 
 def main() -> None:
@@ -260,4 +266,4 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program()

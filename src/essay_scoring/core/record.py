@@ -19,6 +19,7 @@ class Record(BaseModel):
     """What a file, or a part of one, holds: these fields and no others, none of them changeable."""
 
     model_config = ConfigDict(
+        defer_build=True,
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,

@@ -18,7 +18,7 @@ _MOST_TOML_BYTES = 4 << 20
 class Settings(BaseModel):
     """A frozen record that refuses keys it does not know and numbers that are not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 Record = TypeVar("Record", bound=BaseModel)

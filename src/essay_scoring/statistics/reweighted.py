@@ -9,9 +9,9 @@ prediction lies in, so that the sums of thousands of resamples follow from a few
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics.counts import (
@@ -25,6 +25,9 @@ from essay_scoring.statistics.counts import (
 )
 from essay_scoring.statistics.cutpoints import best_splits
 from essay_scoring.statistics.predictions import CUTPOINTS, SHRUNK, Predictions
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BINS = 256
 """Into how many bins raw predictions fall at most, of equal size: finer than cut-points are known
@@ -180,7 +183,12 @@ def _by_value(below: FloatArray) -> FloatArray:
 
 def _sparse(values: FloatArray) -> FloatArray | csr_array:
     """Return a matrix without its zeros where there is hardly anything else: a few essays a row."""
-    return csr_array(values) if np.count_nonzero(values) < values.size / 16 else values
+    if np.count_nonzero(values) >= values.size / 16:
+        return values
+    # Imported here: records know this module, and a command that reads one would wait for it.
+    from scipy.sparse import csr_array
+
+    return csr_array(values)
 
 
 def _bin_edges(raw: FloatArray) -> FloatArray:
