@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_without_a_code_the_process_ends_as_python_does() -> None:
 def test_output_that_cannot_be_written_is_an_error() -> None:
     """A table piped to a full disk must not seem whole."""
     command = [sys.executable, "-c", MAIN % 0]
-    with open("/dev/full", "w", encoding="utf-8") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         env = os.environ | {"PYTHONUNBUFFERED": ""}
         done = subprocess.run(command, stdout=full, env=env, check=False)
     assert done.returncode == 120

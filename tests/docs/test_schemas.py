@@ -15,10 +15,8 @@ from essay_scoring.cli.schema_list import SCHEMAS
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.files import read_json
 from essay_scoring.core.progress import Progress
-from essay_scoring.judging.attempts import mark
+from essay_scoring.judging.attempts import attempts_of, mark
 from essay_scoring.judging.judgement import register_with_runs
-from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.records.run_records import CvMetrics
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.reports.schemas import FIELDS, Schema, fields_text, schema_text
@@ -52,7 +50,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     config = smoke_config("length", 'baselines=["mean"]')
     made = run_cv(open_run(config, space, Progress()), report=lambda _: None, resume="again").folder
     register_with_runs(plan_of(), [made], space)
-    error = mark(made, "made for a test", Ledger(space.attempts, AttemptEntry), plan=None)
+    error = mark(made, "made for a test", attempts_of(space), plan=None)
     assert isinstance(error, EvidenceError)
     return space
 

@@ -11,9 +11,8 @@ import pytest
 from essay_scoring.core.errors import NotFiniteError
 from essay_scoring.core.files import write_text
 from essay_scoring.core.progress import Progress
-from essay_scoring.judging.attempts import attempts_under
+from essay_scoring.judging.attempts import attempts_of, attempts_under
 from essay_scoring.records.finished_run import read_run
-from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.runs.session import Session, finish
 from tests.judging.registered import (
@@ -31,7 +30,7 @@ PREDICTIONS = "artifacts/residuals_cv_val_oof.jsonl"
 
 
 def marked(bench: Bench) -> list[AttemptEntry]:
-    return Ledger(bench.space.attempts, AttemptEntry).entries()
+    return attempts_of(bench.space).entries()
 
 
 def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> None:
@@ -50,8 +49,8 @@ def test_a_run_that_misses_rules_is_invalid_once_and_for_ever(bench: Bench) -> N
     [entry] = marked(bench)
     assert (entry.run, entry.reason) == (bench.candidate.name, why)
     assert entry.manifest_sha256 == read_run(bench.candidate).manifest_sha256
-    assert attempts_under(strict, Ledger(bench.space.attempts, AttemptEntry)) == [entry]
-    assert attempts_under(lax, Ledger(bench.space.attempts, AttemptEntry)) == []
+    assert attempts_under(strict, attempts_of(bench.space)) == [entry]
+    assert attempts_under(lax, attempts_of(bench.space)) == []
     for plan in (strict, lax):
         assert bench.refusal(plan) == (
             f"{bench.candidate}: refused since {entry.time}: {why}. "

@@ -14,9 +14,8 @@ from essay_scoring.core.files import write_text
 from essay_scoring.judging.judgement import register_with_runs
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.prml import Value, canonical_yaml, prml_manifests
+from essay_scoring.judging.register import register_of
 from essay_scoring.records.judgements import Registration
-from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.more_records import RegisterEntry
 from tests.judging.registered import Bench, plan_of
 
 CHECKS = [
@@ -89,7 +88,7 @@ def interval_plan(checks: list[dict[str, object]]) -> GatePlan:
 
 
 def manifests(registration: Registration, bench: Bench) -> dict[str, str]:
-    return prml_manifests(registration, Ledger(bench.space.register, RegisterEntry))
+    return prml_manifests(registration, register_of(bench.space))
 
 
 def test_a_plan_is_a_manifest_for_each_check(bench: Bench) -> None:
@@ -118,7 +117,7 @@ def test_an_amendment_says_whether_results_had_been_seen(bench: Bench) -> None:
     looser = interval_plan(LOOSER)
     with pytest.raises(EvidenceError, match="whether results had been seen: --results-seen or"):
         register_with_runs(looser, [bench.reference], bench.space)
-    assert len(Ledger(bench.space.register, RegisterEntry).entries()) == 1
+    assert len(register_of(bench.space).entries()) == 1
     second = register_with_runs(looser, [bench.reference], bench.space, results_seen=True)
     assert (second.amends, second.results_seen) == (first.plan_sha256, True)
     # What is said already is not asked again.

@@ -13,10 +13,9 @@ from essay_scoring.core.files import read_json, write_text
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.judgement import register_with_runs
 from essay_scoring.judging.plans import GatePlan
+from essay_scoring.judging.register import register_of
 from essay_scoring.records import provenance
 from essay_scoring.records.config import run_folder_name, run_identity
-from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.more_records import RegisterEntry
 from essay_scoring.records.provenance import numeric_versions
 from essay_scoring.runs.run import open_run
 from essay_scoring.runs.session import first_start
@@ -58,7 +57,7 @@ def test_a_registered_plan_judges_what_ran_after_it(bench: Bench) -> None:
 def test_the_register_holds_the_whole_plan_and_what_it_is_for(bench: Bench) -> None:
     plan = plan_of()
     bench.register(plan)
-    [entry] = Ledger(bench.space.register, RegisterEntry).entries()
+    [entry] = register_of(bench.space).entries()
     assert GatePlan.model_validate(entry.frozen_plan) == plan
     data = read_json(bench.reference / METRICS)["data"]
     assert {key: getattr(entry, key) for key in ("data_sha256", "splits_sha256")} == {
@@ -73,7 +72,7 @@ def test_a_plan_registered_twice_keeps_its_first_date(bench: Bench) -> None:
     plan = plan_of()
     first = register_with_runs(plan, [bench.reference], bench.space)
     assert register_with_runs(plan, [bench.reference], bench.space) == first
-    assert len(Ledger(bench.space.register, RegisterEntry).entries()) == 1
+    assert len(register_of(bench.space).entries()) == 1
 
 
 def test_a_plan_that_is_not_registered_judges_nothing(bench: Bench) -> None:
@@ -88,7 +87,7 @@ def test_an_edited_plan_is_caught(bench: Bench) -> None:
     plan = plan_of()
     bench.register(plan)
     looser = plan_of(checks=LOOSER)
-    [entry] = Ledger(bench.space.register, RegisterEntry).entries()
+    [entry] = register_of(bench.space).entries()
     assert refusal(bench, looser) == (
         f"gate trial: edited since it was registered: {plan.sha256[:12]} was registered on "
         f"{entry.time}, the plan is now {looser.sha256[:12]}. "
@@ -99,7 +98,7 @@ def test_an_edited_plan_is_caught(bench: Bench) -> None:
 def test_a_plan_registered_after_the_run_started_is_caught(bench: Bench) -> None:
     started(bench.candidate, "2020-01-01T00:00:00.000000+00:00")
     bench.register(plan_of())
-    [entry] = Ledger(bench.space.register, RegisterEntry).entries()
+    [entry] = register_of(bench.space).entries()
     assert refusal(bench, plan_of()) == (
         f"{bench.candidate}: no evidence under the plan 'trial': the run started "
         f"2020-01-01T00:00:00.000000+00:00, before registration on {entry.time}"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.scale import ScoreScale, ScoreScales
-from essay_scoring.statistics.comparison import DELTAS, compare
+from essay_scoring.statistics.comparison import DELTAS, Delta, compare
+from essay_scoring.statistics.intervals import is_tied
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.summary import summarise
 from tests.statistics.made import MIXED, made_predictions, of_scores, rescored
@@ -175,3 +176,27 @@ def test_no_essays_are_refused() -> None:
     empty = REFERENCE.take(np.arange(0))
     with pytest.raises(EvidenceError, match="no essays"):
         compare(empty, empty)
+
+
+def test_the_worst_five_of_eight_can_be_found_better() -> None:
+    """Swaps of the three prompts that are nobody's worst change nothing, and refuse nothing."""
+    rng = np.random.default_rng(5)
+    prompts = np.repeat(list("abcdefgh"), 60)
+    true = rng.integers(1, 6, len(prompts)).astype(float)
+    missed = rng.random(len(prompts))
+    scores = []
+    for share in (0.4, 0.2):
+        wrong = missed < np.where(prompts > "c", share, 0.05)
+        scores.append(np.where(wrong, 6 - true, true))
+    names, truth = list(map(str, prompts)), true.tolist()
+    reference, candidate = (of_scores(truth, final.tolist(), prompts=names) for final in scores)
+    delta = compare(reference, candidate, bottom_k=5).deltas["bottom_k_mean"]
+    assert is_tied(delta.swapped)
+    assert delta.low is not None
+    assert delta.high is not None
+    assert 0 < delta.low < given_estimate(delta) < delta.high
+
+
+def given_estimate(delta: Delta) -> float:
+    assert delta.estimate is not None
+    return delta.estimate

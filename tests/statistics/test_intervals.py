@@ -13,6 +13,7 @@ from essay_scoring.statistics.intervals import (
     AddedNoise,
     effective_prompts,
     is_plain,
+    is_tied,
     jackknife_error,
     jackknife_interval,
     kappa_interval,
@@ -137,6 +138,16 @@ def test_a_plain_difference_is_as_uncertain_as_the_jackknife_says() -> None:
     assert not is_plain(0.0, swapped, 8)
     noise = 0.01 * rng.normal(size=8)
     assert not is_plain(float(noise.mean()), swapped_means(noise), 8)
+
+
+def test_swaps_are_tied_where_five_prompts_make_the_difference() -> None:
+    """Of 2^5 swaps two have the largest: a p of 6%, which refuses nothing."""
+    rng = np.random.default_rng(4)
+    differences = np.append(rng.normal(size=5), [0.0, 0.0, 0.0])
+    assert is_tied(swapped_means(differences))
+    assert not is_tied(swapped_means(np.append(differences, 1.0)))
+    assert not is_tied(np.zeros(16))
+    assert not is_tied(np.full(3, np.nan))
 
 
 def given_ends(ends: tuple[float, float] | None) -> tuple[float, float]:

@@ -94,20 +94,19 @@ def register(
     from essay_scoring.judging.judgement import register_with_runs
     from essay_scoring.judging.plans import load_plan
     from essay_scoring.judging.prml import prml_manifests
+    from essay_scoring.judging.register import register_of
     from essay_scoring.judging.timestamps import timestamped
-    from essay_scoring.records.ledger import Ledger
-    from essay_scoring.records.more_records import RegisterEntry
 
     space = workspace(runs_dir, CACHE, None)
     found = register_with_runs(load_plan(plan), reference, space, results_seen=results_seen)
     print_registration(found)
     typer.echo(f"register: {space.register}")
     if prml is not None:
-        for name, text in prml_manifests(found, Ledger(space.register, RegisterEntry)).items():
+        for name, text in prml_manifests(found, register_of(space)).items():
             write_text(prml / name, text)
             typer.echo(f"{hashlib.sha256(text.encode()).hexdigest()}  {prml / name}")
     if timestamp is not None:
-        print_timestamp(timestamped(found, Ledger(space.register, RegisterEntry), timestamp))
+        print_timestamp(timestamped(found, register_of(space), timestamp))
 
 
 def judge(

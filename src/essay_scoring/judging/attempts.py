@@ -20,7 +20,13 @@ from essay_scoring.judging.plans import GatePlan
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import MANIFEST, is_complete
 from essay_scoring.records.more_records import AttemptEntry, RefusedRun
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.session import first_start
+
+
+def attempts_of(workspace: Workspace) -> Ledger[AttemptEntry]:
+    """Return the ledger of runs that were refused as evidence."""
+    return Ledger(workspace.attempts, AttemptEntry)
 
 
 @dataclass(frozen=True)

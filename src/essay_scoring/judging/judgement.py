@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from essay_scoring.judging.attempts import attempts_of
 from essay_scoring.judging.compare_runs import Judgement, judge_runs, require_comparable
 from essay_scoring.judging.comparison_record import ComparedArm, comparison_record, judged_gate
 from essay_scoring.judging.evidence import admit, demands, require_admissible, require_rules
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.register import (
+    register_of,
     register_plan,
     registration_for,
     registrations,
@@ -23,8 +25,6 @@ from essay_scoring.judging.register import (
 )
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import Gate, JudgementRecord, Registration
-from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.more_records import AttemptEntry, RegisterEntry
 from essay_scoring.records.workspace import Workspace
 
 
@@ -69,7 +69,7 @@ def register_with_runs(
 
     Raises EvidenceError for an amendment of which is not said whether results had been seen.
     """
-    register = Ledger(workspace.register, RegisterEntry)
+    register = register_of(workspace)
     require_said(plan, register, results_seen)
     runs = _admitted(plan, reference, workspace)
     return register_plan(plan, runs, register, results_seen=results_seen)
@@ -82,7 +82,7 @@ def judge_folders(
 
     A run that failed or was changed is marked, but only under a plan that is registered.
     """
-    registrations(plan, Ledger(workspace.register, RegisterEntry))
+    registrations(plan, register_of(workspace))
     runs = (_admitted(plan, folders, workspace) for folders in (reference, candidate))
     return judge_registered(plan, next(runs), next(runs), workspace)
 
@@ -99,8 +99,8 @@ def judge_registered(
     candidate started before the registration, or a run is no valid evidence. A missed evidence
     rule marks the run in the ledger of attempts, and so it is asked last.
     """
-    attempts = Ledger(workspace.attempts, AttemptEntry)
-    registered = registrations(plan, Ledger(workspace.register, RegisterEntry))
+    attempts = attempts_of(workspace)
+    registered = registrations(plan, register_of(workspace))
     for run in (*reference, *candidate):
         require_admissible(run, plan, attempts)
     require_comparable(reference, candidate, plan)
@@ -120,5 +120,5 @@ def judge_registered(
 def _admitted(
     plan: GatePlan, folders: Sequence[Path], workspace: Workspace
 ) -> tuple[RunRecord, ...]:
-    attempts = Ledger(workspace.attempts, AttemptEntry)
+    attempts = attempts_of(workspace)
     return tuple(admit(folder, plan, attempts) for folder in folders)

@@ -13,9 +13,15 @@ from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import Registration
 from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.more_records import RegisteredPlan, RegisterEntry
+from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.session import first_start
 
 _DATA = {"data_sha256": "the prepared data", "splits_sha256": "the splits"}
+
+
+def register_of(workspace: Workspace) -> Ledger[RegisterEntry]:
+    """Return the ledger of plans that were registered before their candidates ran."""
+    return Ledger(workspace.register, RegisterEntry)
 
 
 def register_plan(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from essay_scoring.core.errors import EssayScoringError, EvidenceError, NotFiniteError
 from essay_scoring.data.splits import Scheme
-from essay_scoring.judging.attempts import require_unmarked
+from essay_scoring.judging.attempts import attempts_of, require_unmarked
 from essay_scoring.judging.evidence import admit, require_admissible
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.study_plan import Arm, Study, tuned_name
@@ -17,9 +17,7 @@ from essay_scoring.records import provenance
 from essay_scoring.records.config import RunConfig
 from essay_scoring.records.finished_run import RunRecord, read_metrics
 from essay_scoring.records.judgements import Role
-from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.records.study_results import BriefSummary, StudyRun
 from essay_scoring.records.workspace import Workspace
 from essay_scoring.runs.cv import WriteReports, run_cv
@@ -95,7 +93,7 @@ class ArmRunner:
             done = [self._finished(arm.config(scheme, seed), plan) for seed in arm.seeds]
             if plan is not None:
                 for run in done:
-                    require_admissible(run, plan, Ledger(self.workspace.attempts, AttemptEntry))
+                    require_admissible(run, plan, attempts_of(self.workspace))
             self.runs[key] = tuple(done)
             self.rows.extend(
                 _row(arm, run, arm.command(scheme, seed))
@@ -123,7 +121,7 @@ class ArmRunner:
         run = self.base.on_same_data(config)
         folder = self.workspace.runs / run.folder_name
         if plan is not None and folder.is_dir():
-            require_unmarked(folder, Ledger(self.workspace.attempts, AttemptEntry))
+            require_unmarked(folder, attempts_of(self.workspace))
         try:
             return run_cv(run, report=self.report, resume=self.resume)
         except Exception as error:
@@ -135,7 +133,7 @@ class ArmRunner:
         """Write a failed run to the ledger of attempts."""
         if plan is not None and (folder / "status.json").is_file():
             with contextlib.suppress(EvidenceError):
-                admit(folder, plan, Ledger(self.workspace.attempts, AttemptEntry))
+                admit(folder, plan, attempts_of(self.workspace))
 
 
 def not_finite(folder: Path, run: RunRecord | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from essay_scoring.core.errors import EvidenceError, NotFiniteError
 from essay_scoring.data.splits import Scheme
-from essay_scoring.judging.attempts import attempts_under
+from essay_scoring.judging.attempts import attempts_of, attempts_under
 from essay_scoring.judging.compare_runs import compare_arms, require_comparable
 from essay_scoring.judging.comparison_record import ComparedArm, invalid_gate
 from essay_scoring.judging.judgement import judge_registered
@@ -16,8 +16,6 @@ from essay_scoring.judging.study_arms import ArmRunner, Planned, not_finite
 from essay_scoring.judging.study_outcomes import astray, ending_of
 from essay_scoring.records.finished_run import RunRecord
 from essay_scoring.records.judgements import Gate, Role
-from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.more_records import AttemptEntry
 from essay_scoring.records.study_results import ArmEnding, RefusedAttempt
 from essay_scoring.statistics.comparison import Comparison
 
@@ -73,7 +71,7 @@ class Gatekeeper:
         self, plans: Sequence[GatePlan], names: Sequence[str]
     ) -> tuple[RefusedAttempt, ...]:
         """Return the attempts of arms so named that came to nothing under these plans."""
-        ledger = Ledger(self._arms.workspace.attempts, AttemptEntry)
+        ledger = attempts_of(self._arms.workspace)
         entries = [entry for plan in plans for entry in attempts_under(plan, ledger)]
         kept = ("entry", "run", "plan", "started", "time")
         return tuple(

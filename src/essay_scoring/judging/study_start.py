@@ -8,10 +8,8 @@ from essay_scoring.core.errors import EvidenceError
 from essay_scoring.core.progress import Progress
 from essay_scoring.judging.plans import GatePlan
 from essay_scoring.judging.power import PowerSettings, known_power
-from essay_scoring.judging.register import register_plan
+from essay_scoring.judging.register import register_of, register_plan
 from essay_scoring.records.finished_run import RunRecord
-from essay_scoring.records.ledger import Ledger
-from essay_scoring.records.more_records import RegisterEntry
 from essay_scoring.records.study_results import PlanInForce
 from essay_scoring.records.workspace import Workspace
 
@@ -30,7 +28,7 @@ def put_in_force(
     Raises EvidenceError where the reference cannot be judged against under the plan.
     """
     try:
-        registration = register_plan(plan, reference, Ledger(workspace.register, RegisterEntry))
+        registration = register_plan(plan, reference, register_of(workspace))
     except EvidenceError as error:
         mend = error.mend or "commit what changed, delete the run folder, and run the study again"
         raise EvidenceError(error.what, where=error.where, mend=mend) from None

@@ -17,17 +17,15 @@ from essay_scoring.core.errors import EvidenceError, InputError, NotFiniteError
 from essay_scoring.core.fingerprint import fingerprint
 from essay_scoring.core.progress import Progress
 from essay_scoring.data.splits import Scheme
-from essay_scoring.judging.attempts import require_unmarked
+from essay_scoring.judging.attempts import attempts_of, require_unmarked
 from essay_scoring.judging.plans import GatePlan
-from essay_scoring.judging.register import is_registered, registrations
+from essay_scoring.judging.register import is_registered, register_of, registrations
 from essay_scoring.judging.study import Outside, StudyRunner
 from essay_scoring.judging.study_arms import Planned
 from essay_scoring.judging.study_plan import Candidate, Conditional, Study
 from essay_scoring.records.config import RunConfig, config_values
 from essay_scoring.records.finished_run import read_run
-from essay_scoring.records.ledger import Ledger
 from essay_scoring.records.manifest import is_complete
-from essay_scoring.records.more_records import AttemptEntry, RegisterEntry
 from essay_scoring.records.search_settings import Search
 from essay_scoring.records.study_results import StudyStep
 from essay_scoring.records.workspace import Workspace
@@ -193,7 +191,7 @@ class StudySteps:
         if part.plan is None or not (folder / "status.json").is_file():
             return False
         try:
-            require_unmarked(folder, Ledger(self._space.attempts, AttemptEntry))
+            require_unmarked(folder, attempts_of(self._space))
         except EvidenceError:
             return True
         return False
@@ -201,7 +199,7 @@ class StudySteps:
     def _fit(self, part: StudyPart, task: int | None) -> None:
         """Do one fit. What is not finite ends an arm that is judged, when it is joined."""
         if not part.is_reference:
-            register = Ledger(self._space.register, RegisterEntry)
+            register = register_of(self._space)
             for plan in self._study.distinct_plans:
                 registrations(plan, register)
         tasks = [
@@ -234,7 +232,7 @@ class StudySteps:
 
     def _in_force(self) -> bool:
         """Tell whether every plan is registered for the reference as it stands."""
-        register = Ledger(self._space.register, RegisterEntry)
+        register = register_of(self._space)
         folders = {
             part.scheme: [folder for _, folder in self._runs(part)]
             for part in self._parts.values()

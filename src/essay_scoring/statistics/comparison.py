@@ -56,6 +56,7 @@ from essay_scoring.statistics.intervals import (
     effective_prompts,
     hull,
     is_plain,
+    is_tied,
     jackknife_interval,
     left_out,
     prompt_swaps,
@@ -103,6 +104,10 @@ difference and tell nothing of its size: an interval from swaps alone held 0 wha
 and true differences 60 to 70% of the time."""
 
 LOWEST_DRAWS = 1000
+
+LOWEST_K = "bottom_k_mean"
+"""The figure of k prompts, which have the jackknife's interval where swaps are tied: from swaps
+alone it held 0 whatever the truth was."""
 
 
 class Spread(Record):
@@ -430,6 +435,8 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
         plain = name == PRMSE or is_plain(estimate, swapped, support.units)
         seeds = AddedNoise.of_seeds(*values)
         ends = _ends(estimate, resampled, support.units, seeds, plain=plain)
+        if ends is not None and name == LOWEST_K and is_tied(swapped):
+            ends = _jackknifed(estimate, resampled, support.units, seeds)
     delta = Delta(
         metric=name,
         reference=reference,
@@ -449,13 +456,20 @@ def _ends(
     estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise, *, plain: bool
 ) -> tuple[float, float] | None:
     """Return a difference's interval, None where it has none; `plain`: also the jackknife's."""
-    swapped, drawn, without, peers = resampled
+    swapped, drawn = resampled.swapped, resampled.drawn
     ends = swap_interval(estimate, swapped, units, seeds)
     if ends is not None and plain:
-        ends = hull(ends, jackknife_interval(estimate, without, units - 1, seeds, peers))
+        ends = hull(ends, _jackknifed(estimate, resampled, units, seeds))
     if ends is not None and drawn is not None:
         ends = hull(ends, drawn_interval(estimate, drawn, units))
     return ends
+
+
+def _jackknifed(
+    estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise
+) -> tuple[float, float] | None:
+    """Return a difference's interval from its values without each prompt."""
+    return jackknife_interval(estimate, resampled.without, units - 1, seeds, resampled.peers)
 
 
 def _spread(seeds: FloatArray) -> Spread:

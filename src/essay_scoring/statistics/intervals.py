@@ -10,7 +10,8 @@ been the other run's (Fisher 1935). Swapping whole prompts, cut-points fitted ag
 figures of equal runs lie apart, for any figure and however few prompts. The interval is the set of
 shifts that such a test does not refuse. Where the difference is plain (`is_plain`) the interval is
 widened to the jackknife's, and of the worst prompt to what drawing prompts and essays anew gives
-(`drawn_interval`).
+(`drawn_interval`). Where swaps cannot refuse anything (`is_tied`) the worst k prompts have the
+jackknife's in its place.
 """
 
 from __future__ import annotations
@@ -166,6 +167,19 @@ def is_plain(estimate: float, swapped: FloatArray, units: float) -> bool:
     """
     known = swapped[np.isfinite(swapped)]
     return bool(len(known)) and estimate**2 > MOST * units * float((known**2).mean())
+
+
+def is_tied(swapped: FloatArray) -> bool:
+    """Tell whether swaps (R,) could refuse no difference: many of them give the largest.
+
+    Fewer than FEWEST_PROMPTS prompts make up the figure then, as the worst five of eight do where
+    they are the same in both runs.
+    """
+    known = np.abs(swapped[np.isfinite(swapped)])
+    if not known.any():
+        return False
+    largest = np.isclose(known, known.max(), rtol=0, atol=1e-9)
+    return float(largest.mean()) > 1 - LEVEL
 
 
 def drawn_interval(estimate: float, drawn: FloatArray, units: float) -> tuple[float, float] | None:
