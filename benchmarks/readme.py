@@ -81,10 +81,10 @@ def published_told() -> str:
     return (
         f"On {study.data.n:,} real essays (ELLIPSE, {study.data.n_prompts} prompts) a blend of "
         f"support vectors, ridge and trees on a larger frozen encoder, named columns and a small "
-        f"language model's surprise reaches {number(best['candidate']['pooled_qwk'])} on unseen "
+        f"language model's surprisal reaches {number(best['candidate']['pooled_qwk'])} on unseen "
         f"prompts, the mean over {confirmed['partitions']} partitions of them drawn after it was "
         f"fixed, the reference {number(best['reference']['pooled_qwk'])} ({gain}); without the "
-        f"surprise, on the locked test, opened once, {_span(seen)}. "
+        f"surprisal, on the locked test, opened once, whose prompts were trained on, {_span(seen)}. "
         "A layer of that encoder fine-tuned on these essays, text alone, with prompt "
         f"invariance or without, reaches {number(tuned)} at most."
     )

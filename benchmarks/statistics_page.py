@@ -39,20 +39,22 @@ def coverage_table(cells: Mapping[str, Any]) -> str:
 
 def coverage_range(cells: Mapping[str, Any]) -> str:
     """Return in words how far coverage lies from 95%, the worst prompt's aside."""
-    found = [
-        (figure["coverage"], cell, row["simulations"])
+    figures = [
+        (name, figure["coverage"], cell, row["simulations"])
         for cell, row in cells.items()
         for name, figure in row["figures"].items()
-        if figure["coverage"] is not None and "worst" not in name
+        if figure["coverage"] is not None
     ]
+    found = [rest for name, *rest in figures if "worst" not in name]
     wide = [one for one in found if one[0] > WIDE]
     few = " and ".join(sorted({cell.partition(" prompts")[0] for _, cell, _ in wide}))
-    told = f"The least of these {len(found)} is {min(found)[0]:.3f}, the worst prompt's aside."
+    aside = ", the worst prompt's aside" if len(found) < len(figures) else ""
+    told = f"The least of these {len(found)} is {min(found)[0]:.3f}{aside}."
     if not wide:
         return told
     error = (WIDE * (1 - WIDE) / min(n for *_, n in wide)) ** 0.5
     return (
-        f"{told} {len(wide)} lie above {WIDE}, at most at {max(wide)[0]:.3f}, all with {few} "
+        f"{told} {len(wide)} {'lies' if len(wide) == 1 else 'lie'} above {WIDE}, at most at {max(wide)[0]:.3f}, all with {few} "
         f"prompts: a little too wide. The standard error of {WIDE} is {error:.3f} there."
     )
 

@@ -25,7 +25,7 @@ def test_how_far_coverage_lies_from_the_nominal_is_said() -> None:
 
     cells = {"8 prompts, much": cell(0.985, 0.9), "17 prompts, much": cell(None, 1.0)}
     assert coverage_range(cells | {"32 prompts": cell(0.93, 0.99)}) == (
-        "The least of these 2 is 0.930, the worst prompt's aside. 1 lie above 0.98, at most at "
+        "The least of these 2 is 0.930, the worst prompt's aside. 1 lies above 0.98, at most at "
         "0.985, all with 8 prompts: a little too wide. The standard error of 0.98 is 0.005 there."
     )
     assert coverage_range({"32 prompts": cell(0.93, 0.99)}).endswith("the worst prompt's aside.")
