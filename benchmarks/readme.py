@@ -84,7 +84,8 @@ def published_told() -> str:
         f"language model's surprisal reaches {number(best['candidate']['pooled_qwk'])} on unseen "
         f"prompts, the mean over {confirmed['partitions']} partitions of them drawn after it was "
         f"fixed, the reference {number(best['reference']['pooled_qwk'])} ({gain}); without the "
-        f"surprisal, on the locked test, opened once, whose prompts were trained on, {_span(seen)}. "
+        f"surprisal, on the locked test, opened once, whose prompts were trained on, "
+        f"{_span(seen)}. "
         "A layer of that encoder fine-tuned on these essays, text alone, with prompt "
         f"invariance or without, reaches {number(tuned)} at most."
     )

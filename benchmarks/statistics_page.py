@@ -53,8 +53,9 @@ def coverage_range(cells: Mapping[str, Any]) -> str:
     if not wide:
         return told
     error = (WIDE * (1 - WIDE) / min(n for *_, n in wide)) ** 0.5
+    lie = "lies" if len(wide) == 1 else "lie"
     return (
-        f"{told} {len(wide)} {'lies' if len(wide) == 1 else 'lie'} above {WIDE}, at most at {max(wide)[0]:.3f}, all with {few} "
+        f"{told} {len(wide)} {lie} above {WIDE}, at most at {max(wide)[0]:.3f}, all with {few} "
         f"prompts: a little too wide. The standard error of {WIDE} is {error:.3f} there."
     )
 
