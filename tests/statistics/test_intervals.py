@@ -20,6 +20,7 @@ from essay_scoring.statistics.intervals import (
     left_out,
     prompt_swaps,
     swap_interval,
+    with_width,
 )
 from essay_scoring.statistics.student import t_quantile
 
@@ -148,6 +149,14 @@ def test_swaps_are_tied_where_five_prompts_make_the_difference() -> None:
     assert not is_tied(swapped_means(np.append(differences, 1.0)))
     assert not is_tied(np.zeros(16))
     assert not is_tied(np.full(3, np.nan))
+
+
+def test_an_error_of_nothing_is_none() -> None:
+    """A power of 70 essays on 7 prompts met runs whose worst prompts no prompt left out moves."""
+    swaps = (-0.1, 0.1)
+    assert with_width((0.0, 0.0), swaps) == swaps
+    assert with_width(None, swaps) == swaps
+    assert with_width((-0.2, 0.1), swaps) == (-0.2, 0.1)
 
 
 def given_ends(ends: tuple[float, float] | None) -> tuple[float, float]:

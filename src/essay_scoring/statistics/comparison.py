@@ -62,6 +62,7 @@ from essay_scoring.statistics.intervals import (
     prompt_swaps,
     swap_error,
     swap_interval,
+    with_width,
 )
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.reweighted import Reweighted
@@ -436,7 +437,7 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
         seeds = AddedNoise.of_seeds(*values)
         ends = _ends(estimate, resampled, support.units, seeds, plain=plain)
         if ends is not None and name == LOWEST_K and is_tied(swapped):
-            ends = _jackknifed(estimate, resampled, support.units, seeds)
+            ends = with_width(_jackknifed(estimate, resampled, support.units, seeds), ends)
     delta = Delta(
         metric=name,
         reference=reference,

@@ -200,6 +200,14 @@ def hull(one: tuple[float, float], other: tuple[float, float] | None) -> tuple[f
     return None if other is None else (min(one[0], other[0]), max(one[1], other[1]))
 
 
+def with_width(one: tuple[float, float] | None, other: tuple[float, float]) -> tuple[float, float]:
+    """Return `one`, or `other` where it is missing or has no width.
+
+    Where no prompt left out moves a figure, the jackknife knows of no error; there is one.
+    """
+    return one if one is not None and one[0] < one[1] else other
+
+
 def jackknife_interval(
     estimate: float,
     without: FloatArray,
