@@ -52,3 +52,21 @@ def test_output_that_cannot_be_written_is_an_error() -> None:
         env = os.environ | {"PYTHONUNBUFFERED": ""}
         done = subprocess.run(command, stdout=full, env=env, check=False)
     assert done.returncode == 120
+
+
+def test_without_a_place_for_output_it_ends_without_a_word() -> None:
+    program = "import sys\nsys.stdout = None\n" + MAIN % 3
+    command = [sys.executable, "-c", program.replace("end_with(main)", "end_with(lambda: exit(3))")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+@pytest.mark.parametrize("words", ["--version", "cv nowhere.toml"])
+def test_a_command_whose_output_is_closed_ends_as_it_would(words: str) -> None:
+    program = f"{sys.executable} -m essay_scoring.cli.main {words}"
+    ends = [
+        subprocess.run(["bash", "-c", program + how], stderr=subprocess.PIPE, check=False)
+        for how in (" >/dev/null", " >&-")
+    ]
+    assert ends[0].returncode == ends[1].returncode
+    assert ends[0].stderr == ends[1].stderr

@@ -195,6 +195,19 @@ def test_the_worst_five_of_eight_can_be_found_better() -> None:
     assert delta.low is not None
     assert delta.high is not None
     assert 0 < delta.low < given_estimate(delta) < delta.high
+    observed, swapped = delta.studentised(0.0)
+    assert (swapped >= observed - 1e-9).mean() >= 1 / 32
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_the_worst_one_or_two_are_as_uncertain_as_the_worst_prompt(k: int) -> None:
+    found = compare(REFERENCE, CANDIDATE, min_prompt_n=20, bottom_k=k).deltas
+    worst, lowest = found["worst_prompt_qwk"], found["bottom_k_mean"]
+    assert lowest.low is not None
+    assert lowest.high is not None
+    assert lowest.low < 0 < lowest.high
+    if k == 1:
+        assert (lowest.low, lowest.high) == (worst.low, worst.high)
 
 
 def given_estimate(delta: Delta) -> float:

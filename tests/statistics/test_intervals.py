@@ -12,6 +12,7 @@ from essay_scoring.core.scale import FloatArray
 from essay_scoring.statistics.intervals import (
     AddedNoise,
     effective_prompts,
+    first_with_width,
     is_plain,
     is_tied,
     jackknife_error,
@@ -20,7 +21,6 @@ from essay_scoring.statistics.intervals import (
     left_out,
     prompt_swaps,
     swap_interval,
-    with_width,
 )
 from essay_scoring.statistics.student import t_quantile
 
@@ -147,16 +147,20 @@ def test_swaps_are_tied_where_five_prompts_make_the_difference() -> None:
     differences = np.append(rng.normal(size=5), [0.0, 0.0, 0.0])
     assert is_tied(swapped_means(differences))
     assert not is_tied(swapped_means(np.append(differences, 1.0)))
+    many = np.append(differences, np.zeros(20))
+    assert all(is_tied(swapped_means(np.roll(many, n), most=200)) for n in range(9))
+    six = np.append(many, 1.0)
+    assert not any(is_tied(swapped_means(np.roll(six, n), most=200)) for n in range(9))
     assert not is_tied(np.zeros(16))
     assert not is_tied(np.full(3, np.nan))
 
 
-def test_an_error_of_nothing_is_none() -> None:
+def test_an_interval_without_width_is_not_taken() -> None:
     """A power of 70 essays on 7 prompts met runs whose worst prompts no prompt left out moves."""
     swaps = (-0.1, 0.1)
-    assert with_width((0.0, 0.0), swaps) == swaps
-    assert with_width(None, swaps) == swaps
-    assert with_width((-0.2, 0.1), swaps) == (-0.2, 0.1)
+    assert first_with_width((0.0, 0.0), swaps) == swaps
+    assert first_with_width(None, swaps) == swaps
+    assert first_with_width((-0.2, 0.1), swaps) == (-0.2, 0.1)
 
 
 def given_ends(ends: tuple[float, float] | None) -> tuple[float, float]:

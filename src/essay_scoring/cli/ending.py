@@ -6,6 +6,7 @@ After `score`, Python takes half a second to free its parser, checker and encode
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -23,15 +24,16 @@ class _Ending:
         try:
             sys.stdout.flush()
             sys.stderr.flush()
-        except (OSError, ValueError):
+        except (AttributeError, OSError, ValueError):
             return
+        logging.shutdown()  # It was registered before this, and would come after it.
         os._exit(self.code)
 
 
 def end_with(main: Callable[[], object]) -> None:
     """Run what exits with a code, as all that this process does, and end the process with it."""
     ending = _Ending()
-    # Called last, being registered first: threads have ended by then, and others have tidied up.
+    # Called last of what is registered from here on: threads have ended, and others tidied up.
     atexit.register(ending)
     try:
         main()

@@ -125,7 +125,9 @@ def main() -> None:
         # A terminal that lacks a character is shown its escape.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout = cast("TextIO", _Harmless(sys.stdout))
+    # A caller may have closed it, as `>&-` of a shell does.
+    stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    sys.stdout = cast("TextIO", _Harmless(stdout))
     # A log that cannot be written is told once, by the work that finds the disk full.
     logging.raiseExceptions = False
     _show_warnings()

@@ -54,6 +54,7 @@ from essay_scoring.statistics.intervals import (
     AddedNoise,
     drawn_interval,
     effective_prompts,
+    first_with_width,
     hull,
     is_plain,
     is_tied,
@@ -62,7 +63,6 @@ from essay_scoring.statistics.intervals import (
     prompt_swaps,
     swap_error,
     swap_interval,
-    with_width,
 )
 from essay_scoring.statistics.metrics import finite_or_none
 from essay_scoring.statistics.reweighted import Reweighted
@@ -107,8 +107,10 @@ and true differences 60 to 70% of the time."""
 LOWEST_DRAWS = 1000
 
 LOWEST_K = "bottom_k_mean"
-"""The figure of k prompts, which have the jackknife's interval where swaps are tied: from swaps
-alone it held 0 whatever the truth was."""
+"""The figure of k prompts. Where swaps are tied it has the jackknife's interval: from swaps alone
+it held 0 whatever the truth was. Of FEW prompts it is as that of one."""
+
+FEW = 2
 
 
 class Spread(Record):
@@ -161,7 +163,8 @@ class Delta(Record):
     def studentised(self, threshold: float) -> tuple[float, FloatArray]:
         """Return the distance from `threshold` and the swapped deltas (R,), in standard errors.
 
-        What widens the interval beyond the swaps shortens the distance alike.
+        What widens the interval beyond the swaps shortens the distance alike; nothing lengthens it,
+        so that no p is below what swaps can show.
         """
         if self.low is None or self.high is None or self.estimate is None:
             raise ValueError("a delta without an interval has no standard error")
@@ -189,11 +192,11 @@ class Delta(Record):
         return float((self.estimate + errors >= margin - ROUNDING).mean())
 
     def _wider(self) -> float:
-        """Return how much wider the interval is than the swaps alone would make it."""
+        """Return how much wider the interval is than the swaps alone would make it, 1 at least."""
         plain = swap_interval(self.estimate or 0.0, self.swapped, self.prompts)
         if plain is None or plain[1] <= plain[0] or self.low is None or self.high is None:
             return 1.0
-        return (self.high - self.low) / (plain[1] - plain[0])
+        return max(1.0, (self.high - self.low) / (plain[1] - plain[0]))
 
 
 class Slice(Record):
@@ -410,10 +413,11 @@ def _difference(arm_means: FloatArray) -> FloatArray:
 
 
 def _lowest_drawn(pair: _Pair, replicates: int, seed: int) -> dict[str, FloatArray]:
-    """Return deltas of the figures of LOWEST over prompts and essays drawn anew, (R,) each."""
-    blocks: dict[str, list[FloatArray]] = {name: [] for name in LOWEST}
+    """Return deltas of figures of one prompt or FEW, prompts and essays drawn anew, (R,) each."""
+    names = (*LOWEST, LOWEST_K) if pair.bottom_k <= FEW else LOWEST
+    blocks: dict[str, list[FloatArray]] = {name: [] for name in names}
     for draws in resample(pair.tables, replicates, seed, "prompts"):
-        figures = lowest_figures(sums_of(pair.tables, draws), pair.large, bottom_k=1)
+        figures = lowest_figures(sums_of(pair.tables, draws), pair.large, pair.bottom_k)
         for name, parts in blocks.items():
             parts.append(_difference(_arm_means(figures[name], pair.arms)))
     return {name: np.concatenate(parts) for name, parts in blocks.items() if parts}
@@ -436,8 +440,8 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
         plain = name == PRMSE or is_plain(estimate, swapped, support.units)
         seeds = AddedNoise.of_seeds(*values)
         ends = _ends(estimate, resampled, support.units, seeds, plain=plain)
-        if ends is not None and name == LOWEST_K and is_tied(swapped):
-            ends = with_width(_jackknifed(estimate, resampled, support.units, seeds), ends)
+        if ends and name == LOWEST_K and resampled.drawn is None and is_tied(swapped):
+            ends = first_with_width(_jackknifed(estimate, resampled, support.units, seeds), ends)
     delta = Delta(
         metric=name,
         reference=reference,

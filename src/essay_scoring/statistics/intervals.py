@@ -170,16 +170,13 @@ def is_plain(estimate: float, swapped: FloatArray, units: float) -> bool:
 
 
 def is_tied(swapped: FloatArray) -> bool:
-    """Tell whether swaps (R,) could refuse no difference: many of them give the largest.
+    """Tell whether swaps (R,) could refuse no difference: they come to too few.
 
     Fewer than FEWEST_PROMPTS prompts make up the figure then, as the worst five of eight do where
-    they are the same in both runs.
+    they are the same in both runs: each swapped or not, and opposites alike but for the sign.
     """
-    known = np.abs(swapped[np.isfinite(swapped)])
-    if not known.any():
-        return False
-    largest = np.isclose(known, known.max(), rtol=0, atol=1e-9)
-    return float(largest.mean()) > 1 - LEVEL
+    sizes = np.unique(np.round(np.abs(swapped[np.isfinite(swapped)]), 9))
+    return bool(sizes.any()) and len(sizes) <= 2 ** (FEWEST_PROMPTS - 2)
 
 
 def drawn_interval(estimate: float, drawn: FloatArray, units: float) -> tuple[float, float] | None:
@@ -200,7 +197,9 @@ def hull(one: tuple[float, float], other: tuple[float, float] | None) -> tuple[f
     return None if other is None else (min(one[0], other[0]), max(one[1], other[1]))
 
 
-def with_width(one: tuple[float, float] | None, other: tuple[float, float]) -> tuple[float, float]:
+def first_with_width(
+    one: tuple[float, float] | None, other: tuple[float, float]
+) -> tuple[float, float]:
     """Return `one`, or `other` where it is missing or has no width.
 
     Where no prompt left out moves a figure, the jackknife knows of no error; there is one.
