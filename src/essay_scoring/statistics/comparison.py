@@ -33,6 +33,11 @@ from essay_scoring.statistics.counts import (
     sums_of,
     tabulate,
 )
+from essay_scoring.statistics.difference_intervals import (
+    DifferenceResamples,
+    difference_interval,
+    drawn_figures,
+)
 from essay_scoring.statistics.figures import (
     fold_qwk,
     mean_of_defined,
@@ -52,13 +57,7 @@ from essay_scoring.statistics.hypothesis_tests import (
 from essay_scoring.statistics.intervals import (
     FEWEST_PROMPTS,
     AddedNoise,
-    drawn_interval,
     effective_prompts,
-    first_with_width,
-    hull,
-    is_plain,
-    is_tied,
-    jackknife_interval,
     left_out,
     prompt_swaps,
     swap_error,
@@ -99,18 +98,7 @@ COUNTED: tuple[str, ...] = (
 DELTAS = (*COUNTED, *THRESHOLD_FREE)
 """The figures compared; `prmse` where essays have a second rating."""
 
-LOWEST = ("worst_prompt_qwk", "shrunken_worst_qwk")
-"""The figures of one prompt. Where it is the worst of both runs, swaps only change the sign of the
-difference and tell nothing of its size: an interval from swaps alone held 0 whatever the truth was,
-and true differences 60 to 70% of the time."""
-
 LOWEST_DRAWS = 1000
-
-LOWEST_K = "bottom_k_mean"
-"""The figure of k prompts. Where swaps are tied it has the jackknife's interval: from swaps alone
-it held 0 whatever the truth was. Of FEW prompts it is as that of one."""
-
-FEW = 2
 
 
 class Spread(Record):
@@ -264,15 +252,6 @@ class _Pair:
         return figures_of(sums, self.large, self.bottom_k, strict=False)
 
 
-class _Resampled(NamedTuple):
-    """A difference under swaps (R,), over draws (R,) where they count, and without prompts (G,)."""
-
-    swapped: FloatArray
-    drawn: FloatArray | None
-    without: FloatArray
-    peers: FloatArray | None
-
-
 def compare(
     reference: Arm,
     candidate: Arm,
@@ -325,7 +304,7 @@ def compare(
 
 def _resampled(
     pair: _Pair, reweighted: Reweighted, replicates: int, seed: int
-) -> dict[str, _Resampled]:
+) -> dict[str, DifferenceResamples]:
     """Return every figure's differences under swaps, draws and without each prompt."""
     layout, sizes = pair.tables.layout, pair.sizes
     swaps = prompt_swaps(len(layout.prompts), replicates, seed)
@@ -343,7 +322,7 @@ def _resampled(
     peers = {"mean_qwk": layout.peers(len(weights))}
     two = (slice(1), slice(1, None))
     return {
-        name: _Resampled(
+        name: DifferenceResamples(
             _difference(_arm_means(np.concatenate(values), two))
             .reshape(math.lcm(*sizes), -1)
             .mean(axis=0),
@@ -413,9 +392,8 @@ def _difference(arm_means: FloatArray) -> FloatArray:
 
 
 def _lowest_drawn(pair: _Pair, replicates: int, seed: int) -> dict[str, FloatArray]:
-    """Return deltas of figures of one prompt or FEW, prompts and essays drawn anew, (R,) each."""
-    names = (*LOWEST, LOWEST_K) if pair.bottom_k <= FEW else LOWEST
-    blocks: dict[str, list[FloatArray]] = {name: [] for name in names}
+    """Return deltas of figures of few prompts, prompts and essays drawn anew, (R,) each."""
+    blocks: dict[str, list[FloatArray]] = {name: [] for name in drawn_figures(pair.bottom_k)}
     for draws in resample(pair.tables, replicates, seed, "prompts"):
         figures = lowest_figures(sums_of(pair.tables, draws), pair.large, pair.bottom_k)
         for name, parts in blocks.items():
@@ -429,7 +407,9 @@ def _pairs_of(n_reference: int, n_candidate: int) -> list[tuple[int, int]]:
     return [(pair % n_reference, n_reference + pair % n_candidate) for pair in range(n_pairs)]
 
 
-def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: _Support) -> Delta:
+def _delta(
+    name: str, values: list[FloatArray], resampled: DifferenceResamples, support: _Support
+) -> Delta:
     """Return one delta from each arm's figures by seed and the resampled differences."""
     reference, candidate = (finite_or_none(float(seeds.mean())) for seeds in values)
     estimate = None if reference is None or candidate is None else candidate - reference
@@ -437,11 +417,8 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
     if estimate is not None and len(swapped) and support.present >= FEWEST_PROMPTS:
         swapped = np.concatenate([[estimate], swapped[1:]])  # The first swaps none: no binning.
         resampled = resampled._replace(swapped=swapped)
-        plain = name == PRMSE or is_plain(estimate, swapped, support.units)
         seeds = AddedNoise.of_seeds(*values)
-        ends = _ends(estimate, resampled, support.units, seeds, plain=plain)
-        if ends and name == LOWEST_K and resampled.drawn is None and is_tied(swapped):
-            ends = first_with_width(_jackknifed(estimate, resampled, support.units, seeds), ends)
+        ends = difference_interval(name, estimate, resampled, support.units, seeds)
     delta = Delta(
         metric=name,
         reference=reference,
@@ -455,26 +432,6 @@ def _delta(name: str, values: list[FloatArray], resampled: _Resampled, support: 
         swapped=swapped,
     )
     return delta.model_copy(update={"share_at_least_zero": delta.share_at_least(0.0)})
-
-
-def _ends(
-    estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise, *, plain: bool
-) -> tuple[float, float] | None:
-    """Return a difference's interval, None where it has none; `plain`: also the jackknife's."""
-    swapped, drawn = resampled.swapped, resampled.drawn
-    ends = swap_interval(estimate, swapped, units, seeds)
-    if ends is not None and plain:
-        ends = hull(ends, _jackknifed(estimate, resampled, units, seeds))
-    if ends is not None and drawn is not None:
-        ends = hull(ends, drawn_interval(estimate, drawn, units))
-    return ends
-
-
-def _jackknifed(
-    estimate: float, resampled: _Resampled, units: float, seeds: AddedNoise
-) -> tuple[float, float] | None:
-    """Return a difference's interval from its values without each prompt."""
-    return jackknife_interval(estimate, resampled.without, units - 1, seeds, resampled.peers)
 
 
 def _spread(seeds: FloatArray) -> Spread:
