@@ -10,6 +10,7 @@ import numpy as np
 
 from essay_scoring.core.scale import ScoreScale, ScoreScales
 from essay_scoring.statistics.agreement import Estimate
+from essay_scoring.statistics.comparison import Delta
 from essay_scoring.statistics.predictions import Predictions
 from essay_scoring.statistics.slices import PromptRow
 
@@ -93,6 +94,6 @@ def given(value: T | None) -> T:
     return value
 
 
-def bounds(row: Estimate | PromptRow) -> tuple[float, float]:
+def bounds(row: Estimate | PromptRow | Delta) -> tuple[float, float]:
     """Return the ends of an interval that has to be there."""
     return given(row.low), given(row.high)

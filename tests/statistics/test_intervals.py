@@ -23,6 +23,7 @@ from essay_scoring.statistics.intervals import (
     swap_interval,
 )
 from essay_scoring.statistics.student import t_quantile
+from tests.statistics.made import given
 
 
 def swapped_means(differences: FloatArray, most: int = 20_000) -> FloatArray:
@@ -111,11 +112,11 @@ def test_more_variance_makes_the_jackknife_wider() -> None:
 
 def test_an_interval_of_agreement_is_symmetric_in_fishers_z() -> None:
     without = np.array([0.80, 0.86, 0.90, 0.91])
-    low, high = given_ends(kappa_interval(0.87, without, 3))
+    low, high = given(kappa_interval(0.87, without, 3))
     assert math.atanh(high) - math.atanh(0.87) == pytest.approx(math.atanh(0.87) - math.atanh(low))
     error = jackknife_error(math.atanh(0.87), np.arctanh(without))
     assert math.atanh(high) == pytest.approx(math.atanh(0.87) + t_quantile(3) * error)
-    plain_low, plain_high = given_ends(jackknife_interval(0.87, without, 3))
+    plain_low, plain_high = given(jackknife_interval(0.87, without, 3))
     assert plain_low > low
     assert plain_high > 1 > high
     assert kappa_interval(1.0, np.ones(4), 3) == (1.0, 1.0)
@@ -124,7 +125,7 @@ def test_an_interval_of_agreement_is_symmetric_in_fishers_z() -> None:
 def test_noise_known_well_leaves_more_degrees_of_freedom() -> None:
     without = np.array([0.9, 1.0, 1.1])
     known, guessed = (
-        given_ends(jackknife_interval(1.0, without, 2, AddedNoise(0.04 / 3, freedom)))
+        given(jackknife_interval(1.0, without, 2, AddedNoise(0.04 / 3, freedom)))
         for freedom in (math.inf, 2)
     )
     assert known[1] < guessed[1]
@@ -161,11 +162,6 @@ def test_an_interval_without_width_is_not_taken() -> None:
     assert first_with_width((0.0, 0.0), swaps) == swaps
     assert first_with_width(None, swaps) == swaps
     assert first_with_width((-0.2, 0.1), swaps) == (-0.2, 0.1)
-
-
-def given_ends(ends: tuple[float, float] | None) -> tuple[float, float]:
-    assert ends is not None
-    return ends
 
 
 def test_no_jackknife_without_freedom_or_a_figure() -> None:

@@ -55,11 +55,10 @@ def difference_interval(
     ends = swap_interval(estimate, swapped, units, seeds)
     if ends is None:
         return None
-    jackknifed = jackknife_interval(estimate, without, units - 1, seeds, peers)
-    if name == LOWEST_K and drawn is None and is_tied(swapped):
-        return first_with_width(jackknifed, ends)
-    if name == PRMSE or is_plain(estimate, swapped, units):
-        ends = hull(ends, jackknifed)
+    tied = name == LOWEST_K and drawn is None and is_tied(swapped)
+    if tied or name == PRMSE or is_plain(estimate, swapped, units):
+        jackknifed = jackknife_interval(estimate, without, units - 1, seeds, peers)
+        ends = first_with_width(jackknifed, ends) if tied else hull(ends, jackknifed)
     if ends is not None and drawn is not None:
         ends = hull(ends, drawn_interval(estimate, drawn, units))
     return ends
